@@ -1,0 +1,114 @@
+"""Named things: built-ins in a plain table, others' packages by entry point, a user's own by `module:name` or file.
+
+A table holds targets, not objects, so that listing imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .errors import InputError, UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a table. `target` is `package.module` or `package.module:attribute`; `traits` are declared facts that tests check."""
+
+    target: str
+    summary: str
+    paper: str = ""
+    traits: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Registry:
+    """The built-ins of one kind, and whatever plugins add under the entry-point group `pasture.<kind>s`."""
+
+    def __init__(self, kind: str, table: Mapping[str, Entry]) -> None:
+        self.kind = kind
+        self.table = dict(table)
+        self.group = f"pasture.{kind}s"
+
+    def entries(self) -> dict[str, Entry]:
+        """All names, built-ins first. A plugin that takes a built-in's name is an error, not a replacement."""
+        found = dict(self.table)
+        for point in entry_points(group=self.group):
+            if point.name in self.table:
+                package = point.dist.name if point.dist else point.value
+                raise InputError(
+                    f"the package {package!r} registers the {self.kind} {point.name!r}, which is built in; a plugin may not "
+                    f'replace a built-in: rename it in its [project.entry-points."{self.group}"], or uninstall it'
+                )
+            found[point.name] = Entry(point.value, f"from {point.dist.name if point.dist else 'a plugin'}")
+        return found
+
+    def entry(self, name: str) -> Entry:
+        """The entry of a registered name, or one made for `module:name`, `package.module` or `path/to/file.py[:name]`."""
+        known = self.entries()
+        if name in known:
+            return known[name]
+        path, _, _ = name.partition(":")
+        if ":" in name or path.endswith(".py"):
+            return Entry(name, f"from {name}")
+        raise UnknownName(self.kind, name, known, f"A {self.kind} of your own is given as module:name or path/to/file.py.")
+
+    def load(self, name: str) -> Any:
+        """The object behind a name."""
+        return load_target(self.entry(name).target, self.kind)
+
+
+def load_target(target: str, kind: str = "object") -> Any:
+    """Imports `package.module[:attribute]` or `path/to/file.py[:attribute]`. Without an attribute it is the module itself."""
+    path, _, attribute = target.partition(":")
+    module = _load_file(Path(path), kind) if path.endswith(".py") else _load_module(path, kind)
+    if not attribute:
+        return module
+    found: Any = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            public = ", ".join(n for n in dir(found) if not n.startswith("_")) or "nothing"
+            raise InputError(f"{path!r} has no {attribute!r}, named as a {kind}; it has: {public}")
+        found = getattr(found, part)
+    return found
+
+
+def _load_module(name: str, kind: str) -> ModuleType:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # an installed command does not look where the user stands
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(error.name + ".")):
+            raise InputError(
+                f"no module {name!r} for the {kind}; it is looked for in the installed packages and in {Path.cwd()}"
+            ) from error
+        raise InputError(
+            f"{name!r} needs the package {error.name!r}, which is not installed; try: pip install 'pasture[train]'"
+        ) from error
+
+
+def _load_file(path: Path, kind: str) -> ModuleType:
+    if not path.is_file():
+        raise InputError(f"no file {str(path)!r} for the {kind}; give the path of a Python file")
+    path = path.resolve()
+    name = f"pasture_file_{path.stem}"
+    loaded = sys.modules.get(name)
+    if loaded is not None and loaded.__file__ == str(path):
+        return loaded
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

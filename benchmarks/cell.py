@@ -7,7 +7,7 @@ the same policy and reads the same labels.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -45,7 +45,8 @@ class Cell:
     length: float
     labels: int
     label_abstentions: int
-    seconds: float
+    seconds: Mapping[str, float]
+    """Wall-clock by stage: `train`, `sample`, `judge`, `truth`."""
     curve: Curve
     examples: tuple[Example, ...]
 
@@ -57,6 +58,21 @@ class Ground:
     sft: Policy
     offline: tuple[Feedback | Abstention, ...]
     sft_curve: Curve
+    seconds: Mapping[str, float]
+    """Wall-clock by stage: `sft`, `pairs`, `labels`."""
+
+
+class Stopwatch:
+    """Wall-clock by stage: `lap(name)` books the time since the last lap."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self._last = now
 
 
 @lru_cache(maxsize=1)
@@ -64,7 +80,9 @@ def _engine(name: str, model: str) -> Engine:
     return make_engine(name, model)
 
 
-def ask_all(suite: Suite, items: Sequence[Item], annotator: Annotator, seed: int, store: Store | None) -> list[Feedback | Abstention]:
+def ask_all(
+    suite: Suite, items: Sequence[Item], annotator: Annotator, seed: int, store: Store | None
+) -> list[Feedback | Abstention]:
     engine = _engine(suite.engine, suite.model) if suite.engine else None
     return list(annotate(items, annotator, engine=engine, store=store, seed=seed).results)
 
@@ -78,11 +96,13 @@ def suite_world(suite: Suite) -> World:
     return _world(suite.world, tuple(sorted(suite.world_options.items())))
 
 
-def check_suite(suite: Suite) -> None:
-    """Every name and setting of the suite is known, before anything is trained."""
+def check_suite(suite: Suite, *, yields: str | None = "policy") -> None:
+    """Every name and setting of the suite is known, and every ranked method yields a policy, before anything is trained."""
     for name in suite.ranked:
-        if METHODS.entry(name).traits.get("yields", "policy") != "policy":
-            raise InputError(f"the method {name!r} yields a {METHODS.entry(name).traits['yields']}, which cannot be ranked; leave it out")
+        if yields and METHODS.entry(name).traits.get("yields", "policy") != yields:
+            raise InputError(
+                f"the method {name!r} yields a {METHODS.entry(name).traits['yields']}, which cannot be ranked; leave it out"
+            )
         method_config(suite, name)
     world = suite_world(suite)
     make_annotator(suite.feedback, world=world)
@@ -139,43 +159,53 @@ def train_method(suite: Suite, name: str, policy: Policy, feedback: FeedbackSour
 
 def make_ground(suite: Suite, seed: int, store: Store | None = None) -> Ground:
     """Trains the seed's SFT policy, samples two answers to each preference prompt from it, and has the pairs labelled."""
-    world = suite_world(suite)
+    world, watch = suite_world(suite), Stopwatch()
     sft, curve = train_method(suite, "sft", world.base_policy(seed), feedback_source(suite, world, seed, ()), seed)
+    watch.lap("sft")
     prompts = world.prompts("preference")
     if suite.labels > len(prompts):
-        raise InputError(f"the suite wants {suite.labels} labels and the world {suite.world!r} has {len(prompts)} preference prompts; lower `labels`")
+        raise InputError(
+            f"the suite wants {suite.labels} labels and the world {suite.world!r} has {len(prompts)} preference prompts; "
+            "lower `labels`"
+        )
     answers = sft.sample(prompts[: suite.labels], 2, rng_for(seed, "pairs"))
     pairs: list[Item] = [Comparison(left, right) for left, right in answers]
+    watch.lap("pairs")
     offline = ask_all(suite, pairs, training_annotator(suite, world), seed, store)
-    return Ground(sft, tuple(offline), curve)
+    watch.lap("labels")
+    return Ground(sft, tuple(offline), curve, watch.seconds)
 
 
 def run_cell(suite: Suite, method: str, seed: int, ground: Ground, store: Store | None = None) -> Cell:
     """Trains and judges one method. SFT is the ground itself: its policy is not trained twice."""
-    world = suite_world(suite)
-    started = time.perf_counter()
+    world, watch = suite_world(suite), Stopwatch()
     feedback = feedback_source(suite, world, seed, ground.offline, store)
     if method == "sft":
         policy, curve = ground.sft, ground.sft_curve
     else:
         start = world.base_policy(seed) if METHODS.entry(method).traits.get("starts_from") == "base" else ground.sft
         policy, curve = train_method(suite, method, start, feedback, seed)
+    watch.lap("train")
     prompts = world.prompts("eval")[: suite.eval_prompts]
     answers = policy.sample(prompts, suite.samples, rng_for(seed, "evaluate"))
+    watch.lap("sample")
     preferences, is_left = judge(suite, world, answers, store)
+    watch.lap("judge")
     truth = world.truth(policy, answers)
     flat = [each for row in answers for each in row]
+    kl = policy.kl(ground.sft, flat)
+    watch.lap("truth")
     return Cell(
         method=method,
         seed=seed,
         scores_PK=_scores(preferences, is_left, suite.samples),
         gold_values_P=tuple(map(float, truth.values_P)),
         gold_win_rates_P=tuple(map(float, truth.win_rates_P)),
-        kl=policy.kl(ground.sft, flat),
+        kl=kl,
         length=sum(len(each.tokens) for each in flat) / len(flat),
         labels=feedback.bought,
         label_abstentions=feedback.abstained,
-        seconds=time.perf_counter() - started,
+        seconds=watch.seconds,
         curve=curve,
         examples=_examples(world, method, seed, preferences, is_left),
     )

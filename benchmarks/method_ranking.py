@@ -12,8 +12,9 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,11 +26,12 @@ from pydantic import TypeAdapter
 
 from ..annotators import ANNOTATORS
 from ..core.manifest import manifest, write_atomically
-from ..core.records import Estimate
 from ..core.registry import Registry
 from ..core.results import MethodResult, RankingResult
 from ..core.seeds import digest
 from ..core.store import Store
+from ..eval.clusters import Scores
+from ..eval.mean import mean_over_seeds
 from ..eval.rank_correlation import rank_correlation
 from ..eval.win_rate import win_rate_over_seeds
 from ..methods import METHODS
@@ -50,37 +52,43 @@ def rank(suite: Suite, folder: Path, *, jobs: int = 2, report: Report = lambda d
     total = len(suite.ranked) * suite.seeds
     missing = [seed for seed in range(suite.seeds) if any(not _path(suite, folder, m, seed).is_file() for m in suite.ranked)]
     found = total - sum(not _path(suite, folder, m, s).is_file() for m in suite.ranked for s in missing)
+    stages: Counter[str] = Counter()
     if missing:
-        report(found, total, "preparing the world's base policy")
-        for seed in missing[:1]:
-            suite_world(suite).base_policy(seed)  # trained once and cached here, not by every process at once
-        _run_seeds(suite, folder, missing, jobs if not suite.engine else 1, total, report)
-    report(total, total, "ranking")
+        report(found, total, "preparing the base policy")
+        suite_world(suite).base_policy(missing[0])  # what is trained and cached is so once, not by every process
+        stages["base policy"] = time.perf_counter() - started
+        for grounds in _run_seeds(suite, folder, missing, jobs if not suite.engine else 1, total, report):
+            stages.update(grounds)
     cells = {m: [CELL.validate_json(_path(suite, folder, m, s).read_bytes()) for s in range(suite.seeds)] for m in suite.ranked}
-    result = aggregate(suite, cells, seconds=time.perf_counter() - started, resumed=found)
+    for cell in (each for of_method in cells.values() for each in of_method):
+        stages.update(cell.seconds)
+    seconds = time.perf_counter() - started
+    result = aggregate(suite, cells, seconds=seconds, cells=total, cells_found=found, seconds_by_stage=dict(stages))
     result.save(folder / "ranking.json")
     write_atomically(folder / "manifest.json", json.dumps(result.manifest, indent=1) + "\n")
     return result
 
 
-def _run_seeds(suite: Suite, folder: Path, seeds: Sequence[int], jobs: int, total: int, report: Report) -> None:
+def _run_seeds(
+    suite: Suite, folder: Path, seeds: Sequence[int], jobs: int, total: int, report: Report
+) -> list[Mapping[str, float]]:
+    """Runs the seeds, in processes where that pays; the stages of each seed's ground come back."""
+
     def progress() -> None:
         done = sum(_path(suite, folder, m, s).is_file() for m in suite.ranked for s in range(suite.seeds))
         report(done, total, "training and judging")
 
     if jobs == 1 or len(seeds) == 1:
-        for seed in seeds:
-            run_seed(suite, folder, seed, progress)
-        return
+        return [run_seed(suite, folder, seed, progress) for seed in seeds]
     context = multiprocessing.get_context("spawn")
     with _one_thread_each(), ProcessPoolExecutor(min(jobs, len(seeds)), mp_context=context) as pool:
-        waiting: set[Future[None]] = {pool.submit(run_seed, suite, folder, seed) for seed in seeds}
-        while waiting:
-            for done in [each for each in waiting if each.done()]:
-                waiting.remove(done)
-                done.result()
+        futures = [pool.submit(run_seed, suite, folder, seed) for seed in seeds]
+        while wait(futures, timeout=0.2, return_when=FIRST_EXCEPTION).not_done:
             progress()
-            time.sleep(0.2)
+            for failed in [each for each in futures if each.done() and each.exception()]:
+                pool.shutdown(wait=False, cancel_futures=True)
+                failed.result()
+        return [each.result() for each in futures]
 
 
 @contextmanager
@@ -98,8 +106,8 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def run_seed(suite: Suite, folder: Path, seed: int, progress: Callable[[], None] = lambda: None) -> None:
-    """All cells of one seed that the folder lacks."""
+def run_seed(suite: Suite, folder: Path, seed: int, progress: Callable[[], None] = lambda: None) -> Mapping[str, float]:
+    """All cells of one seed that the folder lacks; the stages of the seed's ground come back."""
     store = Store(folder / "store.sqlite") if suite.engine else None
     ground = make_ground(suite, seed, store)
     for method in suite.ranked:
@@ -108,13 +116,19 @@ def run_seed(suite: Suite, folder: Path, seed: int, progress: Callable[[], None]
             cell = run_cell(suite, method, seed, ground, store)
             write_atomically(path, CELL.dump_json(cell).decode())
             progress()
+    return ground.seconds
 
 
 def _path(suite: Suite, folder: Path, method: str, seed: int) -> Path:
     """A cell's file. Its name holds a digest of all that can change the cell: the suite but for how much of it is run, and the
     source of the method and of the annotators."""
     told = asdict(replace(suite, ranked=(), seeds=1, methods={m: suite.methods.get(m, {}) for m in ("sft", method)}))
-    sources = [_source(METHODS, "sft"), _source(METHODS, method), _source(ANNOTATORS, suite.feedback), _source(ANNOTATORS, suite.evaluator)]
+    sources = [
+        _source(METHODS, "sft"),
+        _source(METHODS, method),
+        _source(ANNOTATORS, suite.feedback),
+        _source(ANNOTATORS, suite.evaluator),
+    ]
     key = digest(json.dumps(told, sort_keys=True), *sources).hex()[:10]
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in method)
     return folder / "cells" / f"{safe}-seed{seed}-{key}.json"
@@ -159,17 +173,21 @@ def _mean_by_prompt(cells: Sequence[Cell]) -> np.ndarray:
 
 
 def _method_result(name: str, cells: Sequence[Cell]) -> MethodResult:
-    def over_seeds(rows: Sequence[Sequence[float]]) -> Estimate:
-        return win_rate_over_seeds([np.asarray(row, dtype=float) for row in rows])
-
     return MethodResult(
         method=name,
-        win_rate=win_rate_over_seeds([np.array(cell.scores_PK, dtype=float) for cell in cells]),
-        gold_win_rate=over_seeds([cell.gold_win_rates_P for cell in cells]),
-        gold_value=over_seeds([cell.gold_values_P for cell in cells]),
-        kl=over_seeds([[cell.kl] for cell in cells]),
+        win_rate=win_rate_over_seeds([_verdicts(cell) for cell in cells]),
+        gold_win_rate=mean_over_seeds(np.array([cell.gold_win_rates_P for cell in cells])),
+        gold_value=mean_over_seeds(np.array([cell.gold_values_P for cell in cells])),
+        kl=mean_over_seeds(np.array([[cell.kl] for cell in cells])),
         length=float(np.mean([cell.length for cell in cells])),
         seeds=len(cells),
         labels=max(cell.labels for cell in cells),
-        seconds=float(np.mean([cell.seconds for cell in cells])),
+        seconds=float(np.mean([sum(cell.seconds.values()) for cell in cells])),
     )
+
+
+def _verdicts(cell: Cell) -> Scores:
+    """A cell's verdicts, each with the place of its prompt; abstentions apart."""
+    said = [(score, place) for place, row in enumerate(cell.scores_PK) for score in row]
+    judged = [(score, place) for score, place in said if score is not None]
+    return Scores(np.array([score for score, _ in judged]), [place for _, place in judged], len(said) - len(judged))

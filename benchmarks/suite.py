@@ -44,7 +44,11 @@ class Suite:
 
 
 def suite_names() -> list[str]:
-    return sorted(each.name.removesuffix(".toml") for each in files(__package__ or "").joinpath("suites").iterdir() if each.name.endswith(".toml"))
+    return sorted(
+        each.name.removesuffix(".toml")
+        for each in files(__package__ or "").joinpath("suites").iterdir()
+        if each.name.endswith(".toml")
+    )
 
 
 def load_suite(name: str, **overrides: Any) -> Suite:

@@ -1,1 +1,62 @@
+"""The `pasture` command: thin, and quick to answer, so each command imports what it needs when it runs.
 
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 interrupted. Results go to standard output, everything else to
+standard error; with `--json`, standard output holds one JSON document and nothing more.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ..core.errors import InputError, PastureError
+from .annotate import annotate
+from .console import problem
+from .evaluate import evaluate
+from .listing import annotators, methods, worlds
+from .rank import quickstart, rank
+from .report import report
+from .train import train
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="A sandbox for methods that learn from feedback: simulated annotators, reference methods, an evaluator with intervals.",
+)
+for command in (quickstart, rank, annotate, train, evaluate, report):
+    app.command()(command)
+for name, group in (("annotators", annotators), ("methods", methods), ("worlds", worlds)):
+    app.add_typer(group, name=name)
+
+
+@app.callback(invoke_without_command=True)
+def _main(context: typer.Context, version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    if version:
+        from .. import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """The installed command."""
+    try:
+        app()
+    except InputError as error:
+        problem(str(error))
+        sys.exit(2)
+    except PastureError as error:
+        problem(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        problem("interrupted; finished work is kept, and the same command goes on from there")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

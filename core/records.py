@@ -10,8 +10,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from .seeds import digest
+
+if TYPE_CHECKING:
+    from .requests import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +299,8 @@ class Abstention:
     annotator: str
     detail: str = ""
     usage: Usage = NOTHING
+    unread: tuple[Request, ...] = ()
+    """Requests whose replies could not be read; the runner takes them out of the store. None named: all that the item asked."""
 
 
 Feedback = Preference | Rating | Ranking | Critique | Revision | Reaction | Directive

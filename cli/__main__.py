@@ -1,0 +1,5 @@
+"""`python -m pasture.cli`."""
+
+from . import main
+
+main()

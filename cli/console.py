@@ -1,0 +1,44 @@
+"""Where words go: results to standard output, progress and problems to standard error; hostile text made harmless."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+
+def problem(text: str) -> None:
+    """One line of trouble on standard error."""
+    sys.stderr.write(f"pasture: {plain(text)}\n")
+
+
+def plain(text: str) -> str:
+    """`text` without control characters (terminal escapes among them), but for newlines and tabs."""
+    return "".join(c if c in "\n\t" or (c.isprintable() and c not in "\u2028\u2029") else "\ufffd" for c in text)
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+
+
+def errors() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+@contextmanager
+def progress_bar(hidden: bool = False) -> Iterator[Progress]:
+    """A progress bar on standard error; it is not drawn where that is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = errors()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=hidden or not console.is_terminal, transient=True) as bar:
+        yield bar

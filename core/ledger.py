@@ -1,0 +1,121 @@
+"""What a run costs: a budget that is never passed, what was spent, and the price before the start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .errors import BudgetExceeded, InputError
+from .records import NOTHING, Usage
+from .requests import Reply, Request
+
+TOKENS_AROUND_A_MESSAGE = 32
+"""Room for what a chat template puts around one message; its default system message is one more."""
+CHARACTERS_A_TOKEN = 4
+"""Of English under common tokenizers; for a price before the start only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits of one run; None is no limit.
+
+    dollars: paid to the engine. labels: items asked about, in their order. requests: sent to the engine (cached ones are free).
+    """
+
+    dollars: float | None = None
+    labels: int | None = None
+    requests: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("dollars", "labels", "requests"):
+            limit = getattr(self, name)
+            if limit is not None and not limit >= 0:
+                raise InputError(f"the budget of {name} is {limit}; it is 0 or more, or None for no limit")
+
+
+UNLIMITED = Budget()
+
+
+class Ledger:
+    """Spending against a budget.
+
+    A request is sent only where its worst case fits into what is left: a prompt has at most as many tokens as UTF-8 bytes,
+    and an answer at most `max_tokens`. What it really cost is charged afterwards, so that the budget is used up well.
+    """
+
+    def __init__(self, budget: Budget = UNLIMITED, prices: tuple[float, float] = (0.0, 0.0)) -> None:
+        """prices: dollars per million prompt and completion tokens."""
+        self.budget = budget
+        self.prices = prices
+        self.usage = NOTHING
+
+    def dollars(self, prompt_tokens: int, completion_tokens: int) -> float:
+        return (prompt_tokens * self.prices[0] + completion_tokens * self.prices[1]) / 1e6
+
+    def worst_case(self, request: Request) -> float:
+        """The most that a request can cost, in dollars."""
+        text = sum(len(turn.content.encode("utf-8", "surrogatepass")) for turn in request.messages)
+        prompt = text + TOKENS_AROUND_A_MESSAGE * (len(request.messages) + 1)
+        if request.continuation is None:
+            return self.dollars(prompt, request.sampling.max_tokens)
+        scored = len(request.continuation.encode("utf-8", "surrogatepass"))
+        return self.dollars(prompt + scored, scored)
+
+    def affordable(self, requests: Sequence[Request]) -> int:
+        """How many of the first `requests` may be sent at once without any risk of passing the budget."""
+        count = len(requests)
+        if self.budget.requests is not None:
+            count = min(count, max(self.budget.requests - self.usage.requests, 0))
+        if self.budget.dollars is None:
+            return count
+        left = self.budget.dollars - self.usage.dollars
+        for index, request in enumerate(requests[:count]):
+            left -= self.worst_case(request)
+            if left < 0:
+                return index
+        return count
+
+    def charge(self, reply: Reply) -> Usage:
+        """Books one reply of the engine and returns what it cost."""
+        spent = Usage(
+            1, 0, reply.prompt_tokens, reply.completion_tokens, self.dollars(reply.prompt_tokens, reply.completion_tokens)
+        )
+        self.usage += spent
+        return spent
+
+    def exceeded(self, request: Request) -> BudgetExceeded:
+        """The error for a request that does not fit."""
+        if self.budget.requests is not None and self.usage.requests >= self.budget.requests:
+            what = f"the budget of {self.budget.requests} requests is used up; raise it with --budget-requests"
+        else:
+            left = (self.budget.dollars or 0.0) - self.usage.dollars
+            what = (
+                f"the budget of {self.budget.dollars} dollars has {left:.6f} left and the next request may cost "
+                f"{self.worst_case(request):.6f}; raise it with --budget-dollars"
+            )
+        return BudgetExceeded(f"{what}: finished work is kept and is not paid for again")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The price of a run before it starts.
+
+    `requests` would go to the engine and `cached` are free. `prompt_tokens` is an estimate (a quarter of the characters);
+    `completion_tokens` and `dollars` are at most, for one turn an item: later turns depend on the answers.
+    """
+
+    items: int
+    requests: int
+    cached: int
+    prompt_tokens: int
+    completion_tokens: int
+    dollars: float
+
+
+def approximate_tokens(request: Request) -> tuple[int, int]:
+    """About how many prompt tokens a request has, and how many it can generate or score."""
+    prompt = sum(len(turn.content) for turn in request.messages) // CHARACTERS_A_TOKEN
+    if request.continuation is None:
+        return prompt, request.sampling.max_tokens
+    scored = len(request.continuation) // CHARACTERS_A_TOKEN + 1
+    return prompt + scored, scored

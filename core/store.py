@@ -1,0 +1,225 @@
+"""The store: one SQLite file of paid-for replies, addressed by content, that survives a kill at any moment.
+
+A reply is held under `Request.key(engine.name)`. What is held is never rewritten; a failure is never stored; a reply that
+nobody could read is taken out again (`reject`), so that it is asked for anew. `paid` only grows. Writes are one transaction
+a batch in write-ahead mode: a killed process loses nothing that was committed (a power cut may lose the last moments, never
+the file), and several processes may share one store.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from .errors import StoreError
+from .records import Usage
+from .requests import Reply
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x50415354  # "PAST": tells our files from other people's SQLite files
+BUSY_SECONDS = 60.0
+KEYS_A_QUERY = 500
+
+SCHEMA = """
+CREATE TABLE replies (
+  key BLOB PRIMARY KEY, engine TEXT NOT NULL, reply TEXT NOT NULL,
+  prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, dollars REAL NOT NULL, made REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE paid (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, dollars REAL NOT NULL
+);
+INSERT INTO paid VALUES (1, 0, 0, 0, 0.0);
+"""
+
+
+class Paid(NamedTuple):
+    """A reply to be kept: the request's key, the reply, and its price in dollars."""
+
+    key: bytes
+    reply: Reply
+    dollars: float
+
+
+class Store:
+    """Replies by request key, in the SQLite file at `path` (its folder is made), or in memory for `path=None`.
+
+    Raises StoreError, with the path and the way out, for a folder that cannot be written, a full disk, a file that is no
+    store, and a store of a newer Pasture.
+    """
+
+    def __init__(self, path: Path | str | None = None) -> None:
+        self.path = None if path is None else Path(path)
+        self._name = "the store in memory" if path is None else f"the store at {str(path)!r}"
+        self._db = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        if self.path is not None:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(
+                    f"{self._name} cannot be made: {error.strerror}; give a --store in a folder that can be written"
+                ) from error
+        with self._explained():
+            # The runner may work in a private thread; it is the connection's only user at any time.
+            db = sqlite3.connect(self.path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            try:
+                self._prepare(db)
+            except BaseException:
+                db.close()
+                raise
+        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        """Switches to write-ahead mode, checks whose file it is, and makes the tables of a new one."""
+        _retry(lambda: db.execute("PRAGMA journal_mode = WAL"))  # the switch ignores the busy timeout
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            version, application = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id"))
+            if application == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+                for statement in SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            elif application != APPLICATION_ID:
+                raise StoreError(f"{self._name} is an SQLite file of something else; give another --store")
+            elif version != SCHEMA_VERSION:
+                raise StoreError(
+                    f"{self._name} has schema {version}, and this Pasture reads schema {SCHEMA_VERSION}; "
+                    "use the Pasture that wrote it, or give another --store"
+                )
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+
+    def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Reply]:
+        """The replies held under these keys; keys that are not held are absent."""
+        wanted = list(keys)
+        found: dict[bytes, Reply] = {}
+        with self._explained():
+            for start in range(0, len(wanted), KEYS_A_QUERY):
+                some = wanted[start : start + KEYS_A_QUERY]
+                marks = ",".join("?" * len(some))
+                found.update(
+                    (k, _decode(r)) for k, r in self._db.execute(f"SELECT key, reply FROM replies WHERE key IN ({marks})", some)
+                )
+        return found
+
+    def put_many(self, paid: Sequence[Paid], engine: str) -> Mapping[bytes, Reply]:
+        """Keeps replies and adds their price to `paid`, in one transaction.
+
+        Returns the replies that were already held under those keys (another process was first): they stand, and a caller
+        uses them in place of its own, so that a re-run gives the same answers.
+        """
+        now = time.time()
+        rows = [(p.key, engine, _encode(p.reply), p.reply.prompt_tokens, p.reply.completion_tokens, p.dollars, now) for p in paid]
+        totals = (
+            len(rows),
+            sum(p.reply.prompt_tokens for p in paid),
+            sum(p.reply.completion_tokens for p in paid),
+            sum(p.dollars for p in paid),
+        )
+        with self._transaction() as db:
+            before = db.total_changes
+            db.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            kept = db.total_changes - before
+            db.execute(
+                "UPDATE paid SET requests = requests + ?, prompt_tokens = prompt_tokens + ?, "
+                "completion_tokens = completion_tokens + ?, dollars = dollars + ?",
+                totals,
+            )
+        if kept == len(rows):
+            return {}
+        own = {p.key: p.reply for p in paid}
+        return {key: reply for key, reply in self.get_many(own).items() if reply != own[key]}
+
+    def reject(self, keys: Iterable[bytes]) -> None:
+        """Takes out replies that could not be read, so that they are never served again. They stay paid for."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM replies WHERE key = ?", [(key,) for key in keys])
+
+    @property
+    def paid(self) -> Usage:
+        """Everything that was ever paid for into this store."""
+        with self._explained():
+            row = self._db.execute("SELECT requests, prompt_tokens, completion_tokens, dollars FROM paid").fetchone()
+        return Usage(requests=row[0], prompt_tokens=row[1], completion_tokens=row[2], dollars=row[3])
+
+    def __len__(self) -> int:
+        with self._explained():
+            return int(self._db.execute("SELECT count(*) FROM replies").fetchone()[0])
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk has rolled back already
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            raise StoreError(f"{self._name} {_way_out(code, error)}") from error
+
+
+def _way_out(code: int | None, error: sqlite3.Error) -> str:
+    match None if code is None else code & 0xFF:  # the low byte of an extended code is its kind
+        case sqlite3.SQLITE_FULL:
+            return "has no room left on its disk; all replies before this batch are kept: free space, or copy it and give --store"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return f"cannot be written ({error}); make its folder and file writable, or give another --store"
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            return f"is not a sound SQLite file ({error}); move it away, or give another --store"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"was held by another process for {BUSY_SECONDS:g} s; end that process, or give another --store"
+        case _:
+            return f"failed ({error}); check its disk, or give another --store"
+
+
+def _retry(action: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            action()
+        except sqlite3.OperationalError as error:
+            if (error.sqlite_errorcode & 0xFF) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _encode(reply: Reply) -> str:
+    return json.dumps(
+        [reply.text, reply.finish_reason, dict(reply.label_logprobs), reply.logprob, reply.prompt_tokens, reply.completion_tokens]
+    )
+
+
+def _decode(held: str) -> Reply:
+    return Reply(*json.loads(held))

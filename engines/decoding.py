@@ -1,0 +1,85 @@
+"""Seeded sampling, first-token log-probabilities and stop strings for a batch whose rows want different things.
+
+A token is drawn by inverting the cumulative distribution at a uniform number of the row's own generator, so that what a row
+says depends on its own logits and seed alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import LogitsProcessor, StoppingCriteria
+
+from ..core.requests import Sampling
+from .chat import Prepared
+
+STOP_WINDOW = 8  # tokens read back, besides those that the longest stop string can fill
+
+
+class Sampler(LogitsProcessor):
+    """Leaves only the drawn token finite, so that greedy decoding says it. `label_logprobs` is filled at the first position."""
+
+    def __init__(self, samplings: Sequence[Sampling], rngs: Sequence[np.random.Generator], batch: Sequence[Prepared]) -> None:
+        self.samplings, self.rngs, self.batch = samplings, rngs, batch
+        self.label_logprobs: list[dict[str, float]] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if not self.label_logprobs:
+            self.label_logprobs = [self._labels(scores[row], each.labels) for row, each in enumerate(self.batch)]
+        drawn = scores.argmax(-1)
+        for row, (sampling, rng) in enumerate(zip(self.samplings, self.rngs, strict=True)):
+            if sampling.temperature > 0:
+                drawn[row] = draw(scores[row], sampling, rng.random())
+        return torch.full_like(scores, -torch.inf).scatter_(1, drawn[:, None], 0.0)
+
+    @staticmethod
+    def _labels(logits_V: torch.Tensor, labels: dict[str, int]) -> dict[str, float]:
+        if not labels:
+            return {}
+        logprobs = logits_V.float().log_softmax(-1)[list(labels.values())].tolist()
+        return dict(zip(labels, logprobs, strict=True))
+
+
+def draw(logits_V: torch.Tensor, sampling: Sampling, uniform: float) -> torch.Tensor:
+    """The token at `uniform` in [0, 1) of the distribution at this temperature, cut to the smallest set of likeliest tokens
+    that holds `top_p` (Holtzman et al. 2020, arXiv:1904.09751)."""
+    probabilities_V = (logits_V.double() / sampling.temperature).softmax(-1)
+    if sampling.top_p < 1:
+        ordered_V, order_V = probabilities_V.sort(descending=True, stable=True)
+        ordered_V[ordered_V.cumsum(-1) - ordered_V >= sampling.top_p] = 0
+        probabilities_V = torch.zeros_like(probabilities_V).scatter_(0, order_V, ordered_V)
+    cumulative_V = probabilities_V.cumsum(-1)
+    return torch.searchsorted(cumulative_V, uniform * cumulative_V[-1], right=True).clamp(max=len(cumulative_V) - 1)
+
+
+class Halt(StoppingCriteria):
+    """Ends a row once one of its stop strings was said."""
+
+    def __init__(self, tokenizer: Any, samplings: Sequence[Sampling], start: int) -> None:
+        self.tokenizer, self.samplings, self.start = tokenizer, samplings, start
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        done = [self._stopped(input_ids[row], sampling) for row, sampling in enumerate(self.samplings)]
+        return torch.tensor(done, device=input_ids.device)
+
+    def _stopped(self, ids_T: torch.Tensor, sampling: Sampling) -> bool:
+        if not sampling.stop:
+            return False
+        back = max(self.start, len(ids_T) - STOP_WINDOW - max(map(len, sampling.stop)))
+        text = self.tokenizer.decode(ids_T[back:].tolist(), skip_special_tokens=True)
+        return any(stop in text for stop in sampling.stop)
+
+
+def cut_at_stop(tokenizer: Any, said: list[int], stops: Sequence[str]) -> tuple[str, int | None]:
+    """The text before the first stop string, and how many tokens it took to say that string; None where none was said."""
+    text = tokenizer.decode(said, skip_special_tokens=True)
+    found = [place for stop in stops if (place := text.find(stop)) >= 0]
+    if not found:
+        return text, None
+    count = next(
+        k for k in range(1, len(said) + 1) if any(s in tokenizer.decode(said[:k], skip_special_tokens=True) for s in stops)
+    )
+    return text[: min(found)], count

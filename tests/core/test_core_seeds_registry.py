@@ -1,0 +1,96 @@
+"""Draws depend on their keys alone; names are found, or refused with a way out."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+
+import pytest
+from pasture.core.errors import InputError, UnknownName
+from pasture.core.manifest import manifest, write_atomically, write_manifest
+from pasture.core.registry import Entry, Registry, load_target
+from pasture.core.seeds import digest, rng_for, seed_for
+
+TABLE = {"dumps": Entry("json:dumps", "writes JSON"), "loads": Entry("json:loads", "reads JSON")}
+
+
+def test_the_same_keys_draw_the_same_and_others_do_not():
+    assert rng_for(1, "a", 2).random() == rng_for(1, "a", 2).random()
+    draws = [rng_for(1, "a", 2), rng_for(2, "a", 2), rng_for(1, "b", 2), rng_for(1, "a", "2"), rng_for(1, "a2")]
+    assert len({each.random() for each in draws}) == len(draws)
+
+
+def test_keys_are_told_apart_by_where_they_end():
+    assert digest("ab", "c") != digest("a", "bc")
+    assert digest("x", "") != digest("x")
+
+
+def test_draws_of_neighbouring_keys_look_independent():
+    draws = [rng_for(0, "pair", k).random() for k in range(4000)]
+    mean = sum(draws) / len(draws)
+    assert abs(mean - 0.5) < 4 * (1 / 12 / 4000) ** 0.5
+    lagged = sum((a - 0.5) * (b - 0.5) for a, b in itertools.pairwise(draws)) / len(draws) * 12
+    assert abs(lagged) < 4 / 4000**0.5
+
+
+def test_integer_seeds_fit_in_31_bits():
+    assert all(0 <= seed_for(0, k) < 2**31 for k in range(100))
+
+
+def test_a_built_in_is_found_by_name_and_an_own_one_by_module_and_file(tmp_path: Path):
+    registry = Registry("serialiser", TABLE)
+    assert registry.load("dumps")([1]) == "[1]"
+    assert registry.load("json:loads")("[1]") == [1]
+    own = tmp_path / "mine.py"
+    own.write_text("def twice(x):\n    return 2 * x\n")
+    assert registry.load(f"{own}:twice")(2) == 4
+    assert load_target(str(own)).twice(3) == 6
+
+
+def test_an_unknown_name_gets_the_known_ones_and_a_guess():
+    with pytest.raises(UnknownName, match=r"no serialiser is called 'dump'; known: dumps, loads. Did you mean 'dumps'\?"):
+        Registry("serialiser", TABLE).load("dump")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("json:nothing", "'json' has no 'nothing'"),
+        ("no_such_module:x", "no module 'no_such_module'"),
+        ("missing.py:x", "no file 'missing.py'"),
+    ],
+)
+def test_a_target_that_is_not_there_is_an_input_error(name: str, says: str):
+    with pytest.raises(InputError, match=says):
+        Registry("serialiser", TABLE).load(name)
+
+
+def test_a_module_that_lacks_a_package_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "needy.py").write_text("import no_such_package\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match="'needy' needs the package 'no_such_package'"):
+        load_target("needy:x")
+
+
+def test_a_file_that_fails_to_load_is_not_kept(tmp_path: Path):
+    broken = tmp_path / "broken_file.py"
+    broken.write_text("raise RuntimeError('no')\n")
+    with pytest.raises(RuntimeError):
+        load_target(str(broken))
+    assert "pasture_file_broken_file" not in sys.modules
+
+
+def test_a_manifest_holds_versions_and_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    text = write_manifest(tmp_path / "deep" / "manifest.json", seed=3).read_text()
+    assert '"seed": 3' in text
+    assert "sk-very-secret" not in text
+    assert manifest()["versions"]["numpy"]
+
+
+def test_an_atomic_write_leaves_no_draft_behind(tmp_path: Path):
+    write_atomically(tmp_path / "a.txt", "one")
+    write_atomically(tmp_path / "a.txt", "two")
+    assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "two"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..core.errors import EngineError, InputError, PastureError, StoreError
 from ..core.ledger import Ledger
 from ..core.protocols import Engine
-from ..core.records import NOTHING, Usage
+from ..core.records import Usage
 from ..core.requests import Reply, Request
 from ..core.store import Paid, Store
 
@@ -36,6 +36,8 @@ class Answer(NamedTuple):
 
 
 class _Ticket:
+    """One request, and whoever waits for it."""
+
     __slots__ = ("key", "request", "waiting")
 
     def __init__(self, key: bytes, request: Request) -> None:
@@ -57,20 +59,22 @@ class _Ticket:
 
 
 class Desk:
-    """Answers requests of one run. `ask` and `reject` belong to the event loop in which `work` runs."""
+    """Answers the requests of one run. All but the engine's thread belongs to the event loop in which `work` runs."""
 
     def __init__(self, engine: Engine | None, store: Store | None, ledger: Ledger) -> None:
-        self.engine = engine
         self.ledger = ledger
+        self._engine = engine
         self._model = engine.name if engine else ""
         self._given = store
         self._own: Store | None = None
         self._tickets: dict[bytes, _Ticket] = {}
         self._fresh: list[_Ticket] = []
         self._misses: list[_Ticket] = []
-        self._rejected: dict[bytes, Reply] = {}
-        self._cached = 0
         self._wake = asyncio.Event()
+        self._cached = 0
+        self._unread: dict[bytes, Reply] = {}
+        self._removed: set[bytes] = set()
+        self._to_remove: list[bytes] = []
 
     @property
     def spent(self) -> Usage:
@@ -90,9 +94,9 @@ class Desk:
 
     async def ask(self, request: Request) -> Answer:
         key = self.key(request)
-        if key in self._rejected:  # a duplicate of an item whose reply could not be read: the same reply, not a second purchase
+        if key in self._unread:  # a duplicate of an item whose reply could not be read: the same reply, not a second purchase
             self._cached += 1
-            return Answer(key, self._rejected[key], False, CACHED)
+            return Answer(key, self._unread[key], False, CACHED)
         ticket = self._tickets.get(key)
         if ticket is None:
             ticket = self._tickets[key] = _Ticket(key, request)
@@ -101,20 +105,179 @@ class Desk:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         ticket.waiting.append(future)
         answer = await future
-        if answer.usage is CACHED:
-            self._cached += 1
+        self._cached += answer.usage.cached
         return answer
 
-    def reject(self, keys: Iterable[bytes]) -> None:
-        """Takes unreadable replies out of the store. One that was bought in this run is remembered until its end."""
-        wanted = list(keys)
-        if not wanted:
-            return
-        if self._bought.keys() & wanted:
-            pass
-        self.store.reject(wanted)
+    def reject(self, answers: Iterable[Answer]) -> None:
+        """Takes replies that could not be read out of the store: at once for this run, in the file with the next write.
+
+        One that was bought in this run is remembered until its end. One that an earlier run left is forgotten, and asked for
+        anew; it is taken out once, so that a duplicate of the item does not take out the new reply.
+        """
+        for answer in answers:
+            if answer.was_held and answer.key in self._removed:
+                continue
+            if answer.was_held:
+                self._removed.add(answer.key)
+            else:
+                self._unread[answer.key] = answer.reply
+            self._to_remove.append(answer.key)
+
+    async def work(self) -> None:
+        """Serves what is asked, until it is cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._fresh:
+                await self._quiet()
+                self._look_up()
+            if self._misses:
+                await self._buy()
+            if self._misses:
+                self._wake.set()
 
     def close(self) -> None:
-        if self._own is not None:
-            self._own.close()
-            self._own = None
+        try:
+            self._remove()
+        finally:
+            if self._own is not None:
+                self._own.close()
+                self._own = None
+
+    async def _quiet(self) -> None:
+        """Lets every annotator that can go on go on, so that a batch is as large as it can be."""
+        seen, passes = -1, 0
+        while passes < QUIET_PASSES:
+            await asyncio.sleep(0)
+            passes = passes + 1 if len(self._fresh) == seen else 0
+            seen = len(self._fresh)
+
+    def _look_up(self) -> None:
+        fresh, self._fresh = self._fresh, []
+        self._remove()
+        held = self.store.get_many(ticket.key for ticket in fresh)
+        for ticket in fresh:
+            if ticket.key in held:
+                del self._tickets[ticket.key]
+                ticket.answer(held[ticket.key], True, CACHED)
+            else:
+                self._misses.append(ticket)
+
+    def _remove(self) -> None:
+        if self._to_remove:
+            removed, self._to_remove = self._to_remove, []
+            self.store.reject(removed)
+
+    async def _buy(self) -> None:
+        """Sends what the budget allows, in prefix order; what will never fit fails."""
+        if self._engine is None:
+            raise InputError("the annotator asks an engine and none was given; name one, for instance --engine vllm --model NAME")
+        count = self.ledger.affordable([ticket.request for ticket in self._misses])
+        batch, self._misses = self._misses[:count], self._misses[count:]
+        if not batch:
+            for ticket in self._misses:
+                del self._tickets[ticket.key]
+                ticket.fail(self.ledger.exceeded(ticket.request))
+            self._misses = []
+            return
+        batch.sort(key=lambda ticket: [turn.content for turn in ticket.request.messages])
+        await self._generate(self._engine, batch)
+
+    async def _generate(self, engine: Engine, batch: list[_Ticket]) -> None:
+        feed = _Feed(engine, [ticket.request for ticket in batch])
+        left = dict(enumerate(batch))
+        try:
+            while not feed.ended:
+                await feed.bell.wait()
+                self._receive(feed.take(), left)
+        except BaseException as error:
+            feed.stop()
+            if not isinstance(error, StoreError):
+                self._receive(feed.take(), left)
+            raise
+        if feed.error is not None:
+            raise feed.error
+        for ticket in left.values():
+            del self._tickets[ticket.key]
+            ticket.fail(EngineError(f"the engine {self._model!r} ended without an answer to this request"))
+
+    def _receive(self, outcomes: Sequence[tuple[int, Reply | Exception]], left: dict[int, _Ticket]) -> None:
+        """Keeps replies, then hands them out; an index that is not awaited stops the run."""
+        replies: list[tuple[_Ticket, Reply, Usage]] = []
+        failures: list[tuple[_Ticket, Exception]] = []
+        unknown: list[int] = []
+        for index, outcome in outcomes:
+            ticket = left.pop(index, None)
+            if ticket is None:
+                unknown.append(index)
+            elif isinstance(outcome, Reply):
+                replies.append((ticket, outcome, self.ledger.charge(outcome)))
+            else:
+                failures.append((ticket, outcome))
+        stands = (
+            self.store.put_many([Paid(t.key, reply, usage.dollars) for t, reply, usage in replies], self._model) if replies else {}
+        )
+        for ticket, reply, usage in replies:
+            del self._tickets[ticket.key]
+            ticket.answer(stands.get(ticket.key, reply), False, usage)
+        for ticket, error in failures:
+            del self._tickets[ticket.key]
+            ticket.fail(error if isinstance(error, PastureError) else EngineError(f"{type(error).__name__}: {error}"))
+        if unknown:
+            raise EngineError(
+                f"the engine {self._model!r} answered request {unknown[0]} twice, or was never asked it; mend the engine"
+            )
+
+
+class _Feed:
+    """An engine at work in a thread; its outcomes are taken in the event loop."""
+
+    def __init__(self, engine: Engine, requests: list[Request]) -> None:
+        self.bell = asyncio.Event()
+        self.ended = False
+        self.error: PastureError | None = None
+        self._loop = asyncio.get_running_loop()
+        self._arrived: deque[tuple[int, Reply | Exception]] = deque()
+        self._rung = False
+        self._over = False
+        self._stopped = False
+        self._thread = threading.Thread(target=self._work, args=(engine, requests), name="pasture-engine", daemon=True)
+        self._thread.start()
+
+    def take(self) -> list[tuple[int, Reply | Exception]]:
+        """What has arrived since the last time."""
+        self.bell.clear()
+        self._rung = False
+        self.ended = self._over  # before the outcomes are taken, so that none is left behind
+        return [self._arrived.popleft() for _ in range(len(self._arrived))]
+
+    def stop(self) -> None:
+        """Asks the engine to end after its next reply, and waits for that a while."""
+        self._stopped = True
+        self._thread.join(STOP_SECONDS)
+
+    def _work(self, engine: Engine, requests: list[Request]) -> None:
+        outcomes = None
+        try:
+            outcomes = engine.generate(requests)
+            for outcome in outcomes:
+                self._arrived.append(outcome)
+                self._ring()
+                if self._stopped:
+                    break
+        except PastureError as error:
+            self.error = error
+        except BaseException as error:  # noqa: BLE001 (it is raised again in the event loop)
+            self.error = EngineError(f"the engine {engine.name!r} broke off: {type(error).__name__}: {error}")
+            self.error.__cause__ = error
+        finally:
+            close = getattr(outcomes, "close", None)
+            if close is not None:
+                close()
+            self._over = True
+            self._ring()
+
+    def _ring(self) -> None:
+        if not self._rung and not self._loop.is_closed():
+            self._rung = True
+            self._loop.call_soon_threadsafe(self.bell.set)

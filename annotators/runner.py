@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,16 +86,16 @@ def annotate(
     _complete(run.all(window, progress))
     results = tuple(run.results)
     assert len(results) == len(items)
-    return Annotations(
-        results, annotator.name, engine.name if engine else "", run.desk.spent, time.perf_counter() - started
-    )
+    return Annotations(results, annotator.name, engine.name if engine else "", run.desk.spent, time.perf_counter() - started)
 
 
 def price(items: Sequence[Item], annotator: Annotator, engine: Engine, store: Store | None = None, seed: int = 0) -> Quote:
     """What `annotate` would buy: renders every request and asks the engine nothing."""
     quoting = _Quoting(engine)
     annotations = annotate(items, annotator, engine=quoting, store=store, seed=seed)
-    prompt, completion = (sum(tokens) for tokens in zip(*map(approximate_tokens, quoting.asked), strict=True)) if quoting.asked else (0, 0)
+    prompt, completion = (
+        (sum(tokens) for tokens in zip(*map(approximate_tokens, quoting.asked), strict=True)) if quoting.asked else (0, 0)
+    )
     dollars = Ledger(prices=engine.prices).dollars(prompt, completion)
     return Quote(len(items), len(quoting.asked), annotations.usage.cached, prompt, completion, dollars)
 
@@ -108,7 +108,7 @@ class _Quoting:
         self.prices = engine.prices
         self.asked: list[Request] = []
 
-    def generate(self, requests: Sequence[Request]):  # noqa: ANN201
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply | Exception]]:
         self.asked.extend(requests)
         for index in range(len(requests)):
             yield index, EngineError("not asked: only the price is wanted")
@@ -167,16 +167,20 @@ class _Run:
         and reading it, so it is taken out and asked for once more."""
         result, asked = await self._asked(item)
         usage = asked.usage
-        if isinstance(result, Abstention) and result.reason is Reason.UNPARSABLE:
-            unread = [self.desk.key(each) for each in result.unread] or list(asked.held)
-            was_held = any(asked.held.get(key) for key in unread)
-            self.desk.reject(unread)
-            if was_held:
-                result, asked = await self._asked(item)
-                usage += asked.usage
-                if isinstance(result, Abstention) and result.reason is Reason.UNPARSABLE:
-                    self.desk.reject([self.desk.key(each) for each in result.unread] or list(asked.held))
+        if self._rejected(result, asked):
+            result, asked = await self._asked(item)
+            usage += asked.usage
+            self._rejected(result, asked)
         return result if usage == result.usage else replace(result, usage=usage)
+
+    def _rejected(self, result: Feedback | Abstention, asked: Asked) -> bool:
+        """Has the unreadable replies behind an abstention taken out of the store. True where one came from there."""
+        if not isinstance(result, Abstention) or result.reason is not Reason.UNPARSABLE:
+            return False
+        keys = {self.desk.key(each) for each in result.unread}
+        unread = [each for each in asked.answers if not keys or each.key in keys]
+        self.desk.reject(unread)
+        return any(each.was_held for each in unread)
 
     async def _asked(self, item: Item) -> tuple[Feedback | Abstention, Asked]:
         asked = Asked(self.desk)
@@ -200,23 +204,24 @@ class _Run:
 class Asked:
     """The `ask` that one item's annotator is handed: passes requests to the desk and notes what they cost."""
 
-    __slots__ = ("_desk", "held", "usage")
+    __slots__ = ("_desk", "answers", "usage")
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self.held: dict[bytes, bool] = {}
-        """Request keys, and whether the reply came out of the store."""
+        self.answers: list[Answer] = []
         self.usage = NOTHING
 
     async def __call__(self, request: Request) -> Reply:
-        answer: Answer = await self._desk.ask(request)
-        self.held[answer.key] = answer.was_held
-        self.usage += answer.usage
+        answer = await self._desk.ask(request)
+        self.answers.append(answer)
+        self.usage = self.usage + answer.usage if len(self.answers) > 1 else answer.usage
         return answer.reply
 
 
 def _check(result: Any, item: Item, name: str) -> None:
     """An answer is a record, and a preference is about the comparison as it was shown."""
+    if type(result) is Preference and result.comparison is item:
+        return
     if not isinstance(result, Feedback | Abstention):
         raise AnnotatorFailed(
             f"the annotator {name!r} returned {type(result).__name__} for the item {item.key}; it returns a Preference, another "

@@ -16,7 +16,7 @@ from ..annotators import make_annotator
 from ..annotators.runner import annotate
 from ..core.errors import InputError
 from ..core.protocols import Annotator, Engine, FeedbackSource, Policy, World
-from ..core.records import Abstention, Comparison, Completion, Feedback, Item, Preference
+from ..core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Prompt
 from ..core.results import Curve, CurvePoint, Example
 from ..core.seeds import rng_for, seed_for
 from ..core.store import Store
@@ -105,6 +105,12 @@ def check_suite(suite: Suite, *, yields: str | None = "policy") -> None:
             )
         method_config(suite, name)
     world = suite_world(suite)
+    for amount, split in (("prompts", "unlabeled"), ("eval_prompts", "eval")):
+        wanted, known = getattr(suite, amount), len(world.prompts(split))
+        if wanted > known:
+            raise InputError(
+                f"the suite has {amount} = {wanted} and the world {suite.world!r} has {known} {split} prompts; lower `{amount}`"
+            )
     make_annotator(suite.feedback, world=world)
     make_annotator(suite.evaluator, world=world)
 
@@ -157,19 +163,19 @@ def train_method(suite: Suite, name: str, policy: Policy, feedback: FeedbackSour
     return trained, Curve(name, seed, tuple(log.points))
 
 
+def preference_pairs(policy: Policy, prompts: Sequence[Prompt], count: int, seed: int) -> list[Comparison]:
+    """`count` pairs of the policy's own answers: one for each prompt, then a second for each, and so on."""
+    rounds = -(-count // len(prompts))
+    answers = policy.sample(prompts[:count], 2 * rounds, rng_for(seed, "pairs"))
+    return [Comparison(row[2 * k], row[2 * k + 1]) for k in range(rounds) for row in answers][:count]
+
+
 def make_ground(suite: Suite, seed: int, store: Store | None = None) -> Ground:
     """Trains the seed's SFT policy, samples two answers to each preference prompt from it, and has the pairs labelled."""
     world, watch = suite_world(suite), Stopwatch()
     sft, curve = train_method(suite, "sft", world.base_policy(seed), feedback_source(suite, world, seed, ()), seed)
     watch.lap("sft")
-    prompts = world.prompts("preference")
-    if suite.labels > len(prompts):
-        raise InputError(
-            f"the suite wants {suite.labels} labels and the world {suite.world!r} has {len(prompts)} preference prompts; "
-            "lower `labels`"
-        )
-    answers = sft.sample(prompts[: suite.labels], 2, rng_for(seed, "pairs"))
-    pairs: list[Item] = [Comparison(left, right) for left, right in answers]
+    pairs = preference_pairs(sft, world.prompts("preference"), suite.labels, seed)
     watch.lap("pairs")
     offline = ask_all(suite, pairs, training_annotator(suite, world), seed, store)
     watch.lap("labels")
@@ -218,7 +224,7 @@ def judge(
 
     Its randomness is keyed on the pair alone, so that two methods with the same answer get the same verdict."""
     candidates = [each for row in answers for each in row]
-    rivals = world.rivals([each.prompt for each in candidates])
+    rivals = world.rivals([row[0].prompt for row in answers])
     comparisons, is_left = blind_pairs(candidates, rivals, seed=seed_for(0, "evaluate"))
     evaluator = make_annotator(suite.evaluator, world=world)
     return ask_all(suite, comparisons, evaluator, seed_for(0, "evaluate"), store), list(is_left)

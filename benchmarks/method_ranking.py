@@ -63,7 +63,7 @@ def rank(suite: Suite, folder: Path, *, jobs: int = 2, report: Report = lambda d
     for cell in (each for of_method in cells.values() for each in of_method):
         stages.update(cell.seconds)
     seconds = time.perf_counter() - started
-    result = aggregate(suite, cells, seconds=seconds, cells=total, cells_found=found, seconds_by_stage=dict(stages))
+    result = aggregate(suite, cells, seconds=seconds, trainings=total, trainings_found=found, seconds_by_stage=dict(stages))
     result.save(folder / "ranking.json")
     write_atomically(folder / "manifest.json", json.dumps(result.manifest, indent=1) + "\n")
     return result

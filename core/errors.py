@@ -23,6 +23,9 @@ class UnknownName(InputError):
         guess = f" Did you mean {close[0]!r}?" if close else ""
         super().__init__(f"no {kind} is called {name!r}; known: {', '.join(names) or 'none'}.{guess}{' ' + hint if hint else ''}")
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[object, ...]]:
+        return InputError, self.args  # crosses processes as its message
+
 
 class EngineError(PastureError):
     """An engine could not answer one request. The runner turns it into an Abstention."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import BudgetExceeded, InputError
-from .records import NOTHING, Usage
+from .records import Usage
 from .requests import Reply, Request
 
 TOKENS_AROUND_A_MESSAGE = 32
@@ -47,7 +47,13 @@ class Ledger:
         """prices: dollars per million prompt and completion tokens."""
         self.budget = budget
         self.prices = prices
-        self.usage = NOTHING
+        self._requests = self._prompt_tokens = self._completion_tokens = 0
+
+    @property
+    def usage(self) -> Usage:
+        """What was spent so far."""
+        dollars = self.dollars(self._prompt_tokens, self._completion_tokens)
+        return Usage(self._requests, 0, self._prompt_tokens, self._completion_tokens, dollars)
 
     def dollars(self, prompt_tokens: int, completion_tokens: int) -> float:
         return (prompt_tokens * self.prices[0] + completion_tokens * self.prices[1]) / 1e6
@@ -77,11 +83,11 @@ class Ledger:
 
     def charge(self, reply: Reply) -> Usage:
         """Books one reply of the engine and returns what it cost."""
-        spent = Usage(
-            1, 0, reply.prompt_tokens, reply.completion_tokens, self.dollars(reply.prompt_tokens, reply.completion_tokens)
-        )
-        self.usage += spent
-        return spent
+        self._requests += 1
+        self._prompt_tokens += reply.prompt_tokens
+        self._completion_tokens += reply.completion_tokens
+        dollars = self.dollars(reply.prompt_tokens, reply.completion_tokens)
+        return Usage(1, 0, reply.prompt_tokens, reply.completion_tokens, dollars)
 
     def exceeded(self, request: Request) -> BudgetExceeded:
         """The error for a request that does not fit."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from .records import Message
 from .seeds import digest
@@ -36,6 +37,12 @@ class Sampling:
             raise ValueError(f"top_p is {self.top_p}; it is in (0, 1]")
 
 
+@lru_cache(maxsize=1024)
+def _decoding(s: Sampling) -> str:
+    """How to decode, as a part of a request's key; many requests share it."""
+    return json.dumps([s.max_tokens, s.temperature, s.top_p, s.seed if s.temperature > 0 else 0, s.stop, s.labels, s.choices])
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One call of an engine.
@@ -51,11 +58,9 @@ class Request:
 
     def key(self, model: str) -> bytes:
         """Content address under a model's identity: all that can change the answer, and nothing else."""
-        s = self.sampling
-        decode = [s.max_tokens, s.temperature, s.top_p, s.seed if s.temperature > 0 else 0, s.stop, s.labels, s.choices]
         turns = [part for turn in self.messages for part in (turn.role, turn.content)]
         end = ["generate"] if self.continuation is None else ["score", self.continuation]
-        return digest("request", model, self.model, json.dumps(decode), *end, *turns)
+        return digest("request", model, self.model, _decoding(self.sampling), *end, *turns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,38 @@ global generator anywhere in Pasture.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 
 
 def digest(*keys: str | int) -> bytes:
     """128-bit BLAKE2b of the keys. Lengths are hashed too, so that ("ab", "c") and ("a", "bc") differ, as do 1 and "1"."""
-    hasher = hashlib.blake2b(digest_size=16)
+    parts: list[bytes] = []
     for key in keys:
         text = str(key).encode("utf-8", "surrogatepass")
-        hasher.update(b"%s%d:" % (b"i" if isinstance(key, int) else b"s", len(text)))
-        hasher.update(text)
-    return hasher.digest()
+        parts += (b"%s%d:" % (b"i" if isinstance(key, int) else b"s", len(text)), text)
+    return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+
+
+class _Key(ISeedSequence):
+    """Hands its 128 bits to Philox as they are: the stream of `Philox(key=...)`, at a third of its price, as that gathers
+    entropy only to throw it away."""
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint64) -> np.ndarray:
+        state = np.frombuffer(self.key, dtype=np.uint64)
+        assert len(state) == n_words
+        assert np.dtype(dtype) == state.dtype
+        return state
 
 
 def rng_for(seed: int, *keys: str | int) -> np.random.Generator:
     """The generator of this seed and these keys (Philox, counter-based: cheap to make, a million of them independent)."""
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest(seed, *keys), "little")))
+    return np.random.Generator(np.random.Philox(_Key(digest(seed, *keys))))  # pyright: ignore[reportArgumentType]
 
 
 def seed_for(seed: int, *keys: str | int) -> int:

@@ -25,12 +25,13 @@ SCHEMA_VERSION = 1
 APPLICATION_ID = 0x50415354  # "PAST": tells our files from other people's SQLite files
 BUSY_SECONDS = 60.0
 KEYS_A_QUERY = 500
+CACHE_KIB = 65536
 
 SCHEMA = """
 CREATE TABLE replies (
   key BLOB PRIMARY KEY, engine TEXT NOT NULL, reply TEXT NOT NULL,
   prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, dollars REAL NOT NULL, made REAL NOT NULL
-) WITHOUT ROWID;
+);
 CREATE TABLE paid (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, dollars REAL NOT NULL
@@ -81,6 +82,7 @@ class Store:
         """Switches to write-ahead mode, checks whose file it is, and makes the tables of a new one."""
         _retry(lambda: db.execute("PRAGMA journal_mode = WAL"))  # the switch ignores the busy timeout
         db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         db.execute("BEGIN IMMEDIATE")
         try:
             version, application = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id"))

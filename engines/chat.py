@@ -113,11 +113,18 @@ class ChatTokenizer:
             choices = {choice: self._said(text, choice, "choice") for choice in request.sampling.choices}
             ready = Prepared(index, request, prompt, labels, choices=choices)
         if ready.longest() >= max_len:
+            scored = f" and {ready.longest() - len(prompt)} that are scored after it" if ready.longest() > len(prompt) else ""
             raise EngineError(
-                f"the prompt has {len(prompt)} tokens (with what is scored after it: {ready.longest()}), and the model reads "
-                f"{max_len}, the answer included; shorten it, or give a larger max_model_len where the model allows it"
+                f"the prompt has {len(prompt)} tokens{scored}, and the model reads {max_len}, at least one for the answer "
+                "included; shorten it, or give a larger max_model_len where the model allows it"
             )
         return ready
+
+
+def draw_keys(request: Request) -> list[str]:
+    """What a request's draws are keyed on besides its seed: what was said, so that two prompts under one seed differ, and a
+    larger `max_tokens` or another stop string carries the same text on."""
+    return ["sample", *(part for turn in request.messages for part in (turn.role, turn.content))]
 
 
 def rendered_requests(

@@ -26,7 +26,7 @@ class Sampler(LogitsProcessor):
         self.samplings, self.rngs, self.batch = samplings, rngs, batch
         self.label_logprobs: list[dict[str, float]] = []
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
         if not self.label_logprobs:
             self.label_logprobs = [self._labels(scores[row], each.labels) for row, each in enumerate(self.batch)]
         drawn = scores.argmax(-1)
@@ -61,7 +61,7 @@ class Halt(StoppingCriteria):
     def __init__(self, tokenizer: Any, samplings: Sequence[Sampling], start: int) -> None:
         self.tokenizer, self.samplings, self.start = tokenizer, samplings, start
 
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         done = [self._stopped(input_ids[row], sampling) for row, sampling in enumerate(self.samplings)]
         return torch.tensor(done, device=input_ids.device)
 

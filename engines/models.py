@@ -42,7 +42,8 @@ def resolve_model(name: str) -> Path:
     if HUB_ID.fullmatch(name) and not name.startswith("."):
         return _from_hub(name)
     raise InputError(
-        f"no model at {name!r}; expected {SMOLLM2!r}, a folder that holds a Hugging Face checkpoint, or a hub id such as {SMOLLM2_HUB!r}"
+        f"no model at {name!r}; expected {SMOLLM2!r}, a folder that holds a Hugging Face checkpoint, or a hub id such as "
+        f"{SMOLLM2_HUB!r}"
     )
 
 
@@ -60,7 +61,7 @@ def _packed_smollm2() -> Path | None:
 
 def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     repository, _, revision = name.partition("@")
     try:

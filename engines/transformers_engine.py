@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from ..core.errors import EngineError, InputError
 from ..core.requests import Reply, Request
 from ..core.seeds import rng_for
-from .chat import ChatTokenizer, Prepared, rendered_requests
+from .chat import ChatTokenizer, Prepared, draw_keys, rendered_requests
 from .decoding import Halt, Sampler, cut_at_stop
 from .models import model_identity, resolve_model
 
@@ -55,7 +55,8 @@ class TransformersEngine:
         self.prices = (0.0, 0.0)
         self.batch_size, self.batch_tokens = batch_size, batch_tokens
         self.chat = ChatTokenizer(AutoTokenizer.from_pretrained(folder))
-        self.model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, kind)).to(self.device).eval()
+        loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, kind))
+        self.model = loaded.to(self.device).eval()
         known = int(getattr(self.model.config, "max_position_embeddings", 0)) or 2**20
         if max_model_len is not None and not 1 < max_model_len <= known:
             raise InputError(f"max_model_len is {max_model_len}; this model reads 2 to {known} tokens")
@@ -123,21 +124,14 @@ class TransformersEngine:
 
     def _chosen(self, batch: list[Prepared]) -> Iterator[tuple[int, Reply]]:
         labels = iter(self._first_logprobs([each for each in batch if each.labels]))
-        for each in batch:
-            ended = {choice: [*ids, *self._closing(each)] for choice, ids in each.choices.items()}
-            pairs = [(each.prompt, ids) for ids in ended.values()]
-            size = max(1, min(self.batch_size, self.batch_tokens // each.longest()))
-            scores = np.concatenate([self._loglikelihoods(pairs[k : k + size]) for k in range(0, len(pairs), size)])
-            choice = list(ended)[self._pick(each.request, scores)]
-            yield (
-                each.index,
-                Reply(
-                    choice,
-                    label_logprobs=next(labels) if each.labels else {},
-                    prompt_tokens=len(each.prompt),
-                    completion_tokens=len(ended[choice]),
-                ),
-            )
+        ended = [{choice: [*ids, *self._closing(each)] for choice, ids in each.choices.items()} for each in batch]
+        pairs = [(each.prompt, ids) for each, texts in zip(batch, ended, strict=True) for ids in texts.values()]
+        size = max(1, min(self.batch_size, self.batch_tokens // max(each.longest() for each in batch)))
+        scores = iter([score for k in range(0, len(pairs), size) for score in self._loglikelihoods(pairs[k : k + size])])
+        for each, texts in zip(batch, ended, strict=True):
+            choice = list(texts)[self._pick(each.request, np.array([next(scores) for _ in texts]))]
+            logprobs = next(labels) if each.labels else {}
+            yield each.index, Reply(choice, "stop", logprobs, None, len(each.prompt), len(texts[choice]))
 
     def _closing(self, each: Prepared) -> list[int]:
         """The end-of-sequence token, where without it a choice could not lose to a longer one that it begins."""
@@ -198,8 +192,9 @@ class TransformersEngine:
         """How many tokens the answer may have; alike in a batch of answers."""
         return min(each.request.sampling.max_tokens, self.max_model_len - len(each.prompt))
 
-    def _rng(self, request: Request) -> np.random.Generator:
-        return rng_for(request.sampling.seed, "sample", request.key(self.name).hex())
+    @staticmethod
+    def _rng(request: Request) -> np.random.Generator:
+        return rng_for(request.sampling.seed, *draw_keys(request))
 
 
 def _positions(mask_NT: torch.Tensor) -> torch.Tensor:

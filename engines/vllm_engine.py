@@ -7,24 +7,29 @@ cache meets each shared beginning once; replies come back chunk by chunk. Runs o
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import EngineError, InputError
 from ..core.requests import Reply, Request
 from ..core.seeds import seed_for
-from .chat import ChatTokenizer, Prepared, rendered_requests
+from .chat import ChatTokenizer, Prepared, draw_keys, rendered_requests
 from .models import model_identity, resolve_model
 
-QUIET = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_LOGGING_STREAM": "ext://sys.stderr", "VLLM_NO_USAGE_STATS": "1"}
+QUIET = {"VLLM_LOGGING_STREAM": "ext://sys.stderr", "VLLM_NO_USAGE_STATS": "1"}
+ON_GPU = {"VLLM_LOGGING_LEVEL": "WARNING"}
 ON_CPU = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "OMP_WAIT_POLICY": "PASSIVE",  # a busy neighbour slows vLLM 4 times without these two, 1.4 times with them
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_LOGGING_LEVEL": "ERROR",  # its warnings are about the settings made here
 }
 TOP = 20  # log-probabilities a position that every vLLM gives; used where it cannot be asked for just the labels
 
@@ -73,9 +78,6 @@ class VllmEngine:
         self.sort_prefixes = sort_prefixes
         self.name = f"vllm:{model_identity(model, folder)}/{kind}" + ("/dummy" if load_format == "dummy" else "")
         self.prices = (0.0, 0.0)
-        import vllm
-
-        self._vllm: Any = vllm
         settings: dict[str, Any] = {
             "model": str(folder),
             "dtype": kind,
@@ -88,13 +90,13 @@ class VllmEngine:
         }
         settings |= _cpu_settings(folder, max_model_len) if on_cpu else {"max_num_batched_tokens": 16384, "max_num_seqs": 1024}
         settings["gpu_memory_utilization"] = gpu_memory_utilization or (0.3 if on_cpu else 0.9)
-        try:
-            self._llm: Any = vllm.LLM(**settings)
-        except (RuntimeError, ValueError) as error:
-            raise EngineError(f"vLLM {vllm.__version__} did not start with {settings}: {error}") from error
+        self._vllm: Any
+        self._llm: Any
+        self._vllm, self._llm = _start(settings)
+        self._refusals = _refusals()
         self.chat = ChatTokenizer(self._llm.get_tokenizer())
         self.max_model_len: int = self._llm.llm_engine.model_config.max_model_len
-        self._scores_labels = hasattr(vllm.SamplingParams, "logprob_token_ids")
+        self._scores_labels = hasattr(self._vllm.SamplingParams, "logprob_token_ids")
         self._logical = 0
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply | Exception]]:
@@ -126,24 +128,31 @@ class VllmEngine:
         cleanup_dist_env_and_memory()
 
     def _answers(self, ready: list[Prepared]) -> Iterator[tuple[int, Reply | EngineError]]:
-        if not ready:
+        asked: list[tuple[Prepared, list[tuple[list[int], Any]]]] = []
+        for each in ready:
+            try:
+                asked.append((each, self._calls(each)))
+            except self._refusals as error:
+                yield each.index, EngineError(f"vLLM refuses the request: {error}")
+        yield from self._sent(asked)
+
+    def _sent(self, asked: list[tuple[Prepared, list[tuple[list[int], Any]]]]) -> Iterator[tuple[int, Reply | EngineError]]:
+        calls = [call for _, each_calls in asked for call in each_calls]
+        if not calls:
             return
-        calls = [call for each in ready for call in self._calls(each)]
+        prompts = [{"prompt_token_ids": ids} for ids, _ in calls]
         try:
-            outputs = self._llm.generate(
-                [{"prompt_token_ids": ids} for ids, _ in calls], [params for _, params in calls], use_tqdm=False
-            )
-        except ValueError as error:  # vLLM refuses the whole batch for one request
-            if len(ready) == 1:
-                yield ready[0].index, EngineError(f"vLLM refuses the request: {error}")
+            outputs = iter(self._llm.generate(prompts, [params for _, params in calls], use_tqdm=False))
+        except self._refusals as error:  # vLLM refuses them all for the sake of one: halve until it stands alone
+            if len(asked) == 1:
+                yield asked[0][0].index, EngineError(f"vLLM refuses the request: {error}")
                 return
-            for half in (ready[: len(ready) // 2], ready[len(ready) // 2 :]):
-                yield from self._answers(half)
+            yield from self._sent(asked[: len(asked) // 2])
+            yield from self._sent(asked[len(asked) // 2 :])
             return
         self._logical += sum(len(ids) for ids, _ in calls)
-        remaining = iter(outputs)
-        for each in ready:
-            yield each.index, self._reply(each, [next(remaining) for _ in self._calls(each)])
+        for each, each_calls in asked:
+            yield each.index, self._reply(each, [next(outputs) for _ in each_calls])
 
     def _calls(self, each: Prepared) -> list[tuple[list[int], Any]]:
         """What vLLM is asked for one request: one call, or two where labels and choices are both wanted, because a choice's
@@ -151,9 +160,7 @@ class VllmEngine:
         params, sampling = self._vllm.SamplingParams, each.request.sampling
         if each.said:
             return [(each.prompt + each.said, params(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False))]
-        seed = None
-        if sampling.temperature > 0:
-            seed = seed_for(sampling.seed, "sample", each.request.key(self.name).hex())
+        seed = seed_for(sampling.seed, *draw_keys(each.request)) if sampling.temperature > 0 else None
         decode = {"temperature": sampling.temperature, "top_p": sampling.top_p, "seed": seed}
         if not each.choices:
             stop = list(sampling.stop)
@@ -196,9 +203,29 @@ def _prepare_environment() -> bool:
             "pip install 'pasture[vllm]' (on a GPU); the engine 'transformers' does without"
         )
     on_cpu = _is_cpu_build()
-    for name, value in (QUIET | ON_CPU if on_cpu else QUIET).items():
+    for name, value in (QUIET | (ON_CPU if on_cpu else ON_GPU)).items():
         os.environ.setdefault(name, value)
     return on_cpu
+
+
+def _start(settings: dict[str, Any]) -> tuple[Any, Any]:
+    """The module vllm and an engine of it. What it warns of while it starts is deprecations in its own code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import vllm
+
+        try:
+            return vllm, vllm.LLM(**settings)
+        except (RuntimeError, *_refusals()) as error:
+            raise EngineError(f"vLLM {vllm.__version__} did not start with {settings}: {error}") from error
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What vLLM raises for a request or a setting that it does not take; 0.32 no longer calls it a ValueError."""
+    from vllm import exceptions
+
+    names = ("VLLMClientError", "VLLMValidationError")
+    return (ValueError, *(getattr(exceptions, name) for name in names if hasattr(exceptions, name)))
 
 
 def _is_cpu_build() -> bool:
@@ -212,8 +239,6 @@ def _is_cpu_build() -> bool:
         return False
 
 
-def _cpu_settings(folder: Any, max_model_len: int | None) -> dict[str, Any]:
-    import json
-
+def _cpu_settings(folder: Path, max_model_len: int | None) -> dict[str, Any]:
     made_for = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings", 2048)
     return {"enforce_eager": True, "max_model_len": max_model_len or min(2048, made_for)}

@@ -2,8 +2,8 @@
 
 An estimate's error is a sum of contributions, one a prompt (and seed). Prompts are a random sample, so one prompt's
 contributions are added before they are squared (Miller 2024, arXiv:2411.00640, eq. 4). Seeds are another random sample,
-crossed with the prompts: Var = Var_seed/S + Var_prompt/P, less the interaction that both terms hold (the random two-way
-layout; Searle, Casella & McCulloch 1992, ch. 4).
+crossed with the prompts: Var = Var_prompt/P + Var_seed/S, less the interaction that both terms hold (the random two-way
+layout; Searle, Casella & McCulloch 1992, ch. 4). Methods that are ranked together are taken to share their seed noise.
 """
 
 from __future__ import annotations
@@ -45,34 +45,67 @@ class Spread(NamedTuple):
 NO_SPREAD = Spread(None, 0.0)
 
 
-def spread_over_prompts(contributions_P: np.ndarray) -> Spread:
-    """Standard error of an estimate from each prompt's contribution to its error, sum_i (s_i - m)/n: the square root of
-    P/(P-1) * sum_p contribution_p^2, with P-1 degrees of freedom."""
-    prompts = len(contributions_P)
-    if prompts < 2:
-        return NO_SPREAD
-    return _spread(prompts / (prompts - 1) * float(contributions_P @ contributions_P), prompts - 1)
+class Layers(NamedTuple):
+    """Variance of one method's estimate, by where it comes from. Each of the three is unbiased for its own expected mean
+    square over n, where every seed judged every prompt; close to it where some verdicts are missing."""
+
+    seeds: int
+    prompts: int
+    of_prompts: float
+    of_seeds: float
+    of_both: float
+    """The interaction, which the two before it hold as well."""
 
 
-def spread_over_seeds_and_prompts(contributions_SP: np.ndarray) -> Spread:
-    """Standard error from the contribution of each seed on each prompt; at least that over prompts alone and over seeds alone.
+class SeedNoise(NamedTuple):
+    """What training adds, by seed and before it is averaged over seeds; `df` degrees of freedom, 0 where it is not known."""
 
-    With every cell equally full this is (MS_seed + MS_prompt - MS_interaction)/n, which is unbiased; degrees of freedom are
-    Satterthwaite's (1946). One seed falls back to prompts.
-    """
+    of_seeds: float
+    of_both: float
+    df: float
+
+
+def layers(contributions_SP: np.ndarray) -> Layers:
+    """From each seed's and prompt's contribution to the estimate's error, sum_i (s_i - m)/n. `of_prompts` alone is the
+    variance clustered by prompt: P/(P-1) * sum_p (sum_s contribution)^2."""
     seeds, prompts = contributions_SP.shape
-    if seeds < 2:
-        return spread_over_prompts(contributions_SP.sum(axis=0))
     if prompts < 2:
-        return NO_SPREAD
+        return Layers(seeds, prompts, 0.0, 0.0, 0.0)
     by_prompt_P, by_seed_S = contributions_SP.sum(axis=0), contributions_SP.sum(axis=1)
-    rest_SP = contributions_SP - by_prompt_P / seeds - by_seed_S[:, None] / prompts + contributions_SP.mean()
     of_prompts = prompts / (prompts - 1) * float(by_prompt_P @ by_prompt_P)
+    if seeds < 2:
+        return Layers(seeds, prompts, of_prompts, 0.0, 0.0)
+    rest_SP = contributions_SP - by_prompt_P / seeds - by_seed_S[:, None] / prompts + contributions_SP.mean()
     of_seeds = seeds / (seeds - 1) * float(by_seed_S @ by_seed_S)
     of_both = seeds * prompts / ((seeds - 1) * (prompts - 1)) * float((rest_SP**2).sum())
-    variance = max(of_prompts + of_seeds - of_both, of_prompts, of_seeds)
-    pieces = of_prompts**2 / (prompts - 1) + of_seeds**2 / (seeds - 1) + of_both**2 / ((prompts - 1) * (seeds - 1))
-    return _spread(variance, variance**2 / pieces) if pieces > 0 else NO_SPREAD
+    return Layers(seeds, prompts, of_prompts, of_seeds, of_both)
+
+
+def pooled_seed_noise(methods: Sequence[Layers], independent: int | None = None) -> SeedNoise:
+    """The seed noise that the methods are taken to share, which is what makes 2 or 3 seeds enough: one method's own 2 seeds have 1
+    degree of freedom, and an interval from them is useless. independent: how many of them are, if not all (of the differences
+    of M methods, M - 1)."""
+    weight = sum(each.seeds - 1 for each in methods)
+    if weight == 0:
+        return SeedNoise(0.0, 0.0, 0.0)
+    of_seeds = sum((each.seeds - 1) * each.seeds * each.of_seeds for each in methods) / weight
+    of_both = sum((each.seeds - 1) * each.seeds * each.of_both for each in methods) / weight
+    return SeedNoise(of_seeds, of_both, weight * (independent or len(methods)) / len(methods))
+
+
+def spread(own: Layers, noise: SeedNoise) -> Spread:
+    """Var = of_prompts + max(0, noise)/S: over prompts and, where there are several seeds, over seeds. Degrees of freedom are
+    Satterthwaite's (1946)."""
+    if own.prompts < 2:
+        return NO_SPREAD
+    df = own.prompts - 1
+    of_seeds, of_both = noise.of_seeds / own.seeds, noise.of_both / own.seeds
+    variance = own.of_prompts + max(0.0, of_seeds - of_both)
+    pieces = own.of_prompts**2 / df
+    if noise.df > 0:
+        pieces += of_seeds**2 / noise.df + of_both**2 / (noise.df * df)
+    error = float(np.sqrt(variance))
+    return Spread(error, variance**2 / pieces) if error > 1e-12 else NO_SPREAD  # below is rounding of identical scores
 
 
 def describe_spread(spread: Spread, seeds: int, prompts: int) -> str:
@@ -91,8 +124,3 @@ def sums_by_cluster(values_N: np.ndarray, clusters_N: Sequence[Hashable] | np.nd
 def cluster_index(*groups: Sequence[Hashable] | np.ndarray) -> dict[Hashable, int]:
     """A place for each different cluster, in order of appearance."""
     return {cluster: place for place, cluster in enumerate(dict.fromkeys(each for group in groups for each in group))}
-
-
-def _spread(variance: float, df: float) -> Spread:
-    error = float(np.sqrt(variance))
-    return Spread(error, df) if error > 1e-12 else NO_SPREAD  # below is rounding of identical scores

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..core.records import Estimate
-from .clusters import describe_spread, spread_over_prompts, spread_over_seeds_and_prompts
+from .clusters import Layers, SeedNoise, describe_spread, layers, pooled_seed_noise, spread
 from .interval import t_interval
+from .win_rate import ONE_SEED
+
+
+def means_over_seeds(by_method: Mapping[str, np.ndarray], level: float = 0.95) -> dict[str, Estimate]:
+    """Each method's mean over seeds (rows) and prompts (columns), in the values' unit; variance as in `win_rates_over_seeds`,
+    seed noise shared by the methods.
+
+    Given one row the interval is over prompts, and `how` says so; given one column, each seed has one number and the interval
+    is over that method's seeds alone. No interval where there is no spread to measure; None where there is no value, or one
+    that is not finite.
+    """
+    tables = {method: np.asarray(values_SP, dtype=float) for method, values_SP in by_method.items()}
+    for values_SP in tables.values():
+        if values_SP.ndim != 2:
+            raise ValueError(f"values have shape {values_SP.shape}; give one row a seed and one column a prompt")
+    found = {method: _layers(values_SP) for method, values_SP in tables.items()}
+    noise = pooled_seed_noise([each for each in found.values() if each])
+    return {method: _estimate(values_SP, found[method], noise, level) for method, values_SP in tables.items()}
 
 
 def mean_over_seeds(values_SP: np.ndarray, level: float = 0.95) -> Estimate:
-    """Mean over seeds (rows) and prompts (columns), in the values' unit, with the variance of
-    `clusters.spread_over_seeds_and_prompts`.
+    """The same for one method, from its own seeds alone: with 2 or 3 of them the interval is very wide."""
+    return means_over_seeds({"": values_SP}, level)[""]
 
-    Given one column, each seed has one number and the interval is over seeds; given one row, over prompts, and `how` says so.
-    No interval where there is no spread to measure; None where there is no value, or one that is not finite.
-    """
-    values_SP = np.asarray(values_SP, dtype=float)
-    if values_SP.ndim != 2:
-        raise ValueError(f"values have shape {values_SP.shape}; give one row a seed and one column a prompt")
-    seeds, prompts = values_SP.shape
+
+def _layers(values_SP: np.ndarray) -> Layers | None:
     if values_SP.size == 0 or not np.isfinite(values_SP).all():
+        return None
+    errors_SP = (values_SP - values_SP.mean()) / values_SP.size
+    return layers(errors_SP if values_SP.shape[1] > 1 else errors_SP.T)  # of one number a seed, seeds are the only sample
+
+
+def _estimate(values_SP: np.ndarray, own: Layers | None, noise: SeedNoise, level: float) -> Estimate:
+    if own is None:
         why = f"undefined: {(~np.isfinite(values_SP)).sum()} of {values_SP.size} values are not finite"
         return Estimate(None, None, None, values_SP.size, why, level=level)
-    mean = float(values_SP.mean())
-    errors_SP = (values_SP - mean) / values_SP.size
-    if prompts == 1:
-        spread, source = spread_over_prompts(errors_SP[:, 0]), f"SE over {seeds} seeds"
-    else:
-        spread, source = spread_over_seeds_and_prompts(errors_SP), ""
-    if spread.standard_error is None:
+    (seeds, prompts), mean, found = values_SP.shape, float(values_SP.mean()), spread(own, noise)
+    if found.standard_error is None:
         how = f"mean of {seeds} seeds and {prompts} prompts; no spread to measure, so no interval"
         return Estimate(mean, None, None, values_SP.size, how, level=level)
-    low, high = t_interval(mean, spread.standard_error, spread.df, level)
-    note = "; one seed, so how training varies is not in the interval" if seeds == 1 else ""
-    how = f"mean; {source or describe_spread(spread, seeds, prompts)}; t interval, {spread.df:.3g} degrees of freedom{note}"
-    return Estimate(mean, low, high, values_SP.size, how, standard_error=spread.standard_error, level=level)
+    low, high = t_interval(mean, found.standard_error, found.df, level)
+    source = f"SE over {seeds} seeds" if prompts == 1 else describe_spread(found, seeds, prompts)
+    how = f"mean; {source}; t interval, {found.df:.3g} degrees of freedom{ONE_SEED if seeds == 1 else ''}"
+    return Estimate(mean, low, high, values_SP.size, how, standard_error=found.standard_error, level=level)

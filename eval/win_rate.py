@@ -5,12 +5,13 @@ A verdict that could not be had is an abstention: counted beside the rate, and p
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from ..core.records import Abstention, Estimate, Feedback, Preference
-from .clusters import Scores, cluster_index, describe_spread, spread_over_seeds_and_prompts, sums_by_cluster
+from .clusters import Layers, Scores, SeedNoise, cluster_index, describe_spread, layers, pooled_seed_noise, spread, sums_by_cluster
 from .interval import rate_interval
 
 
@@ -32,7 +33,7 @@ def scores_of(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequ
 
 def win_rate(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool], level: float = 0.95) -> Estimate:
     """The candidate's win rate in [0, 1]; intervals as `win_rate_from_scores`."""
-    return _rate([scores_of(feedback, candidate_is_left)], level)
+    return _estimate(_rate([scores_of(feedback, candidate_is_left)]), NO_SEED_NOISE, level)
 
 
 def win_rate_from_scores(
@@ -44,38 +45,60 @@ def win_rate_from_scores(
     interval as in `interval.rate_interval`. `extra` counts wins (above 0.5), ties, losses, prompts and seeds. The value is
     None where nothing was judged.
     """
-    return _rate([Scores(np.asarray(scores_N, dtype=float), clusters_N, abstentions)], level)
+    return _estimate(_rate([Scores(np.asarray(scores_N, dtype=float), clusters_N, abstentions)]), NO_SEED_NOISE, level)
+
+
+def win_rates_over_seeds(by_method: Mapping[str, Sequence[Scores]], level: float = 0.95) -> dict[str, Estimate]:
+    """The win rates of *methods*, each given by training seed: seeds and prompts are both samples, so
+    Var = Var_prompt/P + Var_seed/S (`clusters.spread`). Every verdict counts the same.
+
+    The methods are taken to vary alike with the seed: one method's 2 or 3 seeds cannot tell. One seed cannot show how training
+    varies at all: then intervals are over prompts only, and `how` says so.
+    """
+    rates = {method: _rate(by_seed) for method, by_seed in by_method.items()}
+    noise = pooled_seed_noise([each.layers for each in rates.values() if each.layers])
+    return {method: _estimate(rate, noise, level, over_seeds=True) for method, rate in rates.items()}
 
 
 def win_rate_over_seeds(by_seed: Sequence[Scores], level: float = 0.95) -> Estimate:
-    """The win rate of a *method*: training seeds and prompts are both samples, so Var = Var_seed/S + Var_prompt/n
-    (`clusters.spread_over_seeds_and_prompts`). Every verdict counts the same.
-
-    One seed cannot show how training varies: its interval is over prompts only, and `how` says so. Where no prompt was judged
-    under two seeds, seed and prompt cannot be separated and the sum overstates the variance.
-    """
-    judged = sum(len(each.scores_N) > 0 for each in by_seed)
-    lost = f"; {len(by_seed) - judged} of {len(by_seed)} seeds gave no verdict" if judged < len(by_seed) else ""
-    return _rate(by_seed, level, (ONE_SEED if judged == 1 else "") + lost)
+    """The same for one method, from its own seeds alone: with 2 or 3 of them the interval is very wide."""
+    return win_rates_over_seeds({"": by_seed}, level)[""]
 
 
+NO_SEED_NOISE = SeedNoise(0.0, 0.0, 0.0)
 ONE_SEED = "; one seed, so how training varies is not in the interval"
 
 
-def _rate(by_seed: Sequence[Scores], level: float, note: str = "") -> Estimate:
+class _Rate(NamedTuple):
+    scores_N: np.ndarray
+    layers: Layers | None
+    judged: int
+    seeds: int
+    abstentions: int
+
+
+def _rate(by_seed: Sequence[Scores]) -> _Rate:
     judged = [each for each in by_seed if len(each.scores_N)]
     abstentions = sum(each.abstentions for each in by_seed)
     if not judged:
-        return Estimate(None, None, None, 0, f"undefined: no verdicts ({abstentions} abstentions)", abstentions, level=level)
+        return _Rate(np.empty(0), None, 0, len(by_seed), abstentions)
     scores_N = np.concatenate([each.scores_N for each in judged])
     if scores_N.min() < 0 or scores_N.max() > 1:
         raise ValueError(f"scores go from {scores_N.min()} to {scores_N.max()}; a verdict's score is in [0, 1]")
     index = cluster_index(*(each.clusters_N for each in judged))
-    rate = float(scores_N.mean())
-    contributions_SP = np.stack([sums_by_cluster(each.scores_N - rate, each.clusters_N, index) for each in judged]) / len(scores_N)
-    spread = spread_over_seeds_and_prompts(contributions_SP)
-    low, high, interval = rate_interval(rate, spread, len(index), level)
+    errors_SP = np.stack([sums_by_cluster(each.scores_N - scores_N.mean(), each.clusters_N, index) for each in judged])
+    return _Rate(scores_N, layers(errors_SP / len(scores_N)), len(judged), len(by_seed), abstentions)
+
+
+def _estimate(rate: _Rate, noise: SeedNoise, level: float, over_seeds: bool = False) -> Estimate:
+    scores_N, own, judged, seeds, abstentions = rate
+    if own is None:
+        return Estimate(None, None, None, 0, f"undefined: no verdicts ({abstentions} abstentions)", abstentions, level=level)
+    value, found = float(scores_N.mean()), spread(own, noise)
+    low, high, interval = rate_interval(value, found, own.prompts, level)
     counts = {"wins": (scores_N > 0.5).sum(), "ties": (scores_N == 0.5).sum(), "losses": (scores_N < 0.5).sum()}
-    extra = {name: float(count) for name, count in counts.items()} | {"prompts": float(len(index)), "seeds": float(len(judged))}
-    how = f"mean of {len(scores_N)} verdicts; {describe_spread(spread, len(judged), len(index))}; {interval}{note}"
-    return Estimate(rate, low, high, len(scores_N), how, abstentions, spread.standard_error, level, extra)
+    extra = {name: float(count) for name, count in counts.items()} | {"prompts": float(own.prompts), "seeds": float(judged)}
+    how = f"mean of {len(scores_N)} verdicts; {describe_spread(found, judged, own.prompts)}; {interval}"
+    how += ONE_SEED if over_seeds and noise.df == 0 else ""
+    how += f"; {seeds - judged} of {seeds} seeds gave no verdict" if judged < seeds else ""
+    return Estimate(value, low, high, len(scores_N), how, abstentions, found.standard_error, level, extra)

@@ -1,4 +1,8 @@
-"""The methods, read top to bottom. One file each; `starts_from` says whether a suite hands it the base or the SFT policy."""
+"""The methods, read top to bottom. One file each.
+
+Traits: `starts_from` is `base` where a suite hands the method the base policy, not the SFT policy; `yields` is what `train`
+returns where that is no policy.
+"""
 
 from ..core.registry import Entry, Registry
 
@@ -13,7 +17,10 @@ METHODS = Registry(
             "pasture.methods.reward_conditioning", "Learn both answers under good/bad codes, answer under good", "arXiv:2305.14387"
         ),
         "reward-model": Entry(
-            "pasture.methods.reward_model", "Bradley-Terry reward model, used to pick the best of two", "arXiv:2009.01325"
+            "pasture.methods.reward_model",
+            "Bradley-Terry reward model of the preferences",
+            "arXiv:2009.01325",
+            {"yields": "reward model"},
         ),
         "best-of-n": Entry("pasture.methods.best_of_n", "Sample n answers, keep the reward model's favourite", "arXiv:2009.01325"),
         "expert-iteration": Entry("pasture.methods.expert_iteration", "Imitate one's own best-of-n answers", "arXiv:2305.14387"),

@@ -47,8 +47,7 @@ def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.r
     learner = policy.copy()
     probe = Probe(policy, prompts, rng, log, reward)
     probe(0, learner, **reward.fit)
-    step = 0
-    for _ in range(config.rounds):
+    for done in range(config.rounds):
         best = [row[0] for row in BestOfN(learner, reward, config.n).sample(prompts, 1, rng)]
-        step = imitate(learner, best, config, rng, probe, start=step)
+        imitate(learner, best, config, rng, probe, done, config.rounds)
     return learner

@@ -47,14 +47,15 @@ class Probe:
     def __call__(self, step: int, policy: Policy, reward: float | None = None, **extra: float) -> None:
         rng = rng_for(self.seed, "probe")  # the same draws at every line: differences are the policy's
         samples = [row[0] for row in policy.sample(self.prompts, 1, rng)]
-        with torch.no_grad():
-            if self.reward is not None:
+        if self.reward is not None:
+            with torch.no_grad():
                 reward = float(self.reward.scores(samples).mean())
-            self.log(step, reward=reward, kl=policy.kl(self.reference, samples), **length_and_entropy(policy, samples), **extra)
+        self.log(step, reward=reward, kl=policy.kl(self.reference, samples), **length_and_entropy(policy, samples), **extra)
 
 
 def length_and_entropy(policy: Policy, samples: Sequence[Completion]) -> dict[str, float]:
     """Mean tokens an answer, and mean entropy in nats a token, of samples of `policy`."""
-    scores = policy.token_scores(samples)
+    with torch.no_grad():
+        scores = policy.token_scores(samples)
     tokens = float(scores.mask_NT.sum())
     return {"length": tokens / len(samples), "entropy": float(scores.entropies_NT.sum()) / max(tokens, 1.0)}

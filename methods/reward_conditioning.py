@@ -59,7 +59,7 @@ def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.r
     codes = np.array([GOOD] * len(good) + [BAD] * len(bad))
     learner = policy.copy()
     probe = Probe(policy, [each.prompt for each in answers], rng, log)
-    probe(0, learner.with_control(GOOD))
+    probe(0, learner)
 
     def loss(rows: np.ndarray) -> torch.Tensor:
         return conditioned_loss(coded_scores(learner, [answers[i] for i in rows], codes[rows]))

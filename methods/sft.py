@@ -34,22 +34,20 @@ def imitate(
     training: Training,
     rng: np.random.Generator,
     probe: Probe,
-    start: int = 0,
-) -> int:
-    """Trains `policy` in place towards `completions`; logs at steps after `start`, and returns the last step."""
-    last = start
+    past_rounds: int = 0,
+    rounds: int = 1,
+) -> None:
+    """Trains `policy` in place towards `completions`. Steps are logged as those of one run of so many equal rounds."""
 
     def after(step: int, steps: int, loss: float) -> None:
-        nonlocal last
-        last = start + step
-        if probe.due(step, steps):
-            probe(last, policy, loss=loss)
+        taken = past_rounds * steps + step
+        if probe.due(taken, rounds * steps):
+            probe(taken, policy, loss=loss)
 
     def loss(rows: np.ndarray) -> torch.Tensor:
         return sft_loss(policy.token_scores([completions[i] for i in rows]))
 
     minimise(policy.parameters(), len(completions), loss, training, rng, after)
-    return last
 
 
 def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.random.Generator, log: TrainingLog) -> Policy:

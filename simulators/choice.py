@@ -74,4 +74,5 @@ def _scaled(advantage: Numbers, temperature: float) -> Numbers:
         raise InputError(f"the temperature is {temperature}; it is a scale in nats, 0 (the better answer wins) or more")
     if temperature == 0.0:
         return np.where(np.equal(advantage, 0.0), 0.0, np.copysign(np.inf, advantage))
-    return np.divide(advantage, temperature)
+    with np.errstate(over="ignore"):  # a tiny temperature is the limit 0
+        return np.divide(advantage, temperature)

@@ -212,8 +212,8 @@ class ExactWorld:
 
 
 def overoptimised(seed: int = 0, **options: Any) -> ExactWorld:
-    """Gold first gains and then loses from length, so that best-of-n on a linear reward peaks near n = 8 and falls below the
-    reference. Options are `ExactWorld`'s."""
+    """Gold first gains and then loses from length: best-of-n on a linear reward peaks near n = 8, and by n = 1024 has lost
+    more than half of what it had gained. Options are `ExactWorld`'s."""
     return ExactWorld(seed, **{"name": "exact-overoptimised", "utility_sd": 0.7, "length_gain": 2.0, "length_cost": 0.8} | options)
 
 

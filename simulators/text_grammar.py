@@ -18,25 +18,19 @@ from ..core.errors import InputError
 from ..core.records import Prompt
 
 FACTS: dict[str, dict[str, str]] = {
-    "capital": dict(
-        France="Paris", Japan="Tokyo", Italy="Rome", Spain="Madrid", Egypt="Cairo", Peru="Lima", Kenya="Nairobi", Norway="Oslo",
-        Greece="Athens", Cuba="Havana", Chile="Santiago", China="Beijing", Austria="Vienna", Poland="Warsaw", Ireland="Dublin",
-        Portugal="Lisbon",
-    ),
-    "colour": dict(
-        grass="green", snow="white", coal="black", blood="red", butter="yellow", chocolate="brown", ash="grey", lavender="purple",
-        seawater="blue", salmon="pink",
-    ),
-    "home": dict(
-        camel="desert", bear="forest", frog="pond", pig="farm", bee="hive", monkey="jungle", whale="ocean", goat="mountain",
-        bat="cave", trout="river",
-    ),
-    "food": dict(
-        cow="hay", rabbit="carrots", gorilla="bananas", panda="bamboo", seal="fish", mouse="cheese", parrot="seeds",
-        squirrel="nuts", spider="flies", koala="leaves",
-    ),
-}  # fmt: skip
-"""kind -> subject -> the true value. All values of one kind differ."""
+    kind: dict(pair.split() for pair in pairs.split(", "))
+    for kind, pairs in {
+        "capital": "France Paris, Japan Tokyo, Italy Rome, Spain Madrid, Egypt Cairo, Peru Lima, Kenya Nairobi, Norway Oslo, "
+        "Greece Athens, Cuba Havana, Chile Santiago, China Beijing, Austria Vienna, Poland Warsaw, Ireland Dublin, Portugal Lisbon",
+        "colour": "grass green, snow white, coal black, blood red, butter yellow, chocolate brown, ash grey, lavender purple, "
+        "seawater blue, salmon pink",
+        "home": "camel desert, bear forest, frog pond, pig farm, bee hive, monkey jungle, whale ocean, goat mountain, bat cave, "
+        "trout river",
+        "food": "cow hay, rabbit carrots, gorilla bananas, panda bamboo, seal fish, mouse cheese, parrot seeds, squirrel nuts, "
+        "spider flies, koala leaves",
+    }.items()
+}
+"""kind -> subject -> the true value. No value stands twice."""
 
 QUESTION_FORMS = {
     "capital": ("What is the capital of {s}?", "Name the capital of {s}."),
@@ -47,7 +41,7 @@ QUESTION_FORMS = {
 FACT_FORMS = {
     "capital": ("It is {v}.", "The capital of {s} is {v}.", "{v} is the capital of {s}."),
     "colour": ("It is {v}.", "The colour of {s} is {v}.", "We all know that {s} is {v}."),
-    "home": ("It lives in the {v}.", "A {s} lives in the {v}.", "The home of a {s} is the {v}."),
+    "home": ("In the {v}.", "A {s} lives in the {v}.", "The home of a {s} is the {v}."),
     "food": ("It eats {v}.", "A {s} eats {v}.", "The food of a {s} is {v}."),
 }
 MENTIONS = (
@@ -111,7 +105,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One known sentence. "It is ..." can claim a capital or a colour, so there may be several readings of one text."""
+    """One known sentence. Values differ between kinds, so that even "It is ..." has one reading."""
 
     text: str
     role: Role
@@ -193,6 +187,13 @@ SENTENCES: dict[str, Sentence] = {sentence.text: sentence for sentence in _all_s
 _QUESTIONS = {
     form.format(s=subject): (kind, subject) for kind, facts in FACTS.items() for form in QUESTION_FORMS[kind] for subject in facts
 }
+
+
+def questions() -> list[str]:
+    """Every question that a prompt can begin with."""
+    return list(_QUESTIONS)
+
+
 _CLAUSES = {said: (name, value) for name, options in CLAUSES.items() for value, said in options.items()}
 _SENTENCE = re.compile(r"[^.!?]*[.!?]|[^.!?]+$")
 _WORD = re.compile(r"\w+")

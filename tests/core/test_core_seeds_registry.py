@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import sys
 from pathlib import Path
 
@@ -94,3 +95,10 @@ def test_an_atomic_write_leaves_no_draft_behind(tmp_path: Path):
     write_atomically(tmp_path / "a.txt", "two")
     assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "two"
+
+
+def test_an_error_crosses_processes_with_its_message():
+    error = UnknownName("method", "dpoo", ["dpo"])
+    crossed = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert isinstance(crossed, InputError)
+    assert str(crossed) == str(error)

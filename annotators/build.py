@@ -1,0 +1,122 @@
+"""Makes an annotator of whatever names one: a registered name, a TOML, `module:name`, `file.py:name`, a class or a function."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..core.errors import InputError
+from ..core.protocols import Annotator, World
+from . import ANNOTATORS
+from .function import FunctionAnnotator
+
+NESTED = ("inner", "members")
+"""Options whose values name annotators."""
+
+
+def make_annotator(spec: Any, *, world: World | None = None, **options: Any) -> Annotator:
+    """The annotator that `spec` names: a name of the table or of a plugin, a path to a TOML, `module:name`,
+    `path/to/file.py:name`; or an annotator, a class that makes one, or a plain function of a comparison.
+
+    world: handed to whoever takes one. options: the annotator's own; `inner` and `members` may name annotators in turn.
+    Raises UnknownName for an unknown name, InputError for a missing world and for options that are missing or unknown.
+    """
+    return _made(spec, world, options, Path())
+
+
+def _made(spec: Any, world: World | None, options: Mapping[str, Any], folder: Path) -> Annotator:
+    if isinstance(spec, Path) or (isinstance(spec, str) and spec.endswith(".toml")):
+        return _from_toml(folder / spec, world, options)
+    if isinstance(spec, str):
+        if spec.partition(":")[0].endswith(".py"):
+            spec = str(folder / spec)
+        return _from_object(ANNOTATORS.load(spec), spec, world, options, folder)
+    return _from_object(spec, getattr(spec, "name", getattr(spec, "__name__", repr(spec))), world, options, folder)
+
+
+def _from_toml(path: Path, world: World | None, options: Mapping[str, Any]) -> Annotator:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"no annotator file {str(path)!r}; give the path of a TOML file with a `kind`") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"the annotator file {str(path)!r} cannot be read: {error}") from error
+    kind = table.pop("kind", None)
+    if not isinstance(kind, str):
+        raise InputError(f'the annotator file {str(path)!r} has no `kind`; name an annotator, for instance kind = "judge"')
+    try:
+        return _made(kind, world, {**table, **options}, path.parent)
+    except InputError as error:
+        raise InputError(f"in {str(path)!r}: {error}") from error
+
+
+def _from_object(found: Any, name: str, world: World | None, options: Mapping[str, Any], folder: Path) -> Annotator:
+    if isinstance(found, ModuleType):
+        raise InputError(f"{name!r} is a module; say which annotator in it, as in {name}:name")
+    if isinstance(found, type):
+        made = found(**_arguments(found, name, world, options, folder))
+    elif callable(getattr(found, "annotate", None)):
+        if options:
+            raise InputError(f"the annotator {name!r} is made already and takes no options, and was given: {', '.join(options)}")
+        made = found
+    elif callable(found):
+        takes_world = "world" in inspect.signature(found).parameters
+        given = {"world": _required(world, name)} if takes_world and "world" not in options else {}
+        own = {key: value for key, value in options.items() if key != "name"}
+        made = FunctionAnnotator(found, str(options.get("name", "")), {**given, **own})
+    else:
+        raise InputError(f"{name!r} is a {type(found).__name__}; an annotator is a function, a class or an object with `annotate`")
+    if not isinstance(made, Annotator) or not isinstance(made.name, str) or not inspect.iscoroutinefunction(made.annotate):
+        raise InputError(
+            f"{name!r} makes a {type(made).__name__}, which is no annotator: it has a `name` (text) and "
+            "`async def annotate(self, item, ask, rng)`"
+        )
+    return made
+
+
+def _arguments(maker: type, name: str, world: World | None, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Options for a class, with the world where it takes one and nested annotators made."""
+    parameters = inspect.signature(maker).parameters
+    arguments = {key: _nested(value, key, name, world, folder) if key in NESTED else value for key, value in options.items()}
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    for key in arguments:
+        if key not in parameters and not takes_any:
+            known = ", ".join(each for each in parameters if each != "world") or "none"
+            raise InputError(f"the annotator {name!r} has no option {key!r}; its options: {known}")
+    if "world" in parameters and "world" not in arguments:
+        needs_it = parameters["world"].default is inspect.Parameter.empty
+        arguments["world"] = _required(world, name) if needs_it else world
+    for key, each in parameters.items():
+        if each.default is each.empty and key not in arguments and each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL):
+            raise InputError(
+                f'the annotator {name!r} needs the option {key!r}; give it in a TOML, for instance kind = "{name}" and '
+                + (f'[{key}] use = "judge"' if key == "inner" else f"{key} = ...")
+            )
+    return arguments
+
+
+def _nested(value: Any, key: str, outer: str, world: World | None, folder: Path) -> Any:
+    """An annotator, or a list of them: each a name, a table with `use`, or an annotator already."""
+    if key == "members":
+        if not isinstance(value, list | tuple):
+            raise InputError(f"the `members` of {outer!r} are {value!r}; they are a list of annotators")
+        return [_nested(each, "member", outer, world, folder) for each in value]
+    if isinstance(value, Mapping):
+        table = dict(value)
+        use = table.pop("use", None)
+        if not isinstance(use, str):
+            raise InputError(f'the `{key}` of {outer!r} is {value!r}; it names an annotator, as in use = "judge"')
+        return _made(use, world, table, folder)
+    return _made(value, world, {}, folder)
+
+
+def _required(world: World | None, name: str) -> World:
+    if world is None:
+        raise InputError(
+            f"the annotator {name!r} knows a world's true utilities and no world was given; name one, as in --world text"
+        )
+    return world

@@ -1,0 +1,86 @@
+"""Annotators that know a world's latent utility: its mean user without noise, one user who chooses with noise, and the pool.
+
+Bradley & Terry 1952 for the choice; the pool asks one user of the world a pair, as AlpacaFarm (Dubois et al. 2023,
+arXiv:2305.14387) asks one of its simulated annotators.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.protocols import Ask, World
+from ..core.records import Comparison, Item, Preference
+from ..simulators.choice import bradley_terry, draw
+from .pairwise import pair_of
+
+
+def utility_advantage(world: World, pair: Comparison, user: str) -> float:
+    """Utility of the left answer minus that of the right one to `user`, in nats."""
+    left, right = world.utility([pair.left, pair.right], user)
+    return float(left - right)
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """Prefers the answer of the higher true mean utility, with certainty; equal utilities tie."""
+
+    world: World
+    name: str = "gold"
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+        pair = pair_of(item, self.name)
+        advantage = utility_advantage(self.world, pair, "gold")
+        return Preference(pair, float(bradley_terry(advantage, 0.0)), self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class BradleyTerry:
+    """One user, who prefers left with probability sigmoid(advantage / temperature).
+
+    user: a name of `world.users`, or `gold` for the mean user. temperature: noise in nats, >= 0.
+    soft: return that probability; otherwise (the default) a hard label drawn from it.
+    """
+
+    world: World
+    user: str = "gold"
+    temperature: float = 1.0
+    soft: bool = False
+    name: str = "bradley-terry"
+
+    def __post_init__(self) -> None:
+        _check_temperature(self.temperature)
+        if self.user != "gold" and self.user not in self.world.users:
+            some = ", ".join([*self.world.users[:5], "gold"])
+            raise InputError(f"the world {self.world.name!r} has no user {self.user!r}; its users are: {some} ...")
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+        pair = pair_of(item, self.name)
+        p_left = float(bradley_terry(utility_advantage(self.world, pair, self.user), self.temperature))
+        return Preference(pair, p_left if self.soft else draw(p_left, pair, rng), self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class UserPool:
+    """The world's population: each pair is put to one of its users, drawn at random, who chooses as `BradleyTerry` does."""
+
+    world: World
+    temperature: float = 1.0
+    soft: bool = False
+    name: str = "pool"
+
+    def __post_init__(self) -> None:
+        _check_temperature(self.temperature)
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+        pair = pair_of(item, self.name)
+        user = self.world.users[int(rng.integers(len(self.world.users)))]
+        p_left = float(bradley_terry(utility_advantage(self.world, pair, user), self.temperature))
+        return Preference(pair, p_left if self.soft else draw(p_left, pair, rng), self.name, persona=user)
+
+
+def _check_temperature(temperature: float) -> None:
+    if not temperature >= 0.0:
+        raise InputError(f"the temperature is {temperature}; it is a scale in nats, 0 (the better answer wins) or more")

@@ -1,0 +1,75 @@
+"""How hard each instruction is for the field of models, from their own verdicts: one joint logistic regression.
+
+logit p[m, i] = theta_m + difficulty_i + mediators[m, i] . phi_m, as AlpacaEval estimated its own (its notebook
+instruction_difficulty.ipynb, 123 models, dummies for instructions). Departures: the instructions are shrunk to their mean as
+a random effect (ridge, standard deviation 1 nat), and `held_out_difficulty` never lets a model's verdicts into its own difficulty,
+where they would be counted twice.
+
+Shapes: _M models, _P prompts, _K mediators.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+GROUPS = 5
+STEPS = 50
+
+
+def joint_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray, ridge: float = 1.0) -> np.ndarray:
+    """Log-odds by which each prompt helps a model beat the baseline, mean 0, shape [P].
+
+    scores_MP in [0, 1], NaN where not judged; mediators are 0 there. `ridge` is also put on each model's own weights at 1/100, so that
+    a model that always wins keeps them finite. A prompt that nobody was judged on gets 0.
+    """
+    judged_MP = np.isfinite(scores_MP)
+    y_MP = np.where(judged_MP, scores_MP, 0.0)
+    x_MPK = np.concatenate([np.ones((*scores_MP.shape, 1)), mediators_MPK], axis=2) * judged_MP[:, :, None]
+    own_MK, hard_P = np.zeros((len(scores_MP), x_MPK.shape[2])), np.zeros(scores_MP.shape[1])
+    small = ridge / 100
+    for _ in range(STEPS):
+        eta_MP = np.einsum("mpk,mk->mp", x_MPK, own_MK) + hard_P
+        p_MP = 1 / (1 + np.exp(-np.clip(eta_MP, -30, 30)))
+        rest_MP, curve_MP = (y_MP - p_MP) * judged_MP, np.maximum(p_MP * (1 - p_MP), 1e-9) * judged_MP
+        step_MK, step_P = _newton(x_MPK, rest_MP, curve_MP, own_MK, hard_P, small, ridge)
+        largest = max(np.abs(step_MK).max(), np.abs(step_P).max())
+        scale = min(1.0, 2.0 / largest) if largest > 0 else 1.0
+        own_MK, hard_P = own_MK + scale * step_MK, hard_P + scale * step_P
+        if largest < 1e-8:
+            break
+    return hard_P - hard_P.mean()
+
+
+def held_out_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray, ridge: float = 1.0) -> np.ndarray | None:
+    """Each model's difficulties from the verdicts on the other groups' models, in at most 5 groups, shape [M, P]; None for fewer than
+    2 models. Groups go by the models' order, so a model added at the end moves others' values a little."""
+    models = len(scores_MP)
+    if models < 2:
+        return None
+    group_M = np.arange(models) % min(GROUPS, models)
+    by_group = [joint_difficulty(scores_MP[group_M != g], mediators_MPK[group_M != g], ridge) for g in range(group_M.max() + 1)]
+    return np.stack([by_group[g] for g in group_M])
+
+
+def _newton(
+    x_MPK: np.ndarray,
+    rest_MP: np.ndarray,
+    curve_MP: np.ndarray,
+    own_MK: np.ndarray,
+    hard_P: np.ndarray,
+    small: float,
+    ridge: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The Newton step of both, the prompts' diagonal block eliminated first (Schur complement), so that it is solved in M*K numbers."""
+    models, _, features = x_MPK.shape
+    pull_MK = np.einsum("mpk,mp->mk", x_MPK, rest_MP) - small * own_MK
+    pull_P = rest_MP.sum(axis=0) - ridge * hard_P
+    diagonal_P = curve_MP.sum(axis=0) + ridge
+    cross_MKP = np.einsum("mpk,mp->mkp", x_MPK, curve_MP)
+    flat = cross_MKP.reshape(models * features, -1)
+    schur = -(flat / diagonal_P) @ flat.T
+    for m in range(models):
+        at = slice(m * features, (m + 1) * features)
+        schur[at, at] += cross_MKP[m] @ x_MPK[m] + small * np.eye(features)
+    step = np.linalg.solve(schur, pull_MK.ravel() - flat @ (pull_P / diagonal_P))
+    return step.reshape(models, features), (pull_P - step @ flat) / diagonal_P

@@ -1,0 +1,218 @@
+"""A policy that is a causal language model: any Hugging Face checkpoint, whole or through LoRA adapters.
+
+KL is estimated from samples, Rao-Blackwellised: at each sampled state the divergence of the two next-token distributions is
+exact, and their sum is averaged over the samples. That is unbiased, never negative, and varies less than log-ratios do.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..core.errors import InputError
+from ..core.protocols import Policy, TokenScores
+from ..core.records import Completion, Prompt
+from .checkpoints import load_pretrained, save_settings, saved_settings
+from .decoding import sample_tokens
+from .lora import Lora, merged, trainable, trainable_copy, with_adapters
+from .prompt_encoding import PromptEncoder
+from .teacher_forcing import Batch, answer_logits, batches
+from .value_head import CausalLMValueModel
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST_ROWS = 512
+"""Answers sampled at once."""
+
+
+class CausalLMPolicy:
+    """Implements `core.protocols.Policy`.
+
+    model: a transformers causal LM, taken over, not copied. lora: settings of new adapters to train in place of the
+    model's own parameters. controls: how many control codes there are; code k is the text `<|control_k|>` before the
+    prompt. max_new_tokens: where answers are cut, in tokens. control: the code that this view of the model is under.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        lora: Lora | None = None,
+        controls: int = 8,
+        max_new_tokens: int = 64,
+        control: int | None = None,
+    ) -> None:
+        if max_new_tokens < 1:
+            raise InputError(f"max_new_tokens is {max_new_tokens}; it is at least 1")
+        if controls < 0:
+            raise InputError(f"controls is {controls}; it is a count of control codes, 0 or more")
+        self.lora = lora
+        self.model = (with_adapters(model, lora, "CAUSAL_LM") if lora else model).eval()
+        self.encoder = PromptEncoder(tokenizer)
+        self.max_new_tokens = max_new_tokens
+        self.control = control
+        self._controls = controls
+        ends = getattr(model.generation_config, "eos_token_id", None)
+        stops: list[int] = ends if isinstance(ends, list) else [] if ends is None else [ends]
+        self.ends = frozenset([self.encoder.eos, *stops])
+
+    @staticmethod
+    def load(
+        source: str | Path,
+        *,
+        lora: Lora | None = None,
+        controls: int | None = None,
+        max_new_tokens: int | None = None,
+        device: str = "cpu",
+        dtype: str = "float32",
+    ) -> CausalLMPolicy:
+        """A policy from a checkpoint's folder or hub name. Settings not given are those that `save` wrote, else 8 controls,
+        64 tokens and no adapters. Raises InputError where there is no such checkpoint."""
+        from transformers import AutoModelForCausalLM
+
+        model, tokenizer = load_pretrained(AutoModelForCausalLM, source, device, dtype)
+        saved = saved_settings(source)
+        saved_lora = saved.get("lora")
+        return CausalLMPolicy(
+            model,
+            tokenizer,
+            lora=lora or (Lora(**saved_lora) if saved_lora else None),
+            controls=saved.get("controls", 8) if controls is None else controls,
+            max_new_tokens=saved.get("max_new_tokens", 64) if max_new_tokens is None else max_new_tokens,
+            control=saved.get("control"),
+        )
+
+    @property
+    def controls(self) -> int:
+        return self._controls
+
+    @property
+    def tokenizer(self) -> Any:
+        return self.encoder.tokenizer
+
+    def sample(
+        self, prompts: Sequence[Prompt], n: int, rng: np.random.Generator, temperature: float = 1.0
+    ) -> list[list[Completion]]:
+        """n answers to each prompt, `tokens` set, cut at `max_new_tokens`. temperature: 0 or more, 0 is greedy."""
+        if not temperature >= 0:
+            raise InputError(f"the temperature is {temperature}; it is 0 (greedy) or more")
+        if n < 1:
+            raise InputError(f"{n} answers a prompt were asked for; ask for at least 1")
+        encoded = [self.encoder.prompt(prompt, self.control) for prompt in prompts]
+        order = sorted(range(len(prompts)), key=lambda k: len(encoded[k]))  # alike in length, so that little is padding
+        step = max(MOST_ROWS // n, 1)
+        answers: list[list[Completion]] = [[] for _ in prompts]
+        for start in range(0, len(order), step):
+            chosen = order[start : start + step]
+            rows = sample_tokens(
+                self.model,
+                [encoded[k] for k in chosen],
+                n,
+                max_new_tokens=self.max_new_tokens,
+                temperature=temperature,
+                ends=self.ends,
+                pad=self.encoder.pad,
+                seed=int(rng.integers(2**63)),
+            )
+            for k, group in zip(chosen, range(0, len(rows), n), strict=True):
+                answers[k] = [Completion(prompts[k], self.encoder.text(row), tuple(row)) for row in rows[group : group + n]]
+        return answers
+
+    def token_scores(self, completions: Sequence[Completion]) -> TokenScores:
+        """Log-probabilities, entropies and mask, [N, T], at temperature 1. A completion without `tokens` is its text's
+        tokens and the end of sequence."""
+        places: list[tuple[torch.Tensor, torch.Tensor]] = []
+        values: list[tuple[torch.Tensor, torch.Tensor]] = []
+        for chunk, batch in self._batches(completions):
+            logprobs_MV = torch.log_softmax(answer_logits(self.model, batch), dim=-1)
+            values.append((logprobs_MV.gather(1, batch.target_M[:, None])[:, 0], _entropy(logprobs_MV)))
+            places.append((torch.tensor(chunk, device=self.model.device)[batch.row_M], batch.place_M))
+        place = (torch.cat([row for row, _ in places]), torch.cat([place for _, place in places]))
+        empty_NT = values[0][0].new_zeros(len(completions), int(place[1].max()) + 1)
+        logprobs_NT, entropies_NT = (empty_NT.index_put(place, torch.cat(each)) for each in zip(*values, strict=True))
+        return TokenScores(logprobs_NT, entropies_NT, torch.zeros_like(empty_NT, dtype=torch.bool).index_put(place, _true(place)))
+
+    def kl(self, reference: Policy, completions: Sequence[Completion]) -> float:
+        """KL(self || reference) in nats an answer, 0 or more, averaged over `completions`, which are this policy's samples.
+        Raises InputError where the reference is no language model of the same vocabulary."""
+        if not isinstance(reference, CausalLMPolicy) or reference.vocabulary != self.vocabulary:
+            raise InputError(
+                f"KL is between policies of one vocabulary, here {self.vocabulary} tokens, and the reference is "
+                f"{type(reference).__name__}{getattr(reference, 'vocabulary', '')}; give a copy of the policy that training "
+                "started from"
+            )
+        total = 0.0
+        with torch.no_grad():
+            for chunk, batch in self._batches(completions):
+                theirs = Batch.of(reference._pairs([completions[k] for k in chunk]), reference.encoder.pad, reference.model.device)
+                logp_MV = torch.log_softmax(answer_logits(self.model, batch), dim=-1)
+                logq_MV = torch.log_softmax(answer_logits(reference.model, theirs), dim=-1)
+                total += float((logp_MV.exp() * (logp_MV - logq_MV)).sum(dtype=torch.float64))
+        return max(total / len(completions), 0.0)  # rounding alone can pass below
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens the output layer knows."""
+        return self.model.get_output_embeddings().weight.shape[0]
+
+    def with_control(self, code: int | None) -> CausalLMPolicy:
+        if code is not None:
+            if not 0 <= code < self._controls:
+                raise InputError(f"there is no control code {code}; this policy has {self._controls}, from 0")
+            self.encoder.check_control(code)
+        view = copy.copy(self)
+        view.control = code
+        return view
+
+    def parameters(self) -> Iterable[torch.nn.Parameter]:
+        return trainable(self.model, self.lora)
+
+    def copy(self) -> CausalLMPolicy:
+        made = copy.copy(self)
+        made.model = trainable_copy(self.model, self.lora)
+        return made
+
+    def value_model(self, rng: np.random.Generator) -> CausalLMValueModel:
+        return CausalLMValueModel.of(self.model, self.encoder, rng, lora=self.lora, control=self.control)
+
+    def save(self, folder: Path) -> None:
+        """An ordinary checkpoint with its tokenizer, adapters merged in, and this policy's settings in `pasture.json`.
+
+        A policy with adapters resumes on the merged weights with fresh adapters, which compute the same. The control
+        code of a view is kept in the settings; other programs must write its text before their prompts.
+        """
+        merged(self.model, self.lora).save_pretrained(folder)
+        save_settings(
+            folder,
+            self.tokenizer,
+            self.lora,
+            control=self.control,
+            controls=self._controls,
+            max_new_tokens=self.max_new_tokens,
+        )
+
+    def save_adapter(self, folder: Path) -> None:
+        """The adapters alone, in PEFT's format, for a server that holds the starting checkpoint (vLLM's LoRA requests)."""
+        if self.lora is None:
+            raise InputError("this policy has no adapters to save; load it with lora=Lora(), or use save")
+        self.model.save_pretrained(folder)
+
+    def _pairs(self, completions: Sequence[Completion]) -> list[tuple[Sequence[int], Sequence[int]]]:
+        return [(self.encoder.prompt(each.prompt, self.control), self.encoder.answer(each)) for each in completions]
+
+    def _batches(self, completions: Sequence[Completion]) -> Iterator[tuple[list[int], Batch]]:
+        return batches(self._pairs(completions), self.encoder.pad, self.model, self.vocabulary)
+
+
+def _entropy(logprobs_MV: torch.Tensor) -> torch.Tensor:
+    return -(logprobs_MV.exp() * logprobs_MV).sum(dim=-1)
+
+
+def _true(place: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    return torch.ones_like(place[0], dtype=torch.bool)

@@ -1,0 +1,43 @@
+"""Checkpoints on disk: ordinary Hugging Face folders, with what only Pasture knows beside them in `pasture.json`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..core.errors import InputError
+from ..core.manifest import write_atomically
+from .lora import Lora
+
+SETTINGS = "pasture.json"
+
+
+def load_pretrained(family: Any, source: str | Path, device: str, dtype: str) -> tuple[Any, Any]:
+    """(model, tokenizer) of a checkpoint's folder or hub name; code that comes with a checkpoint is never run."""
+    from transformers import AutoTokenizer
+
+    try:
+        model = family.from_pretrained(source, dtype=getattr(torch, dtype), trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no checkpoint could be loaded from {str(source)!r} ({str(error).splitlines()[0]}); give a folder with config.json, "
+            "model.safetensors and a tokenizer, or the name of one on the hub that you can reach"
+        ) from error
+    return model.to(device), tokenizer
+
+
+def saved_settings(source: str | Path) -> dict[str, Any]:
+    path = Path(source) / SETTINGS
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def save_settings(folder: Path, tokenizer: Any, lora: Lora | None, **more: Any) -> None:
+    """Tokenizer and settings of a policy or value model, beside its weights."""
+    tokenizer.save_pretrained(folder)
+    settings = {"lora": asdict(lora) if lora else None, **more}
+    write_atomically(Path(folder) / SETTINGS, json.dumps(settings, indent=1) + "\n")

@@ -1,0 +1,74 @@
+"""Low-Rank Adaptation (Hu et al. 2021, arXiv:2106.09685) through PEFT: which layers, and how many parameters.
+
+Departs from the paper: all linear layers but the output layer are adapted, without dropout.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..core.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """Settings of the adapters.
+
+    rank: of each update, 1 or more. alpha: the update is scaled by alpha / rank. targets: names of the modules to adapt,
+    or "all-linear". seed: of the adapters' start, which changes no output, since their product starts at zero.
+    """
+
+    rank: int = 8
+    alpha: float = 16.0
+    targets: str | tuple[str, ...] = "all-linear"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise InputError(f"the LoRA rank is {self.rank}; it is at least 1")
+
+
+def with_adapters(model: Any, lora: Lora, task: str, modules_to_save: list[str] | None = None) -> Any:
+    """The model, wrapped: its own parameters frozen, the adapters (and `modules_to_save`) trainable."""
+    from peft import LoraConfig, get_peft_model
+
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,  # pyright: ignore[reportArgumentType]  # PEFT divides by the rank; a fraction is fine
+        lora_dropout=0.0,
+        target_modules=targets,
+        task_type=task,
+        modules_to_save=modules_to_save,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(lora.seed)
+        return get_peft_model(model, config)
+
+
+def merged(model: Any, lora: Lora | None) -> Any:
+    """An ordinary model that computes the same: the model itself, or a copy with the adapters added in."""
+    return model if lora is None else copy.deepcopy(model).merge_and_unload()
+
+
+def trainable(model: Any, lora: Lora | None) -> list[torch.nn.Parameter]:
+    """What training may change: everything, or the adapters and the head alone."""
+    if lora is None:
+        return list(model.parameters())
+    return [p for name, p in model.named_parameters() if "lora_" in name or "modules_to_save" in name]
+
+
+def trainable_copy(model: Any, lora: Lora | None) -> Any:
+    """An independent copy to train. What adapters leave as it is, is shared and not copied."""
+    own = {id(p) for p in trainable(model, lora)}
+    shared: Iterable[torch.nn.Parameter] = (p for p in model.parameters() if id(p) not in own)
+    made = copy.deepcopy(model, {id(p): p for p in shared})
+    for parameter in trainable(made, lora):
+        parameter.requires_grad_(True)
+        parameter.grad = None
+    return made

@@ -1,0 +1,60 @@
+"""Turns prompts and answers into token ids, the way the checkpoint's tokenizer wants them: through its chat template if it
+has one, else the turns as plain text with a blank line after each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.errors import InputError
+from ..core.records import Completion, Prompt
+
+
+def control_text(code: int) -> str:
+    """What stands before a prompt under a control code. A tokenizer may hold it as one reserved token."""
+    return f"<|control_{code}|>"
+
+
+class PromptEncoder:
+    """A tokenizer and a memory of the prompts it has met. Shared by all copies and views of a policy."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        if tokenizer.eos_token_id is None:
+            raise InputError(
+                f"the tokenizer of {tokenizer.name_or_path!r} has no end-of-sequence token; set tokenizer.eos_token, "
+                "since an answer must be able to end"
+            )
+        self.tokenizer = tokenizer
+        self.eos: int = tokenizer.eos_token_id
+        self.pad: int = self.eos if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        self._prompts: dict[tuple[Any, ...], tuple[int, ...]] = {}
+
+    def prompt(self, prompt: Prompt, control: int | None) -> tuple[int, ...]:
+        """The ids that an answer continues."""
+        key = (prompt.text, prompt.history, control)
+        if key not in self._prompts:
+            self._prompts[key] = tuple(self._encode(prompt, "" if control is None else control_text(control)))
+        return self._prompts[key]
+
+    def answer(self, completion: Completion) -> tuple[int, ...]:
+        """The ids that were sampled, or else those of the text and the end of sequence."""
+        return completion.tokens or (*self.tokenizer(completion.text, add_special_tokens=False)["input_ids"], self.eos)
+
+    def text(self, tokens: list[int]) -> str:
+        return self.tokenizer.decode(tokens, skip_special_tokens=True)
+
+    def check_control(self, code: int) -> None:
+        """Raises InputError where this tokenizer cannot write the control code."""
+        ids = self.tokenizer(control_text(code), add_special_tokens=False)["input_ids"]
+        if not ids or self.tokenizer.unk_token_id in ids:
+            raise InputError(
+                f"the tokenizer of {self.tokenizer.name_or_path!r} cannot write {control_text(code)!r}; add it as a special token "
+                "(tokenizer.add_special_tokens, model.resize_token_embeddings) or train without control codes"
+            )
+
+    def _encode(self, prompt: Prompt, prefix: str) -> list[int]:
+        turns = [{"role": turn.role, "content": turn.content} for turn in prompt.history]
+        turns.append({"role": "user", "content": prefix + prompt.text})
+        if self.tokenizer.chat_template:
+            text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+            return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self.tokenizer("".join(f"{turn['content']}\n\n" for turn in turns))["input_ids"]

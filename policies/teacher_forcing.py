@@ -1,0 +1,101 @@
+"""Runs a causal model over given answers, padded on the right, and reads it out at the answers' places alone.
+
+Padding stands after the tokens and attention is causal, so no attention mask is needed and no padding can change a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..core.errors import InputError
+
+Pair = tuple[Sequence[int], Sequence[int]]
+"""The ids of a prompt, and those of its answer."""
+
+MOST_TOKENS = 8192
+MOST_LOGITS = 2**25
+"""What one batch may hold where no gradient is kept: tokens read, and logits made (128 MiB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """N pairs. M runs over the answers' tokens, of all pairs: token m is the `place_M[m]`-th of answer `row_M[m]`, has the
+    id `target_M[m]`, and the state that it is drawn from stands at `ids_NL[row_M[m], column_M[m]]`."""
+
+    ids_NL: torch.Tensor
+    row_M: torch.Tensor
+    column_M: torch.Tensor
+    place_M: torch.Tensor
+    target_M: torch.Tensor
+
+    @staticmethod
+    def of(pairs: Sequence[Pair], pad: int, device: torch.device, *, last_state: bool = False) -> Batch:
+        """`last_state` adds the state after the last token, with the padding as its target."""
+        starts = np.array([len(prompt) for prompt, _ in pairs])
+        lengths = np.array([len(answer) for _, answer in pairs])
+        ids_NL = np.full((len(pairs), int((starts + lengths).max())), pad, dtype=np.int64)
+        for k, (prompt, answer) in enumerate(pairs):
+            ids_NL[k, : starts[k]] = prompt
+            ids_NL[k, starts[k] : starts[k] + lengths[k]] = answer
+        states = lengths + last_state
+        row_M = np.repeat(np.arange(len(pairs)), states)
+        place_M = np.arange(states.sum()) - np.repeat(states.cumsum() - states, states)
+        column_M = starts[row_M] - 1 + place_M
+        target_M = np.append(ids_NL, np.full((len(pairs), 1), pad), axis=1)[row_M, column_M + 1]
+        return Batch(*(torch.from_numpy(each).to(device) for each in (ids_NL, row_M, column_M, place_M, target_M)))
+
+
+def batches(
+    pairs: Sequence[Pair], pad: int, model: Any, vocabulary: int, *, last_state: bool = False
+) -> Iterator[tuple[list[int], Batch]]:
+    """The pairs' indices and their batch: one of all where a gradient is kept, else as many as fit, alike in length."""
+    _check_length(pairs, model)
+    if torch.is_grad_enabled():
+        yield list(range(len(pairs))), Batch.of(pairs, pad, model.device, last_state=last_state)
+        return
+    sizes = [len(prompt) + len(answer) for prompt, answer in pairs]
+    chunk: list[int] = []
+    logits = 0
+    for k in sorted(range(len(pairs)), key=lambda k: sizes[k]):
+        more = len(pairs[k][1]) * vocabulary
+        if chunk and ((len(chunk) + 1) * sizes[k] > MOST_TOKENS or logits + more > MOST_LOGITS):
+            yield chunk, Batch.of([pairs[j] for j in chunk], pad, model.device, last_state=last_state)
+            chunk, logits = [], 0
+        chunk.append(k)
+        logits += more
+    yield chunk, Batch.of([pairs[j] for j in chunk], pad, model.device, last_state=last_state)
+
+
+def answer_logits(model: Any, batch: Batch) -> torch.Tensor:
+    """The logits that each answer token was drawn from, [M, V], in float32.
+
+    The hidden states are narrowed on their way into the output layer, so that whatever the architecture does to its
+    logits (scaling, capping) is done, and nothing is computed for prompts and padding.
+    """
+
+    def narrow(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
+        return (inputs[0][batch.row_M, batch.column_M],)
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(narrow)
+    try:
+        return model(input_ids=batch.ids_NL, use_cache=False).logits.float()
+    finally:
+        hook.remove()
+
+
+def _check_length(pairs: Sequence[Pair], model: Any) -> None:
+    if not pairs:
+        raise InputError("there are no completions to score; give at least one")
+    longest = max(len(prompt) + len(answer) for prompt, answer in pairs)
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if limit is not None and longest > limit:
+        raise InputError(
+            f"a prompt with its answer has {longest} tokens, and the model reads at most {limit}; shorten or drop such texts"
+        )
+    if not all(prompt and answer for prompt, answer in pairs):
+        raise InputError("a prompt or an answer has no tokens at all; the tokenizer must make at least one of each")

@@ -1,0 +1,87 @@
+"""A ranking as one HTML page that needs nothing else: no network, no other file, and most of it no JavaScript.
+
+All text is a stranger's. Jinja escapes it; the browser's data is JSON with no `<`, `>` or `&` in it, and reaches the page as
+text nodes only. The page's own policy (CSP) forbids every request.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from ..core.manifest import write_atomically
+from ..core.results import RankingResult
+from . import headline, plots, text
+
+EMBEDDED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+def write_page(result: RankingResult, path: Path) -> Path:
+    """Writes the page, whole or not at all, and returns its path."""
+    write_atomically(path, page(result))
+    return path
+
+
+def page(result: RankingResult) -> str:
+    """The page's HTML. The same result gives the same bytes."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"visible": text.visible, "number": text.number, "percent": text.percent}
+    environment.filters |= {"interval": text.interval, "duration": text.duration}
+    return environment.from_string(_resource("page.jinja")).render(
+        result=result,
+        best=headline.winner(result),
+        near=headline.rivals_within_reach(result),
+        looks=plots.looks([each.method for each in result.methods]),
+        pictures={name: Markup(svg) for name, svg in _pictures(result).items()},
+        curves={name: Markup(svg) for name, svg in plots.curve_plots(result).items()},
+        made=_facts(text.visible_everywhere(dict(result.manifest))),
+        data=Markup(embedded_json(text.visible_everywhere([asdict(each) for each in result.examples]))),
+        css=Markup(_resource("page.css")),
+        script=Markup(_resource("page.js")),
+    )
+
+
+def embedded_json(value: Any) -> str:
+    """JSON that means the same inside `<script type="application/json">`: ASCII, with `<`, `>` and `&` as escapes, so that no
+    text can close the element. Raises ValueError for NaN and infinities, which JSON does not have."""
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(EMBEDDED)
+
+
+def _pictures(result: RankingResult) -> dict[str, str]:
+    judged = [each for each in result.methods if each.win_rate.value is not None]
+    if not judged:
+        return {}
+    return {
+        "ranking": plots.ranking_plot(result),
+        "agreement": plots.agreement_plot(result),
+        "frontier": plots.frontier_plot(result),
+    }
+
+
+def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str | list]]:
+    """A manifest as (name, value) rows; a table inside of it is a list of such rows."""
+    return [
+        (name.replace("_", " "), _facts(value) if isinstance(value, Mapping) and value else _said(value))
+        for name, value in manifest.items()
+    ]
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_said(each) for each in value) or text.UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return text.UNKNOWN if value is None or value in ({}, "") else str(value)
+
+
+def _resource(name: str) -> str:
+    return files(__package__ or "").joinpath(name).read_text(encoding="utf-8")

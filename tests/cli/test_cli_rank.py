@@ -1,0 +1,147 @@
+"""What scripts read from `rank`, `train`, `evaluate`, `report` and the lists: JSON alone on standard output, and exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def pasture(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pasture.cli", *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+
+
+SMALL = ("--world", "exact", "--method", "sft", "--method", "dpo", "--method", "best-of-n", "--seeds", "2")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
+    folder = tmp_path_factory.mktemp("cli")
+    done = pasture("rank", *SMALL, "--out", "run", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), folder
+
+
+def test_rank_prints_the_promised_object_and_nothing_else(run: tuple[dict, Path]):
+    result = run[0]
+    assert set(result) == {"ranking", "spearman"}
+    assert set(result["spearman"]) == {"value", "low", "high"}
+    assert {each["method"] for each in result["ranking"]} == {"sft", "dpo", "best-of-n"}
+    for each in result["ranking"]:
+        assert set(each) == {"method", "win_rate", "low", "high", "n", "abstentions", "gold", "kl"}
+        assert each["low"] <= each["win_rate"] <= each["high"]
+        assert each["kl"] >= 0
+
+
+def test_a_run_folder_holds_the_page_the_result_and_the_manifest(run: tuple[dict, Path]):
+    folder = run[1] / "run"
+    assert (folder / "index.html").read_text(encoding="utf-8").lower().startswith("<!doctype html>")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["suite"]["world"] == "exact"
+    assert manifest["versions"]["torch"]
+
+
+def test_report_makes_the_page_again_from_the_result(run: tuple[dict, Path]):
+    result, folder = run
+    (folder / "run" / "index.html").unlink()
+    done = pasture("report", "run", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == result
+    assert (folder / "run" / "index.html").is_file()
+
+
+def test_rank_for_people_ends_with_a_table_and_the_page(run: tuple[dict, Path]):
+    done = pasture("rank", *SMALL, "--out", "run", cwd=run[1])
+    assert done.returncode == 0, done.stderr
+    assert "best-of-n" in done.stdout
+    assert "index.html" in done.stdout
+    assert "pearman" in done.stdout
+
+
+def test_a_sweep_over_noise_keeps_every_run(run: tuple[dict, Path]):
+    words = ("rank", "--world", "exact", "--method", "sft", "--method", "dpo", "--seeds", "1", "--flip", "0", "--flip", "0.4")
+    done = pasture(*words, "--out", "sweep", "--json", cwd=run[1])
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert [each["flip"] for each in result["runs"]] == [0.0, 0.4]
+    assert result["ranking"] == result["runs"][0]["ranking"]
+
+
+def test_a_dry_run_says_the_price_and_does_nothing(tmp_path: Path):
+    done = pasture("rank", *SMALL, "--dry-run", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["cells"] == 6
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_policy_is_trained_saved_and_evaluated(tmp_path: Path):
+    done = pasture("train", "dpo", "--world", "exact", "--out", "dpo", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    trained = json.loads(done.stdout)
+    assert trained["labels"] > 0
+    done = pasture("evaluate", "dpo", "--annotator", "gold", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    won = json.loads(done.stdout)["win_rate"]
+    assert won["low"] <= won["value"] <= won["high"]
+    assert won["value"] > 0.5
+
+
+def test_every_method_that_yields_a_policy_survives_saving(tmp_path: Path):
+    for method in ("best-of-n", "reward-conditioning", "quark"):
+        done = pasture("train", method, "--world", "exact", "--out", method, "--json", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        done = pasture("evaluate", method, "--annotator", "gold", "--json", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind", ["annotators", "methods", "worlds"])
+def test_lists_are_arrays_of_named_objects(kind: str, tmp_path: Path):
+    done = pasture(kind, "list", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    listed = json.loads(done.stdout)
+    assert len(listed) >= 4
+    assert all(set(each) == {"name", "summary", "paper"} and each["summary"] for each in listed)
+    for each in listed:
+        shown = pasture(kind, "show", each["name"], "--json", cwd=tmp_path)
+        assert shown.returncode == 0, shown.stderr
+        assert json.loads(shown.stdout)["name"] == each["name"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("rank", "--world", "exakt"), "no suite is called 'exakt'"),
+        (("rank", "--world", "exact", "--method", "dpoo"), "Did you mean 'dpo'"),
+        (("rank", "--world", "exact", "--feedback", "gould"), "Did you mean 'gold'"),
+        (("rank", "--world", "exact", "--add", "missing.py"), "no file 'missing.py'"),
+        (("rank", "--suite", "missing.toml"), "no suite file 'missing.toml'"),
+        (("train", "dpo", "--world", "exact", "--set", "betta=1"), "betta"),
+        (("train", "dpo", "--world", "exact", "--set", "beta"), "NAME=VALUE"),
+        (("train", "dpo", "--world", "exact", "--set", "beta=-1"), "beta"),
+        (("evaluate", "nowhere"), "no 'nowhere'"),
+        (("evaluate", "."), "no manifest.json"),
+        (("report", "nowhere"), "no result at"),
+        (("methods", "show", "dpoo"), "Did you mean 'dpo'"),
+        (("annotators", "show", "json:nothing"), "has no 'nothing'"),
+    ],
+)
+def test_bad_input_exits_with_2_and_a_way_out(words: tuple[str, ...], says: str, tmp_path: Path):
+    done = pasture(*words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+def test_bad_usage_exits_with_2(tmp_path: Path):
+    assert pasture("rank", "--no-such-option", cwd=tmp_path).returncode == 2
+    assert pasture("rnk", cwd=tmp_path).returncode == 2
+
+
+def test_help_and_version_answer(tmp_path: Path):
+    assert "quickstart" in pasture("--help", cwd=tmp_path).stdout
+    assert pasture("--version", cwd=tmp_path).stdout.strip()

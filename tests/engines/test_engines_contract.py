@@ -1,0 +1,117 @@
+"""What every engine promises, over the ones that need no download."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from pasture.core.errors import EngineError, InputError, UnknownName
+from pasture.core.records import Message
+from pasture.core.requests import Reply, Request, Sampling
+from pasture.engines import ENGINES, make_engine
+
+
+def ask(text: str, continuation: str | None = None, **sampling) -> Request:
+    return Request((Message("user", text),), Sampling(**sampling), continuation)
+
+
+@pytest.fixture(params=["scripted", "transformers"])
+def engine(request: pytest.FixtureRequest):
+    return make_engine("scripted") if request.param == "scripted" else request.getfixturevalue("tiny_engine")
+
+
+MIXED = [
+    ask("the cat sat", max_tokens=4),
+    ask("who is better A or B", max_tokens=1, labels=("A", "B")),
+    ask("the cat sat", max_tokens=4),  # a duplicate
+    ask("sky is", choices=("red", "blue sky", "blue")),
+    ask("the dog", "ran on the mat"),
+    ask("one two three four five six seven", max_tokens=6, temperature=1.0, seed=5),
+    ask("one", max_tokens=2, temperature=0.7, top_p=0.9, seed=6),
+    ask("who", max_tokens=3, choices=("yes", "no"), labels=("yes", "no")),
+]
+
+
+def test_every_index_comes_exactly_once_and_duplicates_agree(engine):
+    replies = list(engine.generate(MIXED))
+    assert sorted(index for index, _ in replies) == list(range(len(MIXED)))
+    found = dict(replies)
+    assert all(isinstance(reply, Reply) for reply in found.values()), found
+    assert found[0] == found[2]
+
+
+def test_no_requests_give_no_replies(engine):
+    assert list(engine.generate([])) == []
+
+
+def test_labels_choices_and_continuations_are_answered_as_asked(engine):
+    found = dict(engine.generate(MIXED))
+    assert set(found[1].label_logprobs) == {"A", "B"}
+    assert all(value <= 0 for value in found[1].label_logprobs.values())
+    assert found[3].text in ("red", "blue sky", "blue")
+    assert found[7].text in ("yes", "no")
+    assert set(found[7].label_logprobs) == {"yes", "no"}
+    assert found[4].logprob < 0
+    assert (found[4].text, found[4].completion_tokens) == ("", 4)
+    assert all(reply.prompt_tokens > 0 for reply in found.values())
+
+
+def test_the_same_seed_says_the_same_in_any_order_and_company(engine):
+    sampled = [ask(f"the {w} sat on", max_tokens=6, temperature=1.0, seed=9) for w in ["cat", "dog", "sky", "sea", "mat"]]
+    forward = dict(engine.generate(sampled))
+    backward = dict(engine.generate(sampled[::-1]))
+    alone = {k: next(engine.generate([request]))[1] for k, request in enumerate(sampled)}
+    for k in range(5):
+        assert forward[k].text == backward[4 - k].text == alone[k].text
+
+
+def test_different_seeds_and_different_prompts_draw_differently(engine):
+    prompts = ("the cat", "the dog")
+    requests = [ask(text, max_tokens=8, temperature=1.5, seed=seed) for text in prompts for seed in range(6)]
+    found = dict(engine.generate(requests))
+    assert len({found[k].text for k in range(6)}) >= 4
+    assert [found[k].text for k in range(6)] != [found[k].text for k in range(6, 12)]
+
+
+def test_the_registry_loads_without_torch():
+    code = "import sys, pasture.engines as e; e.ENGINES.entries(); e.make_engine('scripted'); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def test_an_unknown_engine_option_or_missing_model_says_what_there_is():
+    with pytest.raises(UnknownName, match="Did you mean 'scripted'"):
+        make_engine("scriptd")
+    with pytest.raises(InputError, match=r"no option 'latncy'; it has: .*latency"):
+        make_engine("scripted", latncy=1)
+    with pytest.raises(InputError, match="serves a model, and none was given"):
+        make_engine("transformers")
+    assert {"scripted", "transformers", "vllm"} <= set(ENGINES.entries())
+
+
+def test_a_missing_package_names_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch, tiny_checkpoint):
+    import importlib.util
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "vllm" else real(name, *rest))
+    with pytest.raises(InputError, match=r"needs the package vllm.*make setup.*pasture\[vllm\]"):
+        make_engine("vllm", str(tiny_checkpoint))
+
+
+def test_one_bad_request_fails_alone(tiny_engine):
+    bad = {
+        1: (Request(()), "no messages"),
+        2: (ask("cat " * 200), "207 tokens"),
+        3: (Request((Message("tool", "x"),)), "no tools here"),
+        4: (ask("q", ""), "continuation is empty"),
+        5: (Request((Message("user", "cat"),), model="another"), "another"),
+        6: (ask("q", labels=("Apple", "Apple pie")), "same token 'Apple'"),
+        7: (ask("q", choices=("yes", "")), "choice is empty"),
+    }
+    found = dict(tiny_engine.generate([ask("the cat", max_tokens=2), *(request for request, _ in bad.values()), ask("the dog")]))
+    assert set(found) == set(range(9))
+    for index, (_, message) in bad.items():
+        assert isinstance(found[index], EngineError)
+        assert message in str(found[index])
+    assert isinstance(found[0], Reply)
+    assert isinstance(found[8], Reply)

@@ -80,7 +80,10 @@ def _from_object(found: Any, name: str, world: World | None, options: Mapping[st
 
 def _arguments(maker: type, name: str, world: World | None, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Options for a class, with the world where it takes one and nested annotators made."""
-    parameters = inspect.signature(maker).parameters
+    try:
+        parameters = inspect.signature(maker).parameters
+    except ValueError as error:
+        raise InputError(f"{name!r} is a built-in class of Python, which is no annotator") from error
     arguments = {key: _nested(value, key, name, world, folder) if key in NESTED else value for key, value in options.items()}
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     for key in arguments:

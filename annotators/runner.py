@@ -89,15 +89,15 @@ def annotate(
     return Annotations(results, annotator.name, engine.name if engine else "", run.desk.spent, time.perf_counter() - started)
 
 
-def price(items: Sequence[Item], annotator: Annotator, engine: Engine, store: Store | None = None, seed: int = 0) -> Quote:
+def price(items: Sequence[Item], annotator: Annotator, engine: Engine | None, store: Store | None = None, seed: int = 0) -> Quote:
     """What `annotate` would buy: renders every request and asks the engine nothing."""
-    quoting = _Quoting(engine)
+    quoting = _Quoting(engine) if engine else None
     annotations = annotate(items, annotator, engine=quoting, store=store, seed=seed)
-    prompt, completion = (
-        (sum(tokens) for tokens in zip(*map(approximate_tokens, quoting.asked), strict=True)) if quoting.asked else (0, 0)
-    )
-    dollars = Ledger(prices=engine.prices).dollars(prompt, completion)
-    return Quote(len(items), len(quoting.asked), annotations.usage.cached, prompt, completion, dollars)
+    asked = quoting.asked if quoting else []
+    tokens = [approximate_tokens(request) for request in asked]
+    prompt, completion = sum(each for each, _ in tokens), sum(each for _, each in tokens)
+    dollars = Ledger(prices=engine.prices if engine else (0.0, 0.0)).dollars(prompt, completion)
+    return Quote(len(items), len(asked), annotations.usage.cached, prompt, completion, dollars)
 
 
 class _Quoting:

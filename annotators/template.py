@@ -19,6 +19,7 @@ SHORTEST_FENCE = 5
 
 # No escaping for HTML: the text goes to a language model as it is.
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+_ENVIRONMENT.globals.clear()  # a template uses the variables it is given, and Jinja's filters
 
 
 class PairTemplate:
@@ -43,7 +44,7 @@ class PairTemplate:
 
     def _rendered(self, values: dict[str, str]) -> str:
         try:
-            # As Template.render, without collecting Jinja's globals, none of which a template here may use.
+            # As Template.render, without collecting the globals, of which there are none.
             context = _ENVIRONMENT.context_class(_ENVIRONMENT, values, None, self._pair.blocks)
             return "".join(self._pair.root_render_func(context)).strip()
         except TemplateError as error:

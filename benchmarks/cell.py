@@ -219,7 +219,7 @@ def run_cell(suite: Suite, method: str, seed: int, ground: Ground, store: Store 
 
 def judge(
     suite: Suite, world: World, answers: Sequence[Sequence[Completion]], store: Store | None = None
-) -> tuple[list[Feedback | Abstention], list[bool]]:
+) -> tuple[list[Preference | Abstention], list[bool]]:
     """The evaluator's verdicts on answers against the world's fixed rivals, blind to who made them and in random order.
 
     Its randomness is keyed on the pair alone, so that two methods with the same answer get the same verdict."""
@@ -227,29 +227,34 @@ def judge(
     rivals = world.rivals([row[0].prompt for row in answers])
     comparisons, is_left = blind_pairs(candidates, rivals, seed=seed_for(0, "evaluate"))
     evaluator = make_annotator(suite.evaluator, world=world)
-    return ask_all(suite, comparisons, evaluator, seed_for(0, "evaluate"), store), list(is_left)
+    said = ask_all(suite, comparisons, evaluator, seed_for(0, "evaluate"), store)
+    verdicts = [each for each in said if isinstance(each, Preference | Abstention)]
+    if len(verdicts) < len(said):
+        raise InputError(f"the evaluator {suite.evaluator!r} gives no preferences; name an annotator that compares two answers")
+    return verdicts, list(is_left)
 
 
-def _scores(
-    preferences: Sequence[Feedback | Abstention], is_left: Sequence[bool], samples: int
-) -> tuple[tuple[float | None, ...], ...]:
-    flat = [
-        (each.p_left if left else 1 - each.p_left) if isinstance(each, Preference) else None
-        for each, left in zip(preferences, is_left, strict=True)
-    ]
+def _score(said: Preference | Abstention, is_left: bool) -> float | None:
+    """Probability of the candidate; None for an abstention."""
+    if isinstance(said, Abstention):
+        return None
+    return said.p_left if is_left else 1.0 - said.p_left
+
+
+def _scores(said: Sequence[Preference | Abstention], is_left: Sequence[bool], samples: int) -> tuple[tuple[float | None, ...], ...]:
+    flat = [_score(each, left) for each, left in zip(said, is_left, strict=True)]
     return tuple(tuple(flat[start : start + samples]) for start in range(0, len(flat), samples))
 
 
 def _examples(
-    world: World, method: str, seed: int, preferences: Sequence[Feedback | Abstention], is_left: Sequence[bool]
+    world: World, method: str, seed: int, preferences: Sequence[Preference | Abstention], is_left: Sequence[bool]
 ) -> tuple[Example, ...]:
     kept: list[Example] = []
     for said, left in list(zip(preferences, is_left, strict=True))[:EXAMPLES]:
-        pair = said.comparison if isinstance(said, Preference) else said.item if isinstance(said, Abstention) else None
+        pair = said.comparison if isinstance(said, Preference) else said.item
         assert isinstance(pair, Comparison)
         candidate, rival = (pair.left, pair.right) if left else (pair.right, pair.left)
         gold_candidate, gold_rival = world.utility([candidate, rival])
-        decided = isinstance(said, Preference)
         kept.append(
             Example(
                 method=method,
@@ -258,9 +263,9 @@ def _examples(
                 candidate=candidate.text,
                 rival=rival.text,
                 shown_first="candidate" if left else "rival",
-                p_candidate=(said.p_left if left else 1 - said.p_left) if decided else None,
-                annotator=f"{said.annotator}{f' ({said.persona})' if decided and said.persona else ''}",
-                rationale=said.rationale if decided else f"abstained: {said.reason}. {said.detail}".strip(),
+                p_candidate=_score(said, left),
+                annotator=said.annotator,
+                rationale=said.rationale if isinstance(said, Preference) else f"abstained: {said.reason}. {said.detail}",
                 gold_candidate=float(gold_candidate),
                 gold_rival=float(gold_rival),
             )

@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -31,9 +30,9 @@ from ..core.results import MethodResult, RankingResult
 from ..core.seeds import digest
 from ..core.store import Store
 from ..eval.clusters import Scores
-from ..eval.mean import mean_over_seeds
+from ..eval.mean import mean_over_seeds, means_over_seeds
 from ..eval.rank_correlation import rank_correlation
-from ..eval.win_rate import win_rate_over_seeds
+from ..eval.win_rate import win_rates_over_seeds
 from ..methods import METHODS
 from .cell import Cell, check_suite, make_ground, run_cell, suite_world, training_annotator
 from .suite import Suite
@@ -52,21 +51,26 @@ def rank(suite: Suite, folder: Path, *, jobs: int = 2, report: Report = lambda d
     total = len(suite.ranked) * suite.seeds
     missing = [seed for seed in range(suite.seeds) if any(not _path(suite, folder, m, seed).is_file() for m in suite.ranked)]
     found = total - sum(not _path(suite, folder, m, s).is_file() for m in suite.ranked for s in missing)
-    stages: Counter[str] = Counter()
+    stages: dict[str, float] = {}
     if missing:
         report(found, total, "preparing the base policy")
         suite_world(suite).base_policy(missing[0])  # what is trained and cached is so once, not by every process
         stages["base policy"] = time.perf_counter() - started
         for grounds in _run_seeds(suite, folder, missing, jobs if not suite.engine else 1, total, report):
-            stages.update(grounds)
+            _add(stages, grounds)
     cells = {m: [CELL.validate_json(_path(suite, folder, m, s).read_bytes()) for s in range(suite.seeds)] for m in suite.ranked}
     for cell in (each for of_method in cells.values() for each in of_method):
-        stages.update(cell.seconds)
+        _add(stages, cell.seconds)
     seconds = time.perf_counter() - started
     result = aggregate(suite, cells, seconds=seconds, trainings=total, trainings_found=found, seconds_by_stage=dict(stages))
     result.save(folder / "ranking.json")
     write_atomically(folder / "manifest.json", json.dumps(result.manifest, indent=1) + "\n")
     return result
+
+
+def _add(totals: dict[str, float], more: Mapping[str, float]) -> None:
+    for stage, seconds in more.items():
+        totals[stage] = totals.get(stage, 0.0) + seconds
 
 
 def _run_seeds(
@@ -145,7 +149,7 @@ def _source(registry: Registry, name: str) -> str:
 
 def aggregate(suite: Suite, cells: dict[str, list[Cell]], **facts: Any) -> RankingResult:
     """The ranking by the evaluator, best first, beside the one by gold, and their correlation with an interval."""
-    results = [_method_result(name, of_method) for name, of_method in cells.items()]
+    results = _method_results(cells)
     results.sort(key=lambda each: -(each.win_rate.value if each.win_rate.value is not None else -1.0))
     order = [each.method for each in results]
     judged_MP = np.array([_mean_by_prompt(cells[name]) for name in order])
@@ -172,18 +176,25 @@ def _mean_by_prompt(cells: Sequence[Cell]) -> np.ndarray:
     return np.divide(total_P, count_P, out=np.full(total_P.shape, np.nan), where=count_P > 0)
 
 
-def _method_result(name: str, cells: Sequence[Cell]) -> MethodResult:
-    return MethodResult(
-        method=name,
-        win_rate=win_rate_over_seeds([_verdicts(cell) for cell in cells]),
-        gold_win_rate=mean_over_seeds(np.array([cell.gold_win_rates_P for cell in cells])),
-        gold_value=mean_over_seeds(np.array([cell.gold_values_P for cell in cells])),
-        kl=mean_over_seeds(np.array([[cell.kl] for cell in cells])),
-        length=float(np.mean([cell.length for cell in cells])),
-        seeds=len(cells),
-        labels=max(cell.labels for cell in cells),
-        seconds=float(np.mean([sum(cell.seconds.values()) for cell in cells])),
-    )
+def _method_results(cells: dict[str, list[Cell]]) -> list[MethodResult]:
+    """Every method over its seeds. How much training varies is measured on all methods together: two seeds of one say little."""
+    win_rates = win_rates_over_seeds({name: [_verdicts(cell) for cell in of] for name, of in cells.items()})
+    gold_rates = means_over_seeds({name: np.array([cell.gold_win_rates_P for cell in of]) for name, of in cells.items()})
+    gold_values = means_over_seeds({name: np.array([cell.gold_values_P for cell in of]) for name, of in cells.items()})
+    return [
+        MethodResult(
+            method=name,
+            win_rate=win_rates[name],
+            gold_win_rate=gold_rates[name],
+            gold_value=gold_values[name],
+            kl=mean_over_seeds(np.array([[cell.kl] for cell in of])),
+            length=float(np.mean([cell.length for cell in of])),
+            seeds=len(of),
+            labels=max(cell.labels for cell in of),
+            seconds=float(np.mean([sum(cell.seconds.values()) for cell in of])),
+        )
+        for name, of in cells.items()
+    ]
 
 
 def _verdicts(cell: Cell) -> Scores:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +49,6 @@ def annotate(
     from ..core.formats import write_preferences
     from ..core.ledger import Budget
     from ..core.store import Store
-    from ..eval.position_bias import position_bias
 
     if out is None and not dry_run:
         raise InputError("there is no --out; say where the preferences go, for instance --out prefs.parquet")
@@ -63,7 +61,7 @@ def annotate(
     opened = Store(kept_at) if served and (not dry_run or kept_at.is_file()) else None
     with closing(opened) if opened else nullcontext():
         if dry_run:
-            _show_price(price(blind, judge, served or _NoEngine(), opened, seed), json)
+            _show_price(price(blind, judge, served, opened, seed), json)
             return
         assert out is not None
         with progress_bar(hidden=json) as bar:
@@ -77,6 +75,8 @@ def annotate(
                 budget=Budget(budget_dollars, budget_labels, budget_requests),
                 progress=lambda done, total, usage: bar.update(task, completed=done, total=total),
             )
+        from ..eval.position_bias import position_bias  # slow to import, and not needed to keep what is paid for
+
         results = [_unblinded(each, pair) for each, pair in zip(said.results, shown, strict=True)]
         written = write_preferences(out, results)
         bias = position_bias(results)
@@ -89,16 +89,6 @@ def annotate(
     if not said.preferences:
         first = said.abstentions[0]
         raise PastureError(f"no pair got a verdict; the first abstention: {first.reason.value}: {first.detail}")
-
-
-class _NoEngine:
-    """Prices an annotator that was given no engine; one that asks it is told so."""
-
-    name = ""
-    prices = (0.0, 0.0)
-
-    def generate(self, requests: Sequence[Any]) -> Any:
-        raise AssertionError("a price asks no engine")
 
 
 def _read(pairs: Path, against: Path | None, out: Path | None) -> list[Comparison]:
@@ -114,14 +104,12 @@ def _read(pairs: Path, against: Path | None, out: Path | None) -> list[Compariso
 
 def _annotator(name: str, world: str | None, both_orders: bool, flip: float) -> Annotator:
     from ..annotators import make_annotator
-    from ..annotators.flip import Flip
-    from ..annotators.swap import Swap
     from ..simulators import WORLDS
 
     made = make_annotator(name, world=WORLDS.load(world)() if world else None)
     if both_orders:
-        made = Swap(made)
-    return Flip(made, flip) if flip else made
+        made = make_annotator("swap", inner=made)
+    return make_annotator("flip", inner=made, rate=flip) if flip else made
 
 
 def _engine(name: str | None, model: str | None) -> Engine | None:

@@ -100,7 +100,8 @@ class Store:
                 )
             db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Reply]:
@@ -159,6 +160,9 @@ class Store:
     def __len__(self) -> int:
         with self._explained():
             return int(self._db.execute("SELECT count(*) FROM replies").fetchone()[0])
+
+    def __bool__(self) -> bool:
+        return True  # an empty store is a store: `if store` asks whether there is one
 
     def close(self) -> None:
         self._db.close()

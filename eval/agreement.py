@@ -7,8 +7,10 @@ them instead of drawing one."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import evalica
 import numpy as np
@@ -18,6 +20,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from ..core.errors import InputError
 from ..core.records import Estimate
 from ..core.seeds import rng_for
+from .interval import t_interval
 from .win_rate import win_rate_from_scores
 
 
@@ -48,16 +51,13 @@ def cohen_kappa(first_N: np.ndarray, second_N: np.ndarray, level: float = 0.95) 
         return Estimate(None, None, None, int(both_N.sum()), f"undefined: {why}", missing, level=level)
     table = np.zeros((len(kinds), len(kinds)))
     np.add.at(table, (np.searchsorted(kinds, first_N[both_N]), np.searchsorted(kinds, second_N[both_N])), 1)
-    found = cohens_kappa(table, alpha=1 - level)
+    found: Any = cohens_kappa(table)
     how = f"Cohen's kappa of {int(both_N.sum())} items, normal interval"
-    error = float(found.std_kappa)
-    if not error > 0:
-        return Estimate(
-            float(found.kappa), None, None, int(both_N.sum()), f"{how}; none: no spread to measure", missing, level=level
-        )
-    return Estimate(
-        float(found.kappa), float(found.kappa_low), float(found.kappa_upp), int(both_N.sum()), how, missing, error, level
-    )
+    value, error = float(found.kappa), float(found.std_kappa)
+    if not error > 1e-12:
+        return Estimate(value, None, None, int(both_N.sum()), f"{how}; none: no spread to measure", missing, level=level)
+    low, high = t_interval(value, error, math.inf, level)
+    return Estimate(value, low, high, int(both_N.sum()), how, missing, error, level)
 
 
 def krippendorff_alpha(

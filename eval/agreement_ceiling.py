@@ -7,7 +7,7 @@ Elementary; no paper."""
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from scipy.stats import binom
 
 from ..core.errors import InputError
@@ -55,7 +55,8 @@ def flip_rate(observed: float, others: int) -> float:
         )
     if observed == 0.5:
         return 0.5
-    return float(brentq(lambda flip: leave_one_out_agreement(flip, others) - observed, 0.0, 0.5))
+    found = root_scalar(lambda flip: leave_one_out_agreement(flip, others) - observed, bracket=(0.0, 0.5), xtol=1e-14)
+    return float(found.root)
 
 
 def _check(flip: float) -> None:

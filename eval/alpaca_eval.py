@@ -75,7 +75,7 @@ class Judgments:
 class Instructions(NamedTuple):
     """The instructions of an evaluation set: their index by text, and their text by index."""
 
-    index: Mapping[str, int]
+    indices: Mapping[str, int]
     texts: Mapping[int, str]
 
 
@@ -86,21 +86,27 @@ def read_instructions(path: Path) -> Instructions:
 
 
 def read_folder(folder: Path, judge: str | None = None) -> list[Judgments]:
-    """All judgments under `folder`, those of one judge if named. Raises InputError where there are none."""
+    """All judgments under `folder`, by judge and model; those of one judge if named.
+
+    Raises InputError where there are none, and where two files hold one model's under the same judge."""
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}; give one that holds {IN_FOLDER}")
-    found = {**_csv_files(folder), **_json_files(folder)}
-    if not found:
+    paths = {**_csv_files(folder), **_json_files(folder)}
+    if not paths:
         raise InputError(f"{str(folder)!r} holds no judgments; expected {IN_FOLDER}")
-    judges = sorted({its_judge for _, its_judge in found.values()})
-    if judge is not None and judge not in judges:
-        raise UnknownName("judge", judge, judges)
     known = find_instructions(folder)
-    return [
-        read_judgments(path, model, its_judge, known)
-        for path, (model, its_judge) in sorted(found.items(), key=lambda each: (each[1][1], each[1][0]))
-        if judge in (None, its_judge)
-    ]
+    wanted = {path: names for path, names in paths.items() if judge is None or names[1] in ("", judge)}
+    found: dict[tuple[str, str, str], tuple[Path, Judgments]] = {}
+    for path, (model, its_judge) in wanted.items():
+        each = read_judgments(path, model, its_judge, known)
+        name = (each.judge, each.model, each.baseline)
+        if name in found:
+            raise InputError(f"{str(found[name][0])!r} and {str(path)!r} both judge {each.model!r} by {each.judge!r}; remove one")
+        found[name] = (path, each)
+    chosen = [each for _, (_, each) in sorted(found.items(), key=lambda pair: pair[0]) if judge in (None, each.judge)]
+    if not chosen:
+        raise UnknownName("judge", str(judge), {name for _, name in paths.values() if name} | {name for name, _, _ in found})
+    return chosen
 
 
 def find_instructions(folder: Path) -> Instructions | None:
@@ -114,18 +120,18 @@ def _csv_files(folder: Path) -> dict[Path, tuple[str, str]]:
     manifest = folder / "manifest.csv"
     told = {row["file"]: (row["model"], row["annotator_dir"]) for row in read_rows(manifest)} if manifest.is_file() else {}
     found = {}
-    for path in (*folder.glob("*__*.csv*"), *folder.glob("annotations/*__*.csv*")):
+    for path in sorted([*folder.glob("*__*.csv*"), *folder.glob("annotations/*__*.csv*")]):
         model, _, judge = path.name.partition(".csv")[0].rpartition("__")
         found[path] = told.get(path.name, (model, judge.replace("~", "/")))
     return found
 
 
 def _json_files(folder: Path) -> dict[Path, tuple[str, str]]:
-    """(model, judge) by path, from the folders MODEL/JUDGE; nearer the top they are read from the file."""
+    """(model, judge) by path, from the folders MODEL/JUDGE; nearer the top both are empty, and read from the file."""
     found = {}
-    for path in (*folder.rglob("annotations.json"), *folder.rglob("annotations.json.gz")):
+    for path in sorted(folder.rglob("annotations.json*")):
         above = path.parent.relative_to(folder).parts
-        found[path] = (above[0], "/".join(above[1:])) if len(above) > 1 else (above[0] if above else "", "")
+        found[path] = (above[0], "/".join(above[1:])) if len(above) > 1 else ("", "")
     return found
 
 
@@ -135,10 +141,14 @@ def read_judgments(path: Path, model: str = "", judge: str = "", known: Instruct
     rows = read_rows(path)
     missing = [each for each in ("generator_1", "preference") if each not in rows[0]]
     if missing or not {"index", "instruction"} & set(rows[0]):
-        raise InputError(f"{str(path)!r} has the columns {', '.join(rows[0])}; judgments need index or instruction, generator_1, preference")
+        raise InputError(
+            f"{str(path)!r} has the columns {', '.join(rows[0])}; judgments need index or instruction, generator_1, preference"
+        )
     baselines = Counter(str(row["generator_1"]) for row in rows)
     if len(baselines) > 1:
-        raise InputError(f"{str(path)!r} compares with {len(baselines)} baselines ({', '.join(sorted(baselines))}); give one a file")
+        raise InputError(
+            f"{str(path)!r} compares with {len(baselines)} baselines ({', '.join(sorted(baselines))}); give one a file"
+        )
     where = str(path)
     try:
         return Judgments(
@@ -173,10 +183,10 @@ def _ids(rows: Sequence[Row], known: Instructions | None, where: str) -> tuple[A
     texts = [str(row["instruction"]) for row in rows]
     if known is None:
         return tuple(texts)
-    strange = [text for text in texts if text not in known.index]
+    strange = [text for text in texts if text not in known.indices]
     if strange:
         raise InputError(f"{where!r}: {len(strange)} instructions are not in the instruction file, {strange[0][:60]!r} among them")
-    return tuple(known.index[text] for text in texts)
+    return tuple(known.indices[text] for text in texts)
 
 
 def _lengths(rows: Sequence[Row], output: str, length: str, where: str) -> np.ndarray | None:
@@ -252,3 +262,16 @@ def write_annotations(path: Path, judgments: Judgments) -> None:
         for instruction, output, baseline, score in zip(*judgments.texts, judgments.scores_N.tolist(), strict=True)
     ]
     path.write_text(json.dumps(rows, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def read_outputs_by_model(folder: Path) -> dict[str, dict[str, str]]:
+    """Outputs by model, then instruction, of `outputs/MODEL.json(.gz)` and `MODEL/model_outputs.json(.gz)`."""
+    paths = {path.name.partition(".json")[0]: path for path in folder.glob("outputs/*.json*")}
+    paths |= {path.parent.name: path for path in folder.rglob("model_outputs.json*")}
+    found = {}
+    for model, path in sorted(paths.items()):
+        rows = read_rows(path)
+        if not {"instruction", "output"} <= set(rows[0]):
+            raise InputError(f"{str(path)!r} has the columns {', '.join(rows[0])}; model outputs need instruction and output")
+        found[model] = {str(row["instruction"]): str(row["output"] or "") for row in rows}
+    return found

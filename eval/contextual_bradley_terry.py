@@ -21,8 +21,8 @@ from .battles import Battles, prompt_counts
 from .bradley_terry import strength_estimates, undefined
 from .newton import maximise
 
-SEPARATED = 20.0
-"""Nats: a strength or weight beyond this comes from verdicts that the features separate, and is infinite in truth."""
+SEPARATED = 15.0
+"""Nats: a battle fitted as this certain (1 in 3 million) is separated by the parameters, whose maximum is then infinite."""
 
 
 class StyleFit(NamedTuple):
@@ -80,7 +80,7 @@ def fit_with_style(of: Battles, z_NF: np.ndarray, penalty: float = 0.0, weights_
         return float(value), slope_D, curvature_DD
 
     found = maximise(likelihood, np.zeros(design_ND.shape[1]), max(float(weights_N.sum()), 1.0))
-    if found is None or (not penalty and np.abs(found).max() > SEPARATED):
+    if found is None or (not penalty and np.abs(design_ND[weights_N > 0] @ found).max() > SEPARATED):
         return StyleFit(
             None, None, "undefined: strengths and style separate the verdicts, so a parameter is infinite; give a penalty"
         )

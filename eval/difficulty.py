@@ -19,8 +19,8 @@ STEPS = 50
 def joint_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray, ridge: float = 1.0) -> np.ndarray:
     """Log-odds by which each prompt helps a model beat the baseline, mean 0, shape [P].
 
-    scores_MP in [0, 1], NaN where not judged; mediators are 0 there. `ridge` is also put on each model's own weights at 1/100, so that
-    a model that always wins keeps them finite. A prompt that nobody was judged on gets 0.
+    scores_MP in [0, 1], NaN where not judged; mediators are 0 there. A hundredth of `ridge` is put on each model's own weights,
+    so that a model that always wins keeps them finite.
     """
     judged_MP = np.isfinite(scores_MP)
     y_MP = np.where(judged_MP, scores_MP, 0.0)
@@ -41,8 +41,8 @@ def joint_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray, ridge: fl
 
 
 def held_out_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray, ridge: float = 1.0) -> np.ndarray | None:
-    """Each model's difficulties from the verdicts on the other groups' models, in at most 5 groups, shape [M, P]; None for fewer than
-    2 models. Groups go by the models' order, so a model added at the end moves others' values a little."""
+    """Each model's difficulties from the verdicts on the other groups' models, in at most 5 groups, shape [M, P]; None for fewer
+    than 2 models. Groups go by the models' order, so a model added at the end moves others' values a little."""
     models = len(scores_MP)
     if models < 2:
         return None
@@ -60,7 +60,7 @@ def _newton(
     small: float,
     ridge: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The Newton step of both, the prompts' diagonal block eliminated first (Schur complement), so that it is solved in M*K numbers."""
+    """The Newton step of both, the prompts' diagonal block eliminated first (Schur complement): M*K unknowns are left."""
     models, _, features = x_MPK.shape
     pull_MK = np.einsum("mpk,mp->mk", x_MPK, rest_MP) - small * own_MK
     pull_P = rest_MP.sum(axis=0) - ridge * hard_P

@@ -1,4 +1,5 @@
-"""The win rate that a model would have if its answers were as long (or as styled) as the baseline's (Dubois et al. 2024, arXiv:2404.04475).
+"""The win rate that a model would have were its answers as long, or as styled, as the baseline's (Dubois et al. 2024,
+arXiv:2404.04475).
 
 logit P(model beats baseline)_i = sum_k w_k * mediator_ik + w_difficulty * difficulty_i + w_model, fitted to soft labels with an L1
 penalty chosen by cross-validation; the controlled win rate is its mean prediction with every mediator at 0. A mediator is any
@@ -21,7 +22,7 @@ from ..core.errors import InputError
 from ..core.records import Estimate
 from ..core.seeds import digest, rng_for
 from .mediators import length_difference
-from .soft_logistic import choose_penalty, fit_soft_logistic
+from .soft_logistic import choose_penalty, fit_soft_logistic, one_step_refits
 
 PENALTIES = np.logspace(4, -4, 10)
 FOLDS = 5
@@ -33,8 +34,8 @@ Solver = Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
 class Anchor:
     """Verdicts on the baseline asked to be gamed (AlpacaEval: the baseline prompted to be verbose, and concise) against itself.
 
-    They pull the fit towards a model that owes its wins to the mediators alone: w_model is 0 for them. `weight` of each row, beside 1
-    of a verdict on the model: AlpacaEval's is 0.2 / 2 gamed baselines. The mediators are named as those of the model.
+    They pull the fit towards a model that owes its wins to the mediators alone: w_model is 0 for them. `weight` of each row,
+    beside 1 of a verdict on the model: AlpacaEval's is 0.2 / 2 gamed baselines. The mediators are named as the model's.
     """
 
     ids: Sequence[Hashable]
@@ -59,8 +60,8 @@ class ControlledWinRate(NamedTuple):
 
 
 def folds_by_prompt(prompts: Sequence[Hashable]) -> np.ndarray:
-    """A fold in 0 .. 4 for each row: all rows of a prompt in one, as even as can be, by the prompts' hashes, so that the order of rows
-    changes nothing."""
+    """A fold in 0 .. 4 for each row: all rows of a prompt in one, as even as can be, by the prompts' hashes, so that the order of
+    rows changes nothing."""
     ordered = sorted(set(prompts), key=lambda each: digest("fold", str(each)))
     fold = {prompt: place % FOLDS for place, prompt in enumerate(ordered)}
     return np.array([fold[prompt] for prompt in prompts])
@@ -72,7 +73,9 @@ def length_controlled_win_rate(
     """`controlled_win_rate` with length as its one mediator (`lc-alpacaeval`); lengths in characters or tokens."""
     lengths = [np.asarray(each, dtype=float) for each in (lengths_N, baseline_lengths_N)]
     if any(each.shape != (len(ids),) or not np.isfinite(each).all() or (each < 0).any() for each in lengths):
-        raise InputError(f"lengths are needed of both answers to each of the {len(ids)} prompts, finite and 0 or more; leave out the others")
+        raise InputError(
+            f"lengths are needed of both answers to each of the {len(ids)} prompts, finite and 0 or more; leave out the others"
+        )
     return controlled_win_rate(scores_N, ids, {"length": length_difference(*lengths)}, **options)
 
 
@@ -92,10 +95,11 @@ def controlled_win_rate(
 ) -> ControlledWinRate:
     """The model's win rate in [0, 1] with every mediator at 0.
 
-    scores_N: P(model is better) on each prompt, in [0, 1], NaN without a verdict. ids: prompts, each once. mediators: [N] each, baseline
-    less model. difficulty: log-odds by prompt id (`difficulty.py`, or published). penalty: chosen by 5-fold cross-validation where
-    None. solver: fits the weights at that penalty, else the exact optimum. resamples: 0 for no interval; percentiles otherwise,
-    of refits at the chosen penalty. Undefined, with the reason, for fewer than 5 verdicts, verdicts that are all alike, and a mediator that never varies.
+    scores_N: P(model is better) on each prompt, in [0, 1], NaN without a verdict. ids: prompts, each once. mediators: [N] each,
+    baseline less model. difficulty: log-odds by prompt id (`difficulty.py`, or published). penalty: chosen by 5-fold
+    cross-validation where None. solver: fits the weights at that penalty, else the exact optimum. resamples: 0 for no interval;
+    percentiles otherwise, of one-step refits at the chosen penalty. Undefined, with the reason, for fewer than 5 verdicts,
+    verdicts that are all alike, and a mediator that never varies.
     Raises InputError for repeated or unknown ids, unequal shapes, and values out of range.
     """
     scores_N = np.asarray(scores_N, dtype=float)
@@ -117,7 +121,7 @@ def controlled_win_rate(
     if resamples > 1:
         drawn_R = _bootstrap(design, ids, theta_K, penalty, resamples, seed)
         low, high = (float(each) for each in np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2]))
-        how = f"{estimate.how}; bootstrap over {len(ids)} prompts, {resamples} resamples, percentiles"
+        how = f"{estimate.how}; one-step bootstrap over {len(ids)} prompts, {resamples} resamples, percentiles"
         estimate = replace(estimate, low=low, high=high, standard_error=float(drawn_R.std(ddof=1)), how=how)
     return ControlledWinRate(estimate, dict(zip(design.names, theta_K.tolist(), strict=True)), penalty)
 
@@ -157,7 +161,9 @@ def _design(
 ) -> _Design:
     """The rows to fit, the anchor's first (as AlpacaEval has them), and the rows to predict."""
     hard = [] if difficulty is None else ["difficulty"]
-    columns_NK = np.column_stack([*mediators.values(), *([_difficulties(difficulty, ids)] if difficulty else []), np.ones(len(ids))])
+    columns_NK = np.column_stack(
+        [*mediators.values(), *([_difficulties(difficulty, ids)] if difficulty else []), np.ones(len(ids))]
+    )
     judged_N = np.isfinite(scores_N)
     x, y, weights = columns_NK[judged_N], scores_N[judged_N], np.ones(int(judged_N.sum()))
     prompts = [each for each, is_judged in zip(ids, judged_N, strict=True) if is_judged]
@@ -180,7 +186,7 @@ def _bootstrap(
     every_BP = np.ones((resamples, len(place)))  # an anchor on a prompt that the model was not asked stays as it is
     every_BP[:, : len(ids)] = counts_BP
     weights_BR = every_BP[:, [place[prompt] for prompt in design.prompts]] * design.weights_R
-    theta_BK = fit_soft_logistic(design.x_RK, design.y_R, weights_BR, np.full(resamples, penalty), theta_K, tol=1e-5)
+    theta_BK = one_step_refits(design.x_RK, design.y_R, weights_BR, penalty, theta_K)
     return (_at_zero(theta_BK, design.at_zero_NK) * counts_BP).sum(axis=1) / len(ids)
 
 
@@ -197,7 +203,7 @@ def _difficulties(difficulty: Mapping[Any, float] | None, ids: Sequence[Any]) ->
     unknown = [each for each in ids if each not in known]
     if unknown:
         raise InputError(
-            f"{len(unknown)} of {len(ids)} prompts have no difficulty, {str(unknown[0])[:60]!r} among them; give it for all, or none"
+            f"{len(unknown)} of {len(ids)} prompts have no difficulty, {str(unknown[0])[:60]!r} among them; give all, or None"
         )
     return np.array([known[each] for each in ids], dtype=float)
 
@@ -220,18 +226,24 @@ def _check(
     anchor: Anchor | None,
 ) -> None:
     if scores_N.ndim != 1 or len(scores_N) != len(ids):
-        raise InputError(f"there are scores of shape {scores_N.shape} and {len(ids)} prompts; give one score a prompt, NaN without a verdict")
+        raise InputError(
+            f"there are scores of shape {scores_N.shape} and {len(ids)} prompts; give one score a prompt, NaN without a verdict"
+        )
     twice = [each for each, count in Counter(ids).items() if count > 1]
     if twice:
         raise InputError(f"{len(twice)} prompts come more than once, {str(twice[0])[:60]!r} among them; give one verdict a prompt")
     if ((scores_N < 0) | (scores_N > 1) | np.isinf(scores_N)).any():
-        raise InputError("a score is outside of [0, 1]; it is the probability that the model's answer is better, NaN without a verdict")
+        raise InputError(
+            "a score is outside of [0, 1]; it is the probability that the model's answer is better, NaN without a verdict"
+        )
     if not mediators:
         raise InputError("no mediators to control for; give at least one, such as length")
     for name, each in mediators.items():
         if np.shape(each) != (len(ids),) or not np.isfinite(each).all():
             raise InputError(f"the mediator {name!r} has shape {np.shape(each)} or is not finite; give one finite number a prompt")
     if anchor is not None and not set(mediators) <= set(anchor.mediators):
-        raise InputError(f"the anchor knows {', '.join(anchor.mediators)}, not all of {', '.join(mediators)}; give the same mediators")
+        raise InputError(
+            f"the anchor knows {', '.join(anchor.mediators)}, not all of {', '.join(mediators)}; give the same mediators"
+        )
     if difficulty is not None and not difficulty:
         raise InputError("the difficulty is empty; give log-odds by prompt id, or None")

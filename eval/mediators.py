@@ -1,7 +1,7 @@
 """How far two answers differ in what should not decide between them: length, lists, headers, bold.
 
-Length as in AlpacaEval (Dubois et al. 2024, arXiv:2404.04475); style counts and their normalised difference as in Chatbot Arena's style
-control (Li et al. 2024, FastChat). Signs are baseline less model, as in AlpacaEval's published weights.
+Length as in AlpacaEval (Dubois et al. 2024, arXiv:2404.04475); style counts and their normalised difference as in Chatbot
+Arena's style control (Li et al. 2024, FastChat). Signs are baseline less model, as in AlpacaEval's published weights.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def style_counts(text: str) -> dict[str, int]:
 
 
 def style_differences(outputs: Sequence[str], baseline_outputs: Sequence[str]) -> dict[str, np.ndarray]:
-    """(baseline count - model count) / (their sum) for each count of `style_counts`, in [-1, 1], 0 where neither has any; [N] each."""
+    """(baseline count - model count) / (their sum) for each style, in [-1, 1], 0 where neither has any; [N] each."""
     ours, theirs = ([style_counts(text) for text in side] for side in (outputs, baseline_outputs))
     found = {}
     for name in PATTERNS:

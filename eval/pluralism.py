@@ -72,7 +72,7 @@ def pluralism(
         )
         for name, f in summaries.items()
     }
-    first = [groups[g] for g in np.flatnonzero(rated_G)][int(rates_G.argmin())]
+    first = str(groups[int(np.flatnonzero(rated_G)[rates_G.argmin()])])
     return Pluralism(by_group, found["mean"], found["worst"], found["p10"], found["gini"], first)
 
 

@@ -1,7 +1,8 @@
 """What AlpacaEval published, read from its own tables: leaderboards, weights, instruction difficulty and the gamed baseline.
 
-The tables are a folder of CSVs: `data_AlpacaEval*__JUDGE_leaderboard.csv`, `lc_weights__JUDGE.csv`, `instruction_difficulty*.csv` (index,
-instruction_difficulty) and `df_gamed*.csv` (index, std_delta_len, preference); whatever is not there is None or empty.
+The tables are a folder of CSVs: `data_AlpacaEval*__JUDGE_leaderboard.csv`, `lc_weights__JUDGE.csv`,
+`instruction_difficulty*.csv` (index, instruction_difficulty) and `df_gamed*.csv` (index, std_delta_len, preference); whatever is
+not there is None or empty.
 
 AlpacaEval joins difficulty by the row's position in the annotations file, so that a model with a missing row is given other
 instructions' difficulties from there on. `refit` does it either way, so that the fault's size can be told.

@@ -11,7 +11,7 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linprog
+from scipy.optimize import linprog, minimize
 
 from ..core.errors import InputError
 from ..core.records import Estimate
@@ -76,8 +76,8 @@ def condorcet_winner(p_MM: np.ndarray) -> int | None:
 def maximal_lottery(p_MM: np.ndarray) -> Lottery:
     """The mixture of models that no model beats (each wins against it half the time at most).
 
-    Where several do it is the middle of the extreme ones found, so that models in the same position get the same share (to the
-    precision of a linear program). Undefined where a pair never met."""
+    Where several do, the most even of them (least sum of squares), so that models in one position get one share. Undefined
+    where a pair never met."""
     p_MM = _checked(p_MM)
     missing = int(np.isnan(p_MM).sum() // 2)
     if missing:
@@ -93,8 +93,23 @@ def maximal_lottery(p_MM: np.ndarray) -> Lottery:
         assert answer.status == 0, f"a symmetric game has an equilibrium, and the linear program found none: {answer.message}"
         ends.append(answer.x)
     ends = np.array(ends)
-    shares_M = ends.mean(axis=0).clip(min=0)
-    return Lottery(shares_M / shares_M.sum(), bool((np.ptp(ends, axis=0) < UNIQUE).all()))
+    is_unique = bool((np.ptp(ends, axis=0) < UNIQUE).all())
+    shares_M = (ends.mean(axis=0) if is_unique else _most_even(payoff_MM, ends.mean(axis=0))).clip(min=0)
+    return Lottery(shares_M / shares_M.sum(), is_unique)
+
+
+def _most_even(payoff_MM: np.ndarray, start_M: np.ndarray) -> np.ndarray:
+    """The equilibrium of least sum of squares."""
+    limits = [
+        {"type": "eq", "fun": lambda x: x.sum() - 1, "jac": np.ones_like},
+        {"type": "ineq", "fun": lambda x: x @ payoff_MM, "jac": lambda _: payoff_MM.T},
+    ]
+    options = {"ftol": 1e-14, "maxiter": 500}
+    bounds = [(0, 1)] * len(start_M)
+    answer = minimize(
+        lambda x: x @ x, start_M, jac=lambda x: 2 * x, bounds=bounds, constraints=limits, method="SLSQP", options=options
+    )
+    return answer.x
 
 
 def cyclic_triples(p_MM: np.ndarray) -> Estimate:
@@ -124,7 +139,8 @@ def _checked(p_MM: np.ndarray) -> np.ndarray:
         raise InputError(
             f"the preference matrix goes from {p_MM[met_MM].min():g} to {p_MM[met_MM].max():g}; probabilities are in [0, 1]"
         )
-    if not np.allclose(p_MM + p_MM.T, 1.0, atol=1e-9, equal_nan=True) or (np.diagonal(p_MM) != 0.5).any():
+    sums_MM = np.where(met_MM | met_MM.T, p_MM + p_MM.T, 1.0)
+    if not np.allclose(sums_MM, 1.0, atol=1e-9) or (np.diagonal(p_MM) != 0.5).any():
         raise InputError(
             "p[i, j] + p[j, i] is not 1 everywhere, with 0.5 on the diagonal; average the two orders, or use preference_matrix"
         )

@@ -3,7 +3,7 @@ Saunders 2014, arXiv:1206.1623), and the choice of the penalty by cross-validati
 
 One row is one soft label, where AlpacaEval doubles each row into a weighted win and a weighted loss (same objective). Solved to the
 optimum, where liblinear stops early. All problems share their rows and differ in row weights and penalty: folds, penalties and
-bootstrap resamples are one call.
+bootstrap resamples are one call each.
 
 Shapes: _B problems, _N rows, _K features.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 STEPS = 100
-SWEEPS = 200
+SWEEPS = 500
 CELLS = 250_000
 """Numbers of problems x rows worked on at once, so that they stay in the cache."""
 
@@ -32,12 +32,26 @@ def fit_soft_logistic(
     Newton step, in log-odds a unit of a feature.
     """
     some = max(1, CELLS // max(1, len(y_N)))
-    start_BK = np.zeros((len(penalty_B), x_NK.shape[1])) if start_K is None else np.tile(start_K, (len(penalty_B), 1))
+    start_BK = np.zeros((len(penalty_B), x_NK.shape[1]))
     parts = [
         _fit(x_NK, y_N, weights_BN[at : at + some], penalty_B[at : at + some], start_BK[at : at + some], tol)
         for at in range(0, len(penalty_B), some)
     ]
     return np.concatenate(parts) if parts else start_BK
+
+
+def one_step_refits(x_NK: np.ndarray, y_N: np.ndarray, weights_BN: np.ndarray, penalty: float, theta_K: np.ndarray) -> np.ndarray:
+    """Weights [B, K] after one Newton step from theta_K, the optimum of nearly the same rows, to that of each problem.
+
+    The one-step bootstrap (Shao & Tu 1995, ch. 5.4.6): its error is of the order of 1/N, a hundredth of the standard error that it
+    measures, and it costs two matrix products in place of a fit a resample.
+    """
+    p_N = 1 / (1 + np.exp(-x_NK @ theta_K))
+    curves_NKK = (p_N * (1 - p_N))[:, None, None] * x_NK[:, :, None] * x_NK[:, None, :]
+    gradient_BK = weights_BN @ ((p_N - y_N)[:, None] * x_NK)
+    hessian_BKK = (weights_BN @ curves_NKK.reshape(len(x_NK), -1)).reshape(-1, len(theta_K), len(theta_K))
+    theta_BK = np.tile(theta_K, (len(weights_BN), 1))
+    return theta_BK + _newton_step(gradient_BK, hessian_BKK, np.full(len(theta_BK), penalty), theta_BK)
 
 
 def choose_penalty(
@@ -108,7 +122,7 @@ def _newton_step(gradient_BK: np.ndarray, hessian_BKK: np.ndarray, penalty_B: np
             step_BK[:, k] += move_B
             slope_BK += hessian_BKK[:, :, k] * move_B[:, None]
             largest = max(largest, float(np.abs(move_B).max()))
-        if largest < 1e-12:
+        if largest < 1e-9:  # the next Newton step mends the rest
             break
     return step_BK
 
@@ -125,11 +139,13 @@ def _descend(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(theta, loss, probability) after the step, halved for each problem until its loss falls enough (Armijo)."""
     size_B = np.ones(len(loss_B))
+    next_BK = theta_BK + step_BK
+    next_B, p_BN = _loss(x_NK, pull_BK, weights_BN, penalty_B, next_BK)
     for _ in range(40):
-        next_BK = theta_BK + size_B[:, None] * step_BK
-        next_B, p_BN = _loss(x_NK, pull_BK, weights_BN, penalty_B, next_BK)
         short_B = next_B > loss_B + 1e-4 * size_B * promised_B + 1e-12 * np.abs(loss_B) + 1e-12
         if not short_B.any():
             break
         size_B[short_B] /= 2
+        next_BK = theta_BK + size_B[:, None] * step_BK
+        next_B, p_BN = _loss(x_NK, pull_BK, weights_BN, penalty_B, next_BK)
     return next_BK, next_B, p_BN

@@ -56,7 +56,7 @@ def sources_of_variance(scores_N: np.ndarray, levels: Mapping[str, Sequence[Hash
         )
     names = [*levels, REST]
     sides = [_memberships(groups) for groups in levels.values()] + [sparse.csr_array(sparse.eye_array(len(scores_N)))]
-    sizes = {name: _groups(side) for name, side in zip(names, sides, strict=True)}
+    sizes = {name: len(set(groups)) for name, groups in levels.items()} | {REST: len(scores_N)}
     grand = _memberships([0] * len(scores_N))
     totals = np.array([_total(scores_N, side) for side in sides])
     weights_LL = np.array([[_weight(rows, columns) for columns in sides] for rows in sides])
@@ -76,10 +76,6 @@ def _memberships(groups: Sequence[Hashable]) -> sparse.csr_array:
     place = {group: index for index, group in enumerate(dict.fromkeys(groups))}
     columns = [place[group] for group in groups]
     return sparse.csr_array((np.ones(len(columns)), (range(len(columns)), columns)), shape=(len(columns), len(place)))
-
-
-def _groups(side: sparse.csr_array) -> int:
-    return side.T.shape[0]  # type: ignore[index]
 
 
 def _total(scores_N: np.ndarray, side: sparse.csr_array) -> float:

@@ -16,7 +16,7 @@ import torch
 from ..core.errors import InputError
 from ..core.protocols import Policy, TokenScores
 from ..core.records import Completion, Prompt
-from .checkpoints import load_pretrained, save_settings, saved_settings
+from .checkpoints import load_pretrained, save_model, save_settings, saved_settings
 from .decoding import sample_tokens
 from .lora import Lora, merged, trainable, trainable_copy, with_adapters
 from .prompt_encoding import PromptEncoder
@@ -187,7 +187,7 @@ class CausalLMPolicy:
         A policy with adapters resumes on the merged weights with fresh adapters, which compute the same. The control
         code of a view is kept in the settings; other programs must write its text before their prompts.
         """
-        merged(self.model, self.lora).save_pretrained(folder)
+        save_model(merged(self.model, self.lora), folder)
         save_settings(
             folder,
             self.tokenizer,

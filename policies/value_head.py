@@ -15,14 +15,13 @@ import torch
 
 from ..core.errors import InputError
 from ..core.records import Completion
-from .checkpoints import load_pretrained, save_settings, saved_settings
+from .checkpoints import load_pretrained, save_model, save_settings, saved_settings
 from .lora import Lora, merged, trainable, trainable_copy, with_adapters
 from .prompt_encoding import PromptEncoder
 from .teacher_forcing import batches
 
 if TYPE_CHECKING:
     import numpy as np
-
 
 
 class CausalLMValueModel:
@@ -92,7 +91,7 @@ class CausalLMValueModel:
 
     def save(self, folder: Path) -> None:
         """An ordinary checkpoint of a one-label sequence classifier, adapters merged in, with its tokenizer."""
-        merged(self.model, self.lora).save_pretrained(folder)
+        save_model(merged(self.model, self.lora), folder)
         save_settings(folder, self.encoder.tokenizer, self.lora, control=self.control)
 
 

@@ -75,7 +75,7 @@ def ranking_plot(result: RankingResult) -> str:
         axes.legend(loc="lower right", framealpha=0, borderaxespad=0)
 
     told = "; ".join(f"{visible(each.method)} {percent(each.win_rate.value)} %" for each in rows)
-    return draw("ranking", f"Win rate by method, best first: {told}", (7.6, 1.3 + 0.46 * len(rows)), paint)
+    return draw("ranking", f"Win rate by method, best first: {told}", (5.4, 0.9 + 0.36 * len(rows)), paint)
 
 
 def agreement_plot(result: RankingResult) -> str:

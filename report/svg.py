@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -27,6 +28,8 @@ STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10.5,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": FAINT,
@@ -47,7 +50,8 @@ STYLE: dict[Any, Any] = {
 
 def draw(name: str, description: str, size: tuple[float, float], paint: Callable[[Figure], None]) -> str:
     """An `<svg>` element. name: prefix of its ids. description: what a reader who cannot see it is told. size: inches."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)  # only measured here; the browser draws it
         figure = Figure(figsize=size, layout="constrained")
         paint(figure)
         out = io.StringIO()

@@ -7,7 +7,7 @@ user is a known function of the text (see `text_rules`), so that every ranking h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
@@ -15,19 +15,18 @@ from scipy.special import expit
 from ..core.errors import InputError, UnknownName
 from ..core.protocols import Policy, Truth
 from ..core.records import Completion, Prompt
-from ..core.seeds import digest, rng_for
+from ..core.seeds import rng_for
 from .text_answers import compose
-from .text_grammar import parse_instruction, random_prompt
-from .text_pretraining import OnProgress, Recipe, base_folder
+from .text_grammar import parse_instruction
+from .text_pretraining import OnProgress, base_checkpoint
+from .text_prompts import draw_prompts
 from .text_rules import Check, check, features, gold_weights, user_weights
 
 if TYPE_CHECKING:
     from ..policies.causal_lm import CausalLMPolicy
 
 GOLD = "gold"
-SHARES = {"eval": range(0, 2), "sft": range(2, 4), "preference": range(4, 6), "unlabeled": range(6, 8)}
-"""A prompt's text, hashed to 0..15, decides the one split that it may be in; the rest are for pre-training."""
-DEMONSTRATED = (0.6, 1.0)
+DEMONSTRATED = (0.4, 0.9)
 RIVAL = 0.5
 """Qualities (see `text_answers.compose`) of the demonstrations, drawn uniformly, and of the rivals."""
 
@@ -57,7 +56,7 @@ class TextWorld:
             if value < 1:
                 raise InputError(f"a text world with {option}={value} was asked for; it needs at least 1")
         self.seed, self._bases = seed, bases
-        self._splits = {split: _draw_prompts(seed, split, size) for split, size in sizes.items()}
+        self._splits = {split: draw_prompts(seed, split, size) for split, size in sizes.items()}
         weights_UF = user_weights(users, rng_for(seed, "text", "users"))
         self._weights = {f"user-{k:02d}": weights_F for k, weights_F in enumerate(weights_UF)} | {GOLD: gold_weights()}
         self._loaded: dict[int, CausalLMPolicy] = {}
@@ -121,28 +120,5 @@ class TextWorld:
         if number not in self._loaded:
             from ..policies.causal_lm import CausalLMPolicy
 
-            self._loaded[number] = CausalLMPolicy.load(base_folder(Recipe(), pretraining_prompts, number, on_progress))
+            self._loaded[number] = CausalLMPolicy.load(base_checkpoint(number, on_progress))
         return self._loaded[number].copy()
-
-
-def _bucket(prompt: Prompt) -> int:
-    return digest("text split", prompt.text)[0] % 16
-
-
-def _draw_prompts(seed: int, split: str, size: int) -> tuple[Prompt, ...]:
-    return _distinct(rng_for(seed, "text", "prompts", split), size, lambda prompt: _bucket(prompt) in SHARES[split])
-
-
-def pretraining_prompts(size: int, seed: int) -> tuple[Prompt, ...]:
-    """Prompts of no split, whatever the world's seed."""
-    taken = {bucket for share in SHARES.values() for bucket in share}
-    return _distinct(rng_for(seed, "text", "prompts", "pretraining"), size, lambda prompt: _bucket(prompt) not in taken)
-
-
-def _distinct(rng: np.random.Generator, size: int, is_wanted: Any) -> tuple[Prompt, ...]:
-    found: dict[str, Prompt] = {}
-    while len(found) < size:
-        prompt = random_prompt(rng)
-        if is_wanted(prompt):
-            found[prompt.text] = prompt
-    return tuple(found.values())

@@ -37,11 +37,12 @@ def compose(instruction: Instruction, quality: float, rng: np.random.Generator) 
     body += [_pick(FILLER_SENTENCES, banned, rng) for _ in range(rng.binomial(2, 0.6 * (1 - quality)))]
     if instruction.avoid and not avoid:
         body.append(_pick([s for s in _anything(rng) if instruction.avoid in words_of(s.text)], None, rng))
+    is_list = _is_list(instruction, layout, rng)
     parts = _with_tone(body, _tone(instruction, tone, quality, rng), banned, rng)
-    parts = _fit(parts, instruction, length, banned, rng)
+    parts = _fit(parts, 2 if is_list else 1, instruction, length, banned, rng)
     if rng.random() < 0.15 * (1 - quality):
         parts.append(parts[-1])
-    return _lay_out(parts, _is_list(instruction, layout, rng), banned, rng)
+    return "\n".join(f"- {each.text}" for each in parts) if is_list else " ".join(each.text for each in parts)
 
 
 def _pick(options: Sequence[Sentence], banned: str | None, rng: np.random.Generator) -> Sentence:
@@ -87,26 +88,24 @@ def _with_tone(body: list[Sentence], tone: Tone | None, banned: str | None, rng:
 
 
 def _fit(
-    parts: list[Sentence], instruction: Instruction, is_met: bool, banned: str | None, rng: np.random.Generator
+    parts: list[Sentence], fewest: int, instruction: Instruction, is_met: bool, banned: str | None, rng: np.random.Generator
 ) -> list[Sentence]:
-    """Shortens or lengthens until the wish for a length is met, or is not."""
+    """Shortens or lengthens until the wish for a length is met, or is not; `fewest` sentences are kept or made."""
     low = max(instruction.at_least or 0, 1) if is_met else (instruction.at_most or 0) + 1
     high = (instruction.at_most or LONGEST) if is_met else (instruction.at_least or LONGEST + 1) - 1
     parts = list(parts)
-    while _count(parts) < low:
+    while _count(parts) < low or len(parts) < fewest:
         fresh = [each for each in FILLER_SENTENCES if each not in parts] or FILLER_SENTENCES
         place = len(parts) - (bool(parts) and parts[-1].text in CLOSERS)
         parts.insert(place, _pick(fresh, banned, rng))
-    while _count(parts) > high and len(parts) > 1:
-        shorter = [_shortest(each, instruction, banned) for each in parts]
+    while _count(parts) > high and len(parts) > fewest:
         fillers = [k for k, each in enumerate(parts) if each.role == "filler"]
-        if fillers:
-            parts.pop(fillers[-1])
-        elif shorter != parts:
+        shorter = [_shortest(each, instruction, banned) for each in parts]
+        if not fillers and shorter != parts:
             parts = shorter
         else:
-            parts.pop(int(rng.integers(len(parts))))
-    return parts
+            parts.pop(fillers[-1] if fillers else int(rng.integers(len(parts))))
+    return [_shortest(each, instruction, banned) for each in parts] if _count(parts) > high else parts
 
 
 def _count(parts: Sequence[Sentence]) -> int:
@@ -129,10 +128,3 @@ def _is_list(instruction: Instruction, is_met: bool, rng: np.random.Generator) -
     if instruction.format is None:
         return bool(rng.random() < 0.15)
     return (instruction.format is Format.LIST) == is_met
-
-
-def _lay_out(parts: Sequence[Sentence], is_list: bool, banned: str | None, rng: np.random.Generator) -> str:
-    if not is_list:
-        return " ".join(each.text for each in parts)
-    items = list(parts) if len(parts) > 1 else [*parts, _pick(FILLER_SENTENCES, banned, rng)]
-    return "\n".join(f"- {each.text}" for each in items)

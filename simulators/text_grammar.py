@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-import numpy as np
-
 from ..core.errors import InputError
-from ..core.records import Prompt
 
 FACTS: dict[str, dict[str, str]] = {
     kind: dict(pair.split() for pair in pairs.split(", "))
@@ -230,19 +227,3 @@ def _foreign(text: str, part: str) -> InputError:
         "'What is the capital of France? Mention tea. Never say very. Use at most 10 words. Be formal. Write a list.'; take "
         "prompts from TextWorld().prompts('eval')"
     )
-
-
-def random_instruction(rng: np.random.Generator) -> Instruction:
-    """An instruction about a uniformly drawn fact; each wish is there with probability 0.4 to 0.6."""
-    kinds = list(FACTS)
-    kind = kinds[rng.choice(len(kinds), p=[len(FACTS[k]) / sum(map(len, FACTS.values())) for k in kinds])]
-    subject = list(FACTS[kind])[rng.integers(len(FACTS[kind]))]
-    asked = rng.random(5) < (0.6, 0.4, 0.5, 0.6, 0.5)
-    length = "at_most" if rng.random() < 0.6 else "at_least"
-    names = [name for name, is_asked in zip(("mention", "avoid", length, "tone", "format"), asked, strict=True) if is_asked]
-    wanted = {name: list(CLAUSES[name])[rng.integers(len(CLAUSES[name]))] for name in names}
-    return Instruction(kind, subject, **wanted)  # type: ignore[arg-type]
-
-
-def random_prompt(rng: np.random.Generator) -> Prompt:
-    return Prompt(random_instruction(rng).render(int(rng.integers(2))))

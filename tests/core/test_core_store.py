@@ -60,6 +60,12 @@ def test_a_rejected_reply_is_gone_and_stays_paid_for():
         assert (store.paid.requests, store.paid.prompt_tokens, store.paid.completion_tokens, store.paid.dollars) == (2, 20, 4, 0.5)
 
 
+def test_an_empty_store_is_a_store():
+    with Store() as store:
+        assert store
+        assert len(store) == 0
+
+
 def test_more_keys_than_one_query_holds_are_all_found():
     with Store() as store:
         many = [paid(number) for number in range(1203)]
@@ -133,7 +139,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path):
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be made: .*; give a --store"):
+    with pytest.raises(StoreError, match=r"cannot be made: .*; give a --store"):
         Store(tmp_path / "file" / "s.sqlite")
 
 

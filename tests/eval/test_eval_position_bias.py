@@ -52,6 +52,11 @@ def test_two_members_of_a_jury_are_not_one_judge_in_two_orders() -> None:
     assert found.consistency is None
 
 
+def test_one_order_asked_twice_is_not_a_swap() -> None:
+    parts = (Preference(pair(0), 1.0, "judge"), Preference(pair(0), 1.0, "judge"))
+    assert position_bias([Preference(pair(0), 1.0, "twice(judge)", parts=parts)]).consistency is None
+
+
 def test_nested_parts_are_taken_apart() -> None:
     members = (both_orders(0, 1.0, 1.0, "one"), both_orders(0, 1.0, 0.0, "two"))
     found = position_bias([Preference(pair(0), 0.75, "jury", parts=members)])

@@ -1,0 +1,113 @@
+"""A leaderboard for the terminal, and as one HTML page: sortable, filterable, and open down to each comparison.
+
+The page asks nothing of the network (CSP), and all text in it is a stranger's: Jinja escapes it, and the browser's data reaches the
+page as text nodes only. Without JavaScript the table and the notes are there all the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from itertools import groupby
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from ..eval.alpaca_eval import Instructions, Judgments
+from ..eval.leaderboard import LeaderboardRow
+from .page import embedded_json
+from .text import interval, number, percent, visible, visible_everywhere
+
+HEADINGS = ("", "model", "LC %", "interval", "win %", "SE", "n", "length")
+
+
+def leaderboard_tables(rows: Sequence[LeaderboardRow]) -> list[Table]:
+    """One table a judge and baseline, best first. Names are `Text`, never markup."""
+    tables = []
+    for (judge, baseline), group in groupby(rows, key=lambda row: (row.judge, row.baseline)):
+        table = Table(
+            title=Text(f"Win rate against {visible(baseline)}, judged by {visible(judge)}"), title_justify="left", box=box.SIMPLE
+        )
+        for name in HEADINGS:
+            is_name = name == "model"
+            table.add_column(
+                name, justify="left" if is_name else "right", no_wrap=not is_name, overflow="fold", min_width=16 * is_name
+            )
+        for place, row in enumerate(group, start=1):
+            table.add_row(*(Text(cell) for cell in (str(place), *_cells(row))))
+        tables.append(table)
+    return tables
+
+
+def _cells(row: LeaderboardRow) -> list[str]:
+    raw = row.win_rate
+    return [
+        visible(row.model),
+        percent(row.length_controlled.value, 2),
+        interval(row.length_controlled, 100, 1),
+        percent(raw.value, 2),
+        percent(raw.standard_error, 2),
+        str(raw.n),
+        number(row.avg_length, 0),
+    ]
+
+
+def page(
+    rows: Sequence[LeaderboardRow],
+    judgments: Sequence[Judgments],
+    notes: Sequence[tuple[str, Sequence[str]]] = (),
+    known: Instructions | None = None,
+    outputs: Mapping[str, Mapping[str, str]] | None = None,
+) -> str:
+    """The page's HTML. notes: (heading, lines). outputs: by model, then instruction, for judgments without texts."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"visible": visible, "number": number, "percent": percent, "interval": interval}
+    data = comparisons(rows, judgments, known, outputs or {})
+    return environment.from_string(_resource("leaderboard.jinja")).render(
+        rows=rows,
+        judges=sorted({row.judge for row in rows}),
+        notes=notes,
+        data=Markup(embedded_json(visible_everywhere(data))),
+        css=Markup(_resource("page.css")),
+        script=Markup(_resource("leaderboard.js")),
+    )
+
+
+def comparisons(
+    rows: Sequence[LeaderboardRow],
+    judgments: Sequence[Judgments],
+    known: Instructions | None,
+    outputs: Mapping[str, Mapping[str, str]],
+) -> dict[str, Any]:
+    """What the page's browser reads: every text once in `texts`, and for each row of the leaderboard its comparisons as
+    [instruction, model's output, baseline's output, score], texts by their place, null where unknown."""
+    place: dict[str, int] = {}
+    by_name = {(each.model, each.judge, each.baseline): each for each in judgments}
+    found = []
+    for row in rows:
+        of = by_name[row.model, row.judge, row.baseline]
+        found.append([_comparison(of, at, known, outputs, place) for at in range(len(of.ids))])
+    return {"texts": list(place), "comparisons": found}
+
+
+def _comparison(
+    of: Judgments, at: int, known: Instructions | None, outputs: Mapping[str, Mapping[str, str]], place: dict[str, int]
+) -> list[int | float | None]:
+    if of.texts is not None:
+        texts = [column[at] for column in of.texts]
+    else:
+        asked = known.texts.get(of.ids[at]) if known else None
+        instruction = f"instruction {of.ids[at]}" if asked is None else asked
+        texts = [instruction, *(outputs.get(name, {}).get(instruction) for name in (of.model, of.baseline))]
+    score = float(of.scores_N[at])
+    spots = [None if text is None else place.setdefault(text, len(place)) for text in texts]
+    return [*spots, None if math.isnan(score) else round(score, 6)]
+
+
+def _resource(name: str) -> str:
+    return files(__package__ or "").joinpath(name).read_text(encoding="utf-8")

@@ -17,8 +17,9 @@ def digest(*keys: str | int) -> bytes:
     """128-bit BLAKE2b of the keys. Lengths are hashed too, so that ("ab", "c") and ("a", "bc") differ, as do 1 and "1"."""
     parts: list[bytes] = []
     for key in keys:
-        text = str(key).encode("utf-8", "surrogatepass")
-        parts += (b"%s%d:" % (b"i" if isinstance(key, int) else b"s", len(text)), text)
+        text = (key if type(key) is str else str(key)).encode("utf-8", "surrogatepass")
+        parts.append((b"i%d:" if isinstance(key, int) else b"s%d:") % len(text))
+        parts.append(text)
     return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
 
 

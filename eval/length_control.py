@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from ..core.errors import InputError
 from ..core.records import Estimate
-from ..core.seeds import digest, rng_for
+from ..core.seeds import rng_for
 from .mediators import length_difference
 from .soft_logistic import choose_penalty, fit_soft_logistic, one_step_refits
 
@@ -60,10 +61,11 @@ class ControlledWinRate(NamedTuple):
 
 
 def folds_by_prompt(prompts: Sequence[Hashable]) -> np.ndarray:
-    """A fold in 0 .. 4 for each row: all rows of a prompt in one, as even as can be, by the prompts' hashes, so that the order of
-    rows changes nothing."""
-    ordered = sorted(set(prompts), key=lambda each: digest("fold", str(each)))
-    fold = {prompt: place % FOLDS for place, prompt in enumerate(ordered)}
+    """A fold in 0 .. 4 for each row: all rows of a prompt in one, as even as can be, drawn over the sorted prompts, so that the
+    order of rows changes nothing."""
+    ordered = sorted(set(prompts), key=str)
+    drawn = rng_for(0, "folds").permutation(len(ordered)) % FOLDS
+    fold = dict(zip(ordered, drawn.tolist(), strict=True))
     return np.array([fold[prompt] for prompt in prompts])
 
 
@@ -114,8 +116,12 @@ def controlled_win_rate(
         return ControlledWinRate(Estimate(None, None, None, how=f"undefined: {reason}", **given), None, None)
     design = _design(scores_N, ids, mediators, difficulty, anchor)
     if penalty is None:
-        penalty, _ = choose_penalty(design.x_RK, design.y_R, design.weights_R, folds(design.prompts), PENALTIES)
-    theta_K = (solver or _exact)(design.x_RK, design.y_R, design.weights_R, penalty)
+        at, _, path_CK = choose_penalty(design.x_RK, design.y_R, design.weights_R, folds(design.prompts), PENALTIES)
+        penalty, theta_K = float(PENALTIES[at]), path_CK[at]
+    else:
+        theta_K = fit_soft_logistic(design.x_RK, design.y_R, design.weights_R[None], np.array([penalty]))[0]
+    if solver is not None:
+        theta_K = solver(design.x_RK, design.y_R, design.weights_R, penalty)
     value = float(_at_zero(theta_K[None], design.at_zero_NK)[0].mean())
     estimate = Estimate(value, None, None, how=f"controlled for {named}; penalty {penalty:.3g}", **given)
     if resamples > 1:
@@ -136,11 +142,7 @@ def win_rate_from_weights(
     """
     other = baseline or {}
     model, hard = (weights[name] - other.get(name, 0.0) for name in ("model", "difficulty"))
-    return float(_sigmoid(model + hard * np.asarray(difficulties_P, dtype=float)).mean())
-
-
-def _exact(x_RK: np.ndarray, y_R: np.ndarray, weights_R: np.ndarray, penalty: float) -> np.ndarray:
-    return fit_soft_logistic(x_RK, y_R, weights_R[None], np.array([penalty]))[0]
+    return float(expit(model + hard * np.asarray(difficulties_P, dtype=float)).mean())
 
 
 class _Design(NamedTuple):
@@ -182,20 +184,16 @@ def _bootstrap(
 ) -> np.ndarray:
     """Controlled win rates of resampled prompts, shape [resamples]; the anchor's rows are drawn with their prompts."""
     place = {prompt: at for at, prompt in enumerate(dict.fromkeys([*ids, *design.prompts]))}
-    counts_BP = rng_for(seed, "length-control").multinomial(len(ids), np.full(len(ids), 1 / len(ids)), size=resamples)
-    every_BP = np.ones((resamples, len(place)))  # an anchor on a prompt that the model was not asked stays as it is
-    every_BP[:, : len(ids)] = counts_BP
-    weights_BR = every_BP[:, [place[prompt] for prompt in design.prompts]] * design.weights_R
+    counts_BN = rng_for(seed, "length-control").multinomial(len(ids), np.full(len(ids), 1 / len(ids)), size=resamples).astype(float)
+    others = np.ones((resamples, len(place) - len(ids)))  # an anchor on a prompt that the model was not asked stays as it is
+    at_R = np.fromiter((place[prompt] for prompt in design.prompts), dtype=np.intp, count=len(design.prompts))
+    weights_BR = np.concatenate([counts_BN, others], axis=1).take(at_R, axis=1) * design.weights_R
     theta_BK = one_step_refits(design.x_RK, design.y_R, weights_BR, penalty, theta_K)
-    return (_at_zero(theta_BK, design.at_zero_NK) * counts_BP).sum(axis=1) / len(ids)
+    return np.einsum("bn,bn->b", _at_zero(theta_BK, design.at_zero_NK), counts_BN) / len(ids)
 
 
 def _at_zero(theta_BK: np.ndarray, at_zero_NK: np.ndarray) -> np.ndarray:
-    return _sigmoid(theta_BK @ at_zero_NK.T)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return np.exp(-np.logaddexp(0, -x))
+    return expit(theta_BK @ at_zero_NK.T)
 
 
 def _difficulties(difficulty: Mapping[Any, float] | None, ids: Sequence[Any]) -> np.ndarray:

@@ -22,7 +22,7 @@ from .text_grammar import (
     words_of,
 )
 
-LONGEST = 16
+LONGEST = 20
 """Words after which nothing is added any more."""
 
 

@@ -82,6 +82,15 @@ def test_an_answer_is_data_and_never_a_template():
     assert "====== answer A ======" in shown
 
 
+@given(st.text(), st.text(), st.text())
+def test_a_plain_template_is_put_together_as_jinja_would(prompt: str, left: str, right: str):
+    plain = "  {{ fence }}{{prompt}}\n{# a remark #}{{ left }} {{ right }}\n\n{% raw %}{{ left }}{% endraw %}\n"
+    fast, slow = PairTemplate("s", plain, "fast"), PairTemplate("s", plain + "{{ '' | upper }}", "slow")
+    assert slow._pieces is None
+    assert fast._pieces is not None
+    assert fast.render(pair(left, right, prompt)) == slow.render(pair(left, right, prompt))
+
+
 @pytest.mark.parametrize(
     ("part", "text", "message"),
     [

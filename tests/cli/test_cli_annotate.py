@@ -223,7 +223,7 @@ def test_unreadable_answers_are_abstentions_and_their_text_is_harmless(folder: P
         ),
         ("--pairs pairs.jsonl --annotator judge --model x --out p.jsonl", "--model 'x' goes with an engine"),
         (
-            "--pairs pairs.jsonl --annotator judge --engine transformers --model none/such/model --out p.jsonl",
+            "--pairs pairs.jsonl --annotator judge --engine vllm --model none/such/model --out p.jsonl",
             "no model at 'none/such/model'",
         ),
         ("--pairs pairs.jsonl --annotator longest --out p.xlsx", "has the suffix '.xlsx'; writable are"),

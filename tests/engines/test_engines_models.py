@@ -69,6 +69,7 @@ def test_unpermuting_undoes_what_llama_cpp_does_to_queries_and_keys(heads: int, 
 
 
 @packed
+@pytest.mark.slow  # reads the tokenizer out of the file, a few seconds
 def test_a_full_disk_says_so_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")

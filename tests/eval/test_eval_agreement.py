@@ -10,12 +10,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from statsmodels.stats.inter_rater import cohens_kappa
-
 from pasture.core.errors import InputError
 from pasture.eval.agreement import against_mode, agreement, cohen_kappa, krippendorff_alpha, leave_one_out
 from pasture.eval.agreement_ceiling import ceiling, flip_rate, leave_one_out_agreement, pair_agreement, pair_kappa
 from pasture.eval.judge_quality import judge_bias, judge_variance, prefers_longer, price_per_thousand
+from statsmodels.stats.inter_rater import cohens_kappa
 
 CROSS = Path(__file__).parents[3] / "shared" / "data" / "alpaca_eval" / "crossannotations"
 NAN = float("nan")
@@ -73,7 +72,9 @@ def test_kappa_by_hand_and_by_statsmodels():
     found = cohen_kappa(first, second)
     assert found.value == pytest.approx(0.4)
     theirs = cohens_kappa(np.array([[3, 2], [1, 4]]))
-    assert (found.standard_error, found.low, found.high) == pytest.approx((theirs.std_kappa, theirs.kappa_low, theirs.kappa_upp), abs=1e-8)
+    assert (found.standard_error, found.low, found.high) == pytest.approx(
+        (theirs.std_kappa, theirs.kappa_low, theirs.kappa_upp), abs=1e-8
+    )
     assert agreement(first, second).value == pytest.approx(0.7)
 
 

@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize
-from scipy.special import expit
-
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Rating, Reason
 from pasture.core.seeds import rng_for
@@ -19,6 +16,8 @@ from pasture.eval.bradley_terry import bradley_terry, bradley_terry_ratings, new
 from pasture.eval.contextual_bradley_terry import fit_with_style, ratings_with_style, style_features
 from pasture.eval.elo import elo, elo_of_orders, elo_ratings
 from pasture.eval.newton import maximise
+from scipy.optimize import minimize
+from scipy.special import expit
 
 
 def some_battles(seed=0, models=6, many=400, ties=0.2, prompts=80):
@@ -82,7 +81,9 @@ def test_strengths_far_apart_are_recovered():
 def test_maximise_climbs_a_quadratic_from_far_and_says_none_where_there_is_no_top():
     curvature = np.array([[2.0, 0.3], [0.3, 1.0]])
     top = np.array([1.0, -2.0])
-    found = maximise(lambda x: (-(x - top) @ curvature @ (x - top) / 2, curvature @ (top - x), curvature), np.full(2, 1e3), 1.0, limit=2000)
+    found = maximise(
+        lambda x: (-(x - top) @ curvature @ (x - top) / 2, curvature @ (top - x), curvature), np.full(2, 1e3), 1.0, limit=2000
+    )
     assert found == pytest.approx(top, abs=1e-9)
     assert maximise(lambda x: (float(x[0]), np.ones(1), np.zeros((1, 1))), np.zeros(1), 1.0, limit=20) is None
 
@@ -173,7 +174,9 @@ def test_battles_refuse_what_is_no_verdict():
 def test_feedback_becomes_battles_and_abstentions_are_no_votes():
     prompt = Prompt("hi")
     pair = Comparison(Completion(prompt, "x", model="a"), Completion(prompt, "y", model="b"))
-    of = battles_of_feedback([Preference(pair, 0.7, "j"), Abstention(pair, Reason.UNPARSABLE, "j"), Preference(pair.swapped(), 1.0, "j")])
+    of = battles_of_feedback(
+        [Preference(pair, 0.7, "j"), Abstention(pair, Reason.UNPARSABLE, "j"), Preference(pair.swapped(), 1.0, "j")]
+    )
     # a: .7 + 0, b: .3 + 1
     assert win_matrix(of) == pytest.approx(np.array([[0, 0.7], [1.3, 0]]))
     assert of.abstentions == 1

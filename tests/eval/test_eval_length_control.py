@@ -39,7 +39,7 @@ def value(found: ControlledWinRate) -> float:
 
 
 def world(seed: int, quality: float = -0.4, bias: float = 1.0, factor: float = 1.0, n: int = N) -> dict[str, np.ndarray]:
-    """A judge that adds `bias` * tanh of the difference in length (over 600) to quality plus difficulty; answers are `factor` as long."""
+    """A judge that adds bias * tanh(difference in length / 600) to quality plus difficulty; answers are `factor` times as long."""
     rng = rng_for(seed, "world")
     difficulty_N, baseline_N = rng.normal(size=n), rng.integers(300, 2000, size=n).astype(float)
     lengths_N = np.round(baseline_N * rng.uniform(0.5, 1.3, size=n) * factor)
@@ -107,9 +107,10 @@ def test_the_penalty_chosen_is_the_one_with_the_least_held_out_loss() -> None:
             p = sigmoid(x_NK[held] @ theta)
             total -= np.mean(weights_N[held] * (y_N[held] * np.log(p) + (1 - y_N[held]) * np.log(1 - p)))
         by_hand.append(total)
-    chosen, losses = choose_penalty(x_NK, y_N, weights_N, folds_N, penalties)
+    chosen, losses, path = choose_penalty(x_NK, y_N, weights_N, folds_N, penalties)
     np.testing.assert_allclose(losses, by_hand, rtol=1e-6)
-    assert chosen == penalties[int(np.argmin(by_hand))]
+    assert chosen == int(np.argmin(by_hand))
+    np.testing.assert_allclose(path[chosen], fit_soft_logistic(x_NK, y_N, weights_N[None], penalties[[chosen]])[0], atol=1e-7)
 
 
 def test_one_newton_step_is_nearly_a_whole_refit() -> None:
@@ -196,9 +197,9 @@ def test_difficulty_is_joined_by_prompt_and_not_by_position() -> None:
     assert there.weights["length"] < -0.3  # baseline less model: longer baselines lose
 
 
-def test_a_gamed_baseline_lowers_a_model_that_wins_by_length_alone() -> None:
+def test_a_gamed_baseline_that_shows_more_length_bias_lowers_a_longer_model() -> None:
     of = world(11, quality=0.0, bias=3.0, factor=1.6)
-    anchor = Anchor(range(N), sigmoid(1.5 * np.ones(N)), {"length": np.full(N, -0.9)}, weight=0.5)
+    anchor = Anchor(range(N), sigmoid(np.full(N, 4.5)), {"length": np.full(N, -0.9)}, weight=0.5)
     assert value(controlled(of, anchor=anchor)) < value(controlled(of)) - 0.005
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from pasture.core.errors import InputError
 from pasture.eval.ensembles import mean_reward, standardised, uncertainty_weighted_reward, worst_case_reward
 from pasture.eval.over_optimisation import Law, best_of_n_curve, best_of_n_kl, best_of_n_means, gao_fit, peak_kl, policy_curve

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import ttest_ind, wasserstein_distance
-
 from pasture.core.errors import InputError
 from pasture.eval.distributions import argmax_match, entropy_ratio, jensen_shannon, total_variation, wasserstein
 from pasture.eval.pluralism import gini, overton_coverage, pluralism, seen_and_unseen, tenth_percentile
 from pasture.eval.steerability import steerability
+from scipy.stats import ttest_ind, wasserstein_distance
 
 distribution = st.lists(st.integers(0, 9), min_size=4, max_size=4).filter(any).map(lambda c: np.array(c) / sum(c))
 
@@ -24,7 +23,9 @@ def test_distances_are_0_to_1_symmetric_and_0_for_equals(p, q):
         assert found == pytest.approx(distance(q, p)[0], abs=1e-7)
         assert distance(p, p)[0] == pytest.approx(0, abs=1e-7)
     assert wasserstein(p, q)[0] == pytest.approx(wasserstein_distance(range(4), range(4), p, q) / 3, abs=1e-12)
-    assert total_variation(p, q)[0] == pytest.approx(max(sum((p - q)[[k for k in range(4) if s >> k & 1]]) for s in range(16)), abs=1e-12)
+    assert total_variation(p, q)[0] == pytest.approx(
+        max(sum((p - q)[[k for k in range(4) if s >> k & 1]]) for s in range(16)), abs=1e-12
+    )
 
 
 def test_distances_by_hand():
@@ -64,7 +65,7 @@ def test_the_tenth_percentile_counts_people():
 
 
 def test_a_minority_left_out_shows_in_the_worst_group_and_not_in_the_mean():
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1)
     scores = (rng.random((4, 300)) < np.array([0.8, 0.8, 0.8, 0.2])[:, None]).astype(float)
     found = pluralism(scores, ["a", "b", "c", "minority"], weights_G=np.array([30.0, 30, 30, 10]))
     assert found.worst_group == "minority"

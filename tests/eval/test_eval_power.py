@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
-from statsmodels.stats.power import NormalIndPower
-
 from pasture.core.errors import InputError
 from pasture.eval.power import Design, detectable_difference, flip_inflation, power_of, prompts_needed
+from scipy import stats
+from statsmodels.stats.power import NormalIndPower
 
 
 @pytest.mark.parametrize(("points", "prompts"), [(10, 196), (5, 785), (3, 2180), (2, 4906)])
@@ -60,7 +59,9 @@ def test_the_promised_power_is_met_in_simulation():
     assert found == pytest.approx(0.8, abs=0.025)
 
 
-@pytest.mark.parametrize("wrong", [{"flip": 0.5}, {"flip": -0.1}, {"samples": 0}, {"variance": 0}, {"power": 1.0}, {"alpha": 0}, {"between_share": 2}])
+@pytest.mark.parametrize(
+    "wrong", [{"flip": 0.5}, {"flip": -0.1}, {"samples": 0}, {"variance": 0}, {"power": 1.0}, {"alpha": 0}, {"between_share": 2}]
+)
 def test_impossible_designs_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         Design(**wrong)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from pasture.core.errors import InputError
 from pasture.eval.prediction_powered import prediction_powered_mean
 

@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit, logit
-from scipy.stats import spearmanr
-
 from pasture.core.errors import InputError
 from pasture.core.seeds import rng_for
 from pasture.eval.active import Posterior, active_search, information_gain, posterior
@@ -21,6 +18,8 @@ from pasture.eval.order_swap import both_orders, first_place_bias, less_bias, sw
 from pasture.eval.pairs_search import call_limit, pairs_search
 from pasture.eval.sampled_comparisons import sampled_pairs
 from pasture.eval.search import run_search
+from scipy.special import expit, logit
+from scipy.stats import spearmanr
 
 
 def judge_of(strengths, bias=0.0, asked=None):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from pasture.core.errors import InputError
 from pasture.eval.bradley_terry import bradley_terry
 from pasture.eval.social_choice import (
@@ -86,9 +85,7 @@ def test_cyclic_triples_are_those_counted_one_by_one(seed, models):
     p = random_matrix(seed, models)
     p[0, 1] = p[1, 0] = 0.5  # a tie leaves its triples out
     decided = [t for t in itertools.combinations(range(models), 3) if not {0, 1} <= set(t)]
-    cyclic = sum(
-        (p[i, j] > 0.5) == (p[j, k] > 0.5) == (p[k, i] > 0.5) for i, j, k in decided
-    )
+    cyclic = sum((p[i, j] > 0.5) == (p[j, k] > 0.5) == (p[k, i] > 0.5) for i, j, k in decided)
     found = cyclic_triples(p)
     assert (found.n, found.extra["cyclic"]) == (len(decided), cyclic)
     assert found.extra["left_out"] == models - 2

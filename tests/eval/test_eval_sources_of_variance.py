@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
-from statsmodels.formula.api import mixedlm
-from statsmodels.stats.multitest import multipletests
-
 from pasture.core.errors import InputError
 from pasture.eval.difference import holm
 from pasture.eval.multiple import simultaneous_differences
 from pasture.eval.sources_of_variance import sources_of_variance
+from scipy import stats
+from statsmodels.formula.api import mixedlm
+from statsmodels.stats.multitest import multipletests
 
 
 def nested(rng, prompts=30, samples=3, annotators=2, sds=(1.0, 0.6, 0.3)):
@@ -58,7 +57,9 @@ def test_the_variance_of_the_mean_says_what_more_of_each_buys():
     expected = found.variance_of_mean({"prompt": 30, "sample": 90, "rest": 180})
     means = [nested(rng)[0].mean() for _ in range(1500)]
     assert expected == pytest.approx(np.var(means), rel=0.25)
-    assert found.variance_of_mean({"prompt": 60, "sample": 60, "rest": 60}) < found.variance_of_mean({"prompt": 30, "sample": 300, "rest": 3000})
+    assert found.variance_of_mean({"prompt": 60, "sample": 60, "rest": 60}) < found.variance_of_mean(
+        {"prompt": 30, "sample": 300, "rest": 3000}
+    )
     with pytest.raises(InputError, match="sizes"):
         found.variance_of_mean({"prompt": 10})
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
-from scipy.special import expit
-
 from pasture.core.errors import InputError
 from pasture.eval.battles import battles
 from pasture.eval.bradley_terry import bradley_terry
 from pasture.eval.tie_models import TieModel, fit_with_ties, ratings_with_ties, tie_probability
+from scipy.optimize import minimize
+from scipy.special import expit
 
 
 def probabilities(d, tie, model):
@@ -45,7 +44,12 @@ def test_the_fit_is_the_maximum_of_the_papers_likelihood(model):
         off = ~np.eye(5, dtype=bool)
         return -(wins[off] * np.log(p_win[off])).sum() - (ties[off] * np.log(p_tie[off])).sum() / 2
 
-    found = minimize(loss, np.array([3.0, -3, 2, -2, 1]), method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-12, "maxiter": 20_000, "maxfev": 20_000})
+    found = minimize(
+        loss,
+        np.array([3.0, -3, 2, -2, 1]),
+        method="Nelder-Mead",
+        options={"xatol": 1e-10, "fatol": 1e-12, "maxiter": 20_000, "maxfev": 20_000},
+    )
     fit = fit_with_ties(wins, ties, model)
     ours = np.append(fit.strengths_M[:-1], np.log(fit.tie - 1) if model is TieModel.RAO_KUPPER else np.log(fit.tie))
     assert ours == pytest.approx(found.x, abs=1e-5)

@@ -12,9 +12,12 @@ import typer
 
 from ..core.errors import InputError, PastureError
 from .annotate import annotate
+from .compare import compare
 from .console import problem
 from .evaluate import evaluate
+from .leaderboard import leaderboard
 from .listing import annotators, methods, worlds
+from .power import power
 from .rank import quickstart, rank
 from .report import report
 from .train import train
@@ -26,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A sandbox for methods that learn from feedback: simulated annotators, reference methods, an evaluator with intervals.",
 )
-for command in (quickstart, rank, annotate, train, evaluate, report):
+for command in (quickstart, rank, annotate, train, evaluate, compare, leaderboard, power, report):
     app.command()(command)
 for name, group in (("annotators", annotators), ("methods", methods), ("worlds", worlds)):
     app.add_typer(group, name=name)

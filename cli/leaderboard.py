@@ -49,7 +49,8 @@ def leaderboard(
     theirs = read_published(tables)
     rows = ranked(judgments, theirs, Weights(weights), resamples, seed)
     known = find_instructions(folder)
-    notes = _notes(judgments, rows, theirs, tables, known)
+    needs_notes = not json or any(path.suffix.lower() == ".html" for path in out or [])
+    notes = _notes(judgments, rows, theirs, tables, known) if needs_notes else []
     for path in out or []:
         _write(path, rows, judgments, notes, known, folder)
     if json:

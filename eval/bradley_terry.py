@@ -68,7 +68,7 @@ def bradley_terry_ratings(
         return {name: Estimate(None, None, None, len(of), fit.reason, of.abstentions, level=level) for name in of.models}
     counts_RP = prompt_counts(of.prompts, resamples, rng_for(seed, "bradley-terry"))
     wins_RMM = resampled_win_matrices(of, counts_RP) + prior * ~np.eye(len(of.models), dtype=bool)
-    usable_R = np.array([is_strongly_connected(each) for each in wins_RMM], dtype=bool)
+    usable_R = strongly_connected(wins_RMM)
     drawn_RM = newton(wins_RMM[usable_R], fit.strengths_M, tolerance=1e-9)
     how = "Bradley-Terry, ties half" + (f", {prior:g} pseudo-wins each way a pair" if prior else "")
     return strength_estimates(of, fit.strengths_M, drawn_RM, resamples, level, how)
@@ -97,7 +97,7 @@ def strength_estimates(
 
 
 def newton(wins_RMM: np.ndarray, start_M: np.ndarray, tolerance: float = 1e-12, limit: int = 100) -> np.ndarray:
-    """strengths_RM of R win matrices at once, each of which must have a finite answer (`is_strongly_connected`).
+    """strengths_RM of R win matrices at once, each of which must have a finite answer (`strongly_connected`).
 
     Newton steps, halved until the likelihood does not fall, until no model's expected wins differ from its wins by more than
     `tolerance` a battle.
@@ -129,9 +129,13 @@ def newton(wins_RMM: np.ndarray, start_M: np.ndarray, tolerance: float = 1e-12, 
     return strengths_RM - strengths_RM.mean(axis=1, keepdims=True)
 
 
-def is_strongly_connected(wins_MM: np.ndarray) -> bool:
-    """Whether each model is above each other by some chain of wins: then, and only then, the strengths are finite and unique."""
-    return connected_components(wins_MM > 0, directed=True, connection="strong", return_labels=False) == 1
+def strongly_connected(wins_RMM: np.ndarray) -> np.ndarray:
+    """Of each of R win matrices, whether each model is above each other by some chain of wins: then, and only then, the strengths
+    are finite and unique."""
+    reach_RMM = (wins_RMM > 0).astype(np.float32) + np.eye(wins_RMM.shape[1], dtype=np.float32)
+    for _ in range(max(wins_RMM.shape[1] - 1, 1).bit_length()):
+        reach_RMM = np.minimum(reach_RMM @ reach_RMM, 1)
+    return np.asarray((reach_RMM > 0).all(axis=(1, 2)))
 
 
 def undefined(wins_MM: np.ndarray, names: tuple[str, ...] = ()) -> str:

@@ -184,7 +184,8 @@ def _bootstrap(
 ) -> np.ndarray:
     """Controlled win rates of resampled prompts, shape [resamples]; the anchor's rows are drawn with their prompts."""
     place = {prompt: at for at, prompt in enumerate(dict.fromkeys([*ids, *design.prompts]))}
-    counts_BN = rng_for(seed, "length-control").multinomial(len(ids), np.full(len(ids), 1 / len(ids)), size=resamples).astype(float)
+    drawn_BN = rng_for(seed, "length-control").integers(len(ids), size=(resamples, len(ids)))
+    counts_BN = np.stack([np.bincount(each_N, minlength=len(ids)) for each_N in drawn_BN]).astype(float)
     others = np.ones((resamples, len(place) - len(ids)))  # an anchor on a prompt that the model was not asked stays as it is
     at_R = np.fromiter((place[prompt] for prompt in design.prompts), dtype=np.intp, count=len(design.prompts))
     weights_BR = np.concatenate([counts_BN, others], axis=1).take(at_R, axis=1) * design.weights_R

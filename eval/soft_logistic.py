@@ -136,6 +136,7 @@ def _descend_by_coordinate(
 ) -> np.ndarray:
     step_BK, slope_BK = np.zeros_like(theta_BK), gradient_BK.copy()  # slope: gradient + hessian @ step
     curvature_BK = np.einsum("bkk->bk", hessian_BKK)
+    first = 0.0
     for _ in range(SWEEPS):
         largest = 0.0
         for k in range(theta_BK.shape[1]):
@@ -145,7 +146,8 @@ def _descend_by_coordinate(
             step_BK[:, k] += move_B
             slope_BK += hessian_BKK[:, :, k] * move_B[:, None]
             largest = max(largest, float(np.abs(move_B).max()))
-        if largest < 1e-9:  # the next Newton step mends the rest
+        first = first or largest
+        if largest <= 1e-4 * first:  # the next Newton step mends the rest
             break
     return step_BK
 

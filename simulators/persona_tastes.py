@@ -33,10 +33,11 @@ def persona_tastes(
 ) -> np.ndarray:
     """One weight vector a persona, [U, D], in the unit of `mean_taste_D`: mean + spread * scale_D * departures.
 
-    attributes: their names; None is `feature-0` .. `feature-{D-1}`. spread: >= 0; 0 makes all tastes the mean one. scale_D: the
-    size of a departure of one standard deviation; None is |mean| / sqrt(D) for each, as the exact world's own users have. centred: shift
-    so that the mean over these personas is `mean_taste_D` exactly, as a world's `gold` needs; without it a persona's taste does not
-    depend on the others.
+    attributes: their names; None is `feature-0` .. `feature-{D-1}`. spread: >= 0; 0 makes all tastes the mean one.
+    scale_D: the size of a departure of one standard deviation; None is |mean| / sqrt(D) for each, as the exact world's own users
+        have.
+    centred: shift so that the mean over these personas is `mean_taste_D` exactly, as a world's `gold` needs; without it a
+        persona's taste does not depend on the others.
     """
     mean_D = np.asarray(mean_taste_D, dtype=float)
     names = [f"feature-{place}" for place in range(len(mean_D))] if attributes is None else list(attributes)

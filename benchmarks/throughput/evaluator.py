@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -94,7 +94,8 @@ def _peer(of: Judgments, published: Published) -> float:
     from sklearn.metrics import make_scorer
     from sklearn.model_selection import GroupKFold
 
-    anchor, hard = published.anchor, published.difficulty
+    anchor: Anchor | None = published.anchor
+    hard: Mapping[Any, float] | None = published.difficulty
     assert anchor is not None
     assert hard is not None
     assert of.lengths_N is not None

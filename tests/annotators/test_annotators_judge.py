@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pasture.annotators import make_annotator
 from pasture.annotators.judge import Judge, label_probability
@@ -65,6 +65,7 @@ def test_a_conversation_is_shown_whole():
     assert "system: Be brief.\n\nuser: Is blue nice?\n\nassistant: Yes.\n\nuser: And red?" in shown
 
 
+@settings(deadline=None)
 @given(st.text("=\n aA", max_size=40), st.text("=\n bB", max_size=40))
 def test_no_answer_can_close_its_fence(left: str, right: str):
     template = PairTemplate("", "{{ fence }}|{{ left }}|{{ right }}", "t")
@@ -82,6 +83,7 @@ def test_an_answer_is_data_and_never_a_template():
     assert "====== answer A ======" in shown
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.text())
 def test_a_plain_template_is_put_together_as_jinja_would(prompt: str, left: str, right: str):
     plain = "  {{ fence }}{{prompt}}\n{# a remark #}{{ left }} {{ right }}\n\n{% raw %}{{ left }}{% endraw %}\n"

@@ -16,7 +16,7 @@ from pasture.core.errors import EngineError, InputError, StoreError
 from pasture.core.ledger import Budget
 from pasture.core.records import Abstention, Comparison, Completion, Message, Preference, Prompt, Rating, Reason, Usage
 from pasture.core.requests import Reply, Request
-from pasture.core.store import Store
+from pasture.core.store import Paid, Store
 
 
 def p_lefts(annotations: Any) -> list[float]:
@@ -116,8 +116,6 @@ def test_an_unreadable_reply_that_a_killed_run_left_behind_is_asked_anew_at_once
     judge: Any = make_annotator("judge")
     items = some_pairs(2) + some_pairs(2)
     with Store() as store:
-        from pasture.core.store import Paid
-
         left = [Paid(judge.request(each).key("fake"), Reply("hm"), 0.0) for each in items[:2]]
         store.put_many(left, "fake")
         engine = fake_engine()
@@ -300,3 +298,39 @@ def test_an_abstention_is_about_the_item(some_pairs):
         return Abstention(comparison, Reason.REFUSED, "shy")
 
     assert annotate(some_pairs(2), make_annotator(shy)).reasons == {"refused": 2}
+
+
+def test_a_late_duplicate_does_not_take_out_the_reply_that_was_asked_anew(fake_engine, some_pairs):
+    request = Request((Message("user", "q"),))
+    late: list[Comparison] = []
+
+    async def reader(comparison: Comparison, ask: Any) -> float | Abstention:
+        reply = await ask(request)
+        if reply.text != "hm":
+            return 1.0
+        late.append(comparison)
+        if len(late) == 2:
+            await asyncio.sleep(0.1)  # by then the other has asked anew
+        return Abstention(comparison, Reason.UNPARSABLE, "reader")
+
+    with Store() as store:
+        store.put_many([Paid(request.key("fake"), Reply("hm"), 0.0)], "fake")
+        engine = fake_engine()
+        said = annotate(some_pairs(1) * 2, make_annotator(reader), engine=engine, store=store)
+        assert p_lefts(said) == [1.0, 1.0]
+        assert len(late) == 2
+        assert len(engine.asked) == len(store) == 1
+
+
+def test_the_reply_that_another_process_kept_first_stands(fake_engine, some_pairs, tmp_path: Path):
+    path = tmp_path / "s.sqlite"
+
+    def respond(request: Request) -> Reply:
+        with Store(path) as other:  # as a second process would, while this one waits for its engine
+            other.put_many([Paid(request.key("fake"), prefers_b(), 0.0)], "fake")
+        return Reply("A", label_logprobs={"A": 0.0, "B": -9.0})
+
+    with Store(path) as store:
+        (said,) = annotate(some_pairs(1), make_annotator("judge"), engine=fake_engine(respond), store=store).results
+        (again,) = annotate(some_pairs(1), make_annotator("judge"), engine=fake_engine(), store=store).results
+    assert said.p_left == again.p_left < 0.1

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pasture.core.errors import InputError
 from pasture.core.formats import join_outputs, read_pairs, undecided_path, write_preferences
@@ -229,6 +229,7 @@ def test_an_unknown_suffix_and_a_strange_folder_are_refused_before_anything_is_w
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(), st.text(), st.text(), st.sampled_from([0.0, 0.25, 0.5, 1.0])), min_size=1, max_size=6))
 def test_any_text_survives_export_and_import(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, float]]):
     rows = [(ask, left, right, p) for ask, left, right, p in rows if "\r" not in ask + left + right]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pasture.core.errors import InputError
 from pasture.core.ledger import Budget, Ledger
@@ -29,6 +29,7 @@ def test_the_worst_case_is_bytes_and_all_the_tokens_allowed():
     assert Ledger(prices=(0.0, 1e6)).worst_case(request(max_tokens=7)) == 7
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e-3), st.lists(st.tuples(st.text(max_size=80), st.floats(0, 1), st.floats(0, 1)), max_size=30))
 def test_no_sequence_of_purchases_passes_the_budget(dollars: float, wishes: list[tuple[str, float, float]]):
     ledger = Ledger(Budget(dollars=dollars), (1.0, 4.0))

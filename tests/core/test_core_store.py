@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pasture.core.errors import StoreError
 from pasture.core.records import Message
@@ -34,6 +34,7 @@ def test_a_reply_comes_back_as_it_was_after_the_file_is_closed(tmp_path: Path):
         assert store.get_many([b"k" * 16, b"absent"]) == {b"k" * 16: reply}
 
 
+@settings(deadline=None)
 @given(st.text(), st.dictionaries(st.text(), st.floats(allow_nan=False)), st.none() | st.floats(allow_nan=False))
 def test_any_reply_survives_the_round_trip(text: str, labels: dict[str, float], logprob: float | None):
     reply = Reply(text, label_logprobs=labels, logprob=logprob)

@@ -89,10 +89,12 @@ def test_the_chosen_is_the_likeliest_and_an_ambiguous_one_counts_its_end(tiny_en
         return sum(float(table[len(prompt(text)) + t - 1, token]) for t, token in enumerate(ids))
 
     plain, nested = ("red", "blue sky", "two"), ("blue", "blue sky", "blue sky sea")
-    found = dict(tiny_engine.generate([ask(t, choices=c) for t in TEXTS for c in (plain, nested)]))
-    for k, text in enumerate(TEXTS):
+    texts = [*TEXTS, *"sat ran on mat and red sky sea who what when where better one two three four".split()]
+    found = dict(tiny_engine.generate([ask(t, choices=c) for t in texts for c in (plain, nested)]))
+    for k, text in enumerate(texts):
         assert found[2 * k].text == max(plain, key=lambda choice: loglikelihood(text, choice))
         assert found[2 * k + 1].text == max(nested, key=lambda choice: loglikelihood(text, choice + " <end>"))
+    assert len({found[2 * k + 1].text for k in range(len(texts))}) > 1  # without its end the shortest would always win
 
 
 def test_sampled_choices_come_at_their_probabilities(wide_engine, by_hand):

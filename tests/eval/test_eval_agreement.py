@@ -1,4 +1,4 @@
-"""Agreement, its ceiling, and a judge's bias and variance, on numbers worked by hand, oracles and AlpacaEval's cross-annotations."""
+"""Agreement, its ceiling, and a judge's bias and variance, by hand, by oracles and on AlpacaEval's cross-annotations."""
 
 from __future__ import annotations
 

@@ -12,11 +12,12 @@ from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Rating, Reason
 from pasture.core.seeds import rng_for
 from pasture.eval.battles import battles, battles_of_feedback, prompt_counts, resampled_win_matrices, win_matrix
-from pasture.eval.bradley_terry import bradley_terry, bradley_terry_ratings, newton
+from pasture.eval.bradley_terry import bradley_terry, bradley_terry_ratings, newton, strongly_connected
 from pasture.eval.contextual_bradley_terry import fit_with_style, ratings_with_style, style_features
 from pasture.eval.elo import elo, elo_of_orders, elo_ratings
 from pasture.eval.newton import maximise
 from scipy.optimize import minimize
+from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 
@@ -202,6 +203,16 @@ def test_resamples_are_the_fits_of_the_drawn_matrices():
     one_by_one = np.array([bradley_terry(wins).strengths_M for wins in resampled_win_matrices(of, counts)])
     found = bradley_terry_ratings(of, seed=3, resamples=20)
     assert found["m0"].standard_error == pytest.approx(one_by_one[:, 0].std(ddof=1), abs=1e-7)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 9), st.floats(0, 0.6), st.integers(0, 99))
+def test_strong_connection_is_that_of_scipy(models, density, seed):
+    wins = (np.random.default_rng(seed).random((3, models, models)) < density) * 2.0
+    theirs = [connected_components(each, directed=True, connection="strong")[0] == 1 for each in wins]
+    assert strongly_connected(wins).tolist() == theirs
+    chain = np.eye(models, k=1) + np.eye(models, k=1 - models if models > 1 else 1)
+    assert strongly_connected(chain[None])[0]  # one ring, however long
 
 
 def test_ratings_stand_best_first_on_a_chess_scale():

@@ -71,21 +71,21 @@ def bradley_terry_runs(runs, resamples, per_prompt=4, prompts=100, models=4):
 
 
 def test_a_bradley_terry_bootstrap_over_prompts_covers_and_one_over_rows_is_too_narrow():
-    by_prompt, by_row = bradley_terry_runs(runs=300, resamples=150)
+    by_prompt, by_row = bradley_terry_runs(runs=300, resamples=120)
     assert by_prompt == pytest.approx(0.95, abs=0.045)  # 3.5 binomial standard errors of 300 runs
     assert by_row < 0.89
 
 
 @pytest.mark.slow
 def test_a_bradley_terry_bootstrap_over_prompts_covers_93_to_97_percent():
-    by_prompt, by_row = bradley_terry_runs(runs=2000, resamples=400)
+    by_prompt, by_row = bradley_terry_runs(runs=1000, resamples=200)
     assert 0.93 <= by_prompt <= 0.97
     assert by_row < 0.88
 
 
 def test_a_prediction_powered_win_rate_covers_where_the_judge_alone_never_does():
     rng = np.random.default_rng(3)
-    few, many, runs = 100, 705, 2000
+    few, many, runs = 100, 705, 1500
     covered = {"ppi++": 0, "human": 0, "judge": 0}
     width = {"ppi++": 0.0, "human": 0.0}
     for _ in range(runs):

@@ -1,0 +1,124 @@
+"""GLAD (Whitehill et al. 2009, NeurIPS 22): P(right) = sigmoid(ability of the worker * easiness of the item), easiness > 0.
+
+As in the authors' code, ability and log-easiness have N(1, 1) priors, without which they are not identified. Departures: labels'
+frequencies are estimated; with more than two labels errors are even over the others; each M-step is a few guarded Newton steps, so
+that the objective never falls; several starts. _W workers, _I items, _L labels, _V votes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit
+
+from .consensus import Consensus, Fit, climb, fitted, posterior
+from .votes import Votes
+
+SMOOTHING = 0.1
+"""Counts added to each label's frequency."""
+STEPS = 3
+"""Newton steps for abilities and for easiness in each M-step."""
+LONGEST_STEP = 1.0
+
+
+class _State(NamedTuple):
+    posterior_IL: np.ndarray
+    ability_W: np.ndarray
+    easiness_I: np.ndarray
+    """Its logarithm."""
+
+
+def glad(
+    of: Votes, *, restarts: int = 2, resamples: int = 50, seed: int = 0, level: float = 0.95, start_IL: np.ndarray | None = None
+) -> Consensus:
+    """Labels and workers; `details` hold `ability_W` (0 is random, negative deceives) and `log_easiness_I`. reliability: P(right)
+    averaged over all items. restarts, resamples, start_IL: see `consensus.fitted`."""
+    return fitted(of, _fit, "GLAD", restarts=restarts, resamples=resamples, seed=seed, level=level, start_IL=start_IL)
+
+
+def _fit(of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> Fit:
+    begin = _State(start_IL, np.ones(len(of.workers)), np.ones(len(of.items)))
+    state, history, converged = climb(partial(_step, of, weight_I), begin, tolerance)
+    prior_L, ability_W, easiness_I = _maximise(of, weight_I, state)
+    posterior_IL, _ = posterior(_log_joint(of, prior_L, ability_W, easiness_I), weight_I)
+    right_WI = expit(ability_W[:, None] * np.exp(easiness_I))
+    seen_W = np.bincount(of.worker_V, weight_I[of.item_V], minlength=len(of.workers)) > 0
+    accuracy_W = np.where(seen_W, right_WI @ (weight_I / weight_I.sum()), np.nan)
+    details = {"ability_W": ability_W, "log_easiness_I": easiness_I}
+    return Fit(posterior_IL, accuracy_W, prior_L, tuple(history), converged, details)
+
+
+def _step(of: Votes, weight_I: np.ndarray, state: _State) -> tuple[_State, float]:
+    prior_L, ability_W, easiness_I = _maximise(of, weight_I, state)
+    posterior_IL, likelihood = posterior(_log_joint(of, prior_L, ability_W, easiness_I), weight_I)
+    beliefs = SMOOTHING * np.log(prior_L).sum() - ((ability_W - 1) ** 2).sum() / 2 - weight_I @ (easiness_I - 1) ** 2 / 2
+    return _State(posterior_IL, ability_W, easiness_I), likelihood + float(beliefs)
+
+
+def _maximise(of: Votes, weight_I: np.ndarray, state: _State) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Never lowers the expected log-posterior: abilities and easiness in turn, each worker and each item on its own."""
+    prior_L = weight_I @ state.posterior_IL + SMOOTHING
+    right_V = state.posterior_IL[of.item_V, of.label_V]
+    weight_V = weight_I[of.item_V]
+    ability_W, easiness_I = state.ability_W, state.easiness_I
+    for _ in range(STEPS):
+        ability_W = _ability(of, right_V, weight_V, ability_W, np.exp(easiness_I)[of.item_V])
+        easiness_I = _easiness(of, right_V, ability_W[of.worker_V], easiness_I)
+    return prior_L / prior_L.sum(), ability_W, easiness_I
+
+
+def _ability(of: Votes, right_V: np.ndarray, weight_V: np.ndarray, ability_W: np.ndarray, beta_V: np.ndarray) -> np.ndarray:
+    def value_W(of_W: np.ndarray) -> np.ndarray:
+        return _sum(of.worker_V, weight_V * _expected(right_V, of_W[of.worker_V] * beta_V), of_W) - (of_W - 1) ** 2 / 2
+
+    p_V = expit(ability_W[of.worker_V] * beta_V)
+    slope_W = _sum(of.worker_V, weight_V * beta_V * (right_V - p_V), ability_W) - (ability_W - 1)
+    curve_W = _sum(of.worker_V, weight_V * beta_V**2 * p_V * (1 - p_V), ability_W) + 1
+    return _guarded(value_W, ability_W, slope_W / curve_W)
+
+
+def _easiness(of: Votes, right_V: np.ndarray, alpha_V: np.ndarray, easiness_I: np.ndarray) -> np.ndarray:
+    """An item's weight scales all that concerns its easiness alike, so it plays no part."""
+
+    def value_I(of_I: np.ndarray) -> np.ndarray:
+        return _sum(of.item_V, _expected(right_V, alpha_V * np.exp(of_I)[of.item_V]), of_I) - (of_I - 1) ** 2 / 2
+
+    x_V = alpha_V * np.exp(easiness_I)[of.item_V]
+    p_V = expit(x_V)
+    slope_I = _sum(of.item_V, x_V * (right_V - p_V), easiness_I) - (easiness_I - 1)
+    curve_I = _sum(of.item_V, x_V**2 * p_V * (1 - p_V), easiness_I) + 1
+    return _guarded(value_I, easiness_I, slope_I / curve_I)
+
+
+def _guarded(value: Callable[[np.ndarray], np.ndarray], at: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """at + step, each entry's step bounded, and halved until its own value does not fall; after 20 halvings it stays."""
+    step, before = np.clip(step, -LONGEST_STEP, LONGEST_STEP), value(at)
+    for _ in range(20):
+        worse = value(at + step) < before
+        if not worse.any():
+            break
+        step = np.where(worse, step / 2, step)
+    else:
+        step = np.where(value(at + step) < before, 0.0, step)
+    return at + step
+
+
+def _expected(right_V: np.ndarray, x_V: np.ndarray) -> np.ndarray:
+    """right log sigmoid(x) + (1 - right) log sigmoid(-x)."""
+    return -right_V * np.logaddexp(0.0, -x_V) - (1 - right_V) * np.logaddexp(0.0, x_V)
+
+
+def _sum(place_V: np.ndarray, term_V: np.ndarray, like: np.ndarray) -> np.ndarray:
+    return np.bincount(place_V, term_V, minlength=len(like))
+
+
+def _log_joint(of: Votes, prior_L: np.ndarray, ability_W: np.ndarray, easiness_I: np.ndarray) -> np.ndarray:
+    x_V = ability_W[of.worker_V] * np.exp(easiness_I)[of.item_V]
+    wrong_V = -np.logaddexp(0.0, x_V) - np.log(len(of.labels) - 1)
+    gain_V = -np.logaddexp(0.0, -x_V) - wrong_V
+    cell_V = of.item_V * len(of.labels) + of.label_V
+    gains_IL = np.bincount(cell_V, gain_V, minlength=len(of.items) * len(of.labels)).reshape(len(of.items), len(of.labels))
+    return np.log(prior_L) + gains_IL + np.bincount(of.item_V, wrong_V, minlength=len(of.items))[:, None]

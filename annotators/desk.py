@@ -118,7 +118,7 @@ class Desk:
             if answer.was_held and answer.key in self._removed:
                 continue
             if answer.was_held:
-                pass
+                self._removed.add(answer.key)
             else:
                 self._unread[answer.key] = answer.reply
             self._to_remove.append(answer.key)

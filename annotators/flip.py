@@ -19,7 +19,6 @@ from ..core.records import Abstention, Comparison, Item, Preference
 from ..simulators.choice import draw
 from ..simulators.noise import InstanceDependentFlip, LengthConditionalFlip, Noise, PositionConditionalFlip, SymmetricFlip
 from .pairwise import pair_of, renamed, verdict_of
-from .truth import utility_advantage
 
 
 class Flip:
@@ -83,7 +82,7 @@ class FlipByCloseness(Flip):
         self.name = name or f"flip-by-closeness({inner.name}, {largest:g}, {scale:g})"
 
     def advantage(self, pair: Comparison) -> float:
-        return utility_advantage(self.world, pair, "gold")
+        return self.world.advantage(pair)
 
 
 def _checked(name: str, rate: float) -> float:

@@ -12,27 +12,21 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.protocols import Ask, World
-from ..core.records import Comparison, Item, Preference
+from ..core.records import Item, Preference
 from ..simulators.choice import bradley_terry, draw
 from .pairwise import pair_of
 
 
-def utility_advantage(world: World, pair: Comparison, user: str) -> float:
-    """Utility of the left answer minus that of the right one to `user`, in nats."""
-    left, right = world.utility([pair.left, pair.right], user)
-    return float(left - right)
-
-
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """Prefers the answer of the higher true mean utility, with certainty; equal utilities tie."""
+    """Prefers what the population's mean user prefers, with certainty; equal utilities tie."""
 
     world: World
     name: str = "gold"
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
         pair = pair_of(item, self.name)
-        advantage = utility_advantage(self.world, pair, "gold")
+        advantage = self.world.advantage(pair)
         return Preference(pair, float(bradley_terry(advantage, 0.0)), self.name)
 
 
@@ -58,7 +52,7 @@ class BradleyTerry:
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
         pair = pair_of(item, self.name)
-        p_left = float(bradley_terry(utility_advantage(self.world, pair, self.user), self.temperature))
+        p_left = float(bradley_terry(self.world.advantage(pair, self.user), self.temperature))
         return Preference(pair, p_left if self.soft else draw(p_left, pair, rng), self.name)
 
 
@@ -77,7 +71,7 @@ class UserPool:
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
         pair = pair_of(item, self.name)
         user = self.world.users[int(rng.integers(len(self.world.users)))]
-        p_left = float(bradley_terry(utility_advantage(self.world, pair, user), self.temperature))
+        p_left = float(bradley_terry(self.world.advantage(pair, user), self.temperature))
         return Preference(pair, p_left if self.soft else draw(p_left, pair, rng), self.name, persona=user)
 
 

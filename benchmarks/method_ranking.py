@@ -43,26 +43,37 @@ Report = Callable[[int, int, str], None]
 """Called with (cells done, cells in all, what was last done)."""
 
 
+Paths = Mapping[tuple[str, int], Path]
+"""Where the cell of each method and seed is kept."""
+
+
 def rank(suite: Suite, folder: Path, *, jobs: int = 2, report: Report = lambda done, total, what: None) -> RankingResult:
     """Runs what the folder lacks, and aggregates. Raises InputError before any work where a name or setting is unknown."""
     check_suite(suite)
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
-    total = len(suite.ranked) * suite.seeds
-    missing = [seed for seed in range(suite.seeds) if any(not _path(suite, folder, m, seed).is_file() for m in suite.ranked)]
-    found = total - sum(not _path(suite, folder, m, s).is_file() for m in suite.ranked for s in missing)
+    # Once, at the start: a method's file that is edited meanwhile changes what the next run is called, and not this one.
+    paths = {(m, s): _path(suite, folder, m, s) for m in suite.ranked for s in range(suite.seeds)}
+    missing = sorted({seed for (_, seed), path in paths.items() if not path.is_file()})
+    found = sum(path.is_file() for path in paths.values())
     stages: dict[str, float] = {}
     if missing:
-        report(found, total, "preparing the base policy")
-        suite_world(suite).base_policy(missing[0])  # what is trained and cached is so once, not by every process
+        report(found, len(paths), "preparing the base policy")
+
+        def pretraining(step: int, steps: int, loss: float) -> None:
+            report(found, len(paths), f"pre-training the base policy, once: step {step} of {steps}, loss {loss:.2f}")
+
+        # Here, so that what is trained and cached is so once, and not by every process.
+        suite_world(suite).base_policy(missing[0], on_progress=pretraining)
         stages["base policy"] = time.perf_counter() - started
-        for grounds in _run_seeds(suite, folder, missing, jobs if not suite.engine else 1, total, report):
+        for grounds in _run_seeds(suite, folder, paths, missing, 1 if suite.engine else jobs, report):
             _add(stages, grounds)
-    cells = {m: [CELL.validate_json(_path(suite, folder, m, s).read_bytes()) for s in range(suite.seeds)] for m in suite.ranked}
+    cells = {m: [CELL.validate_json(paths[m, s].read_bytes()) for s in range(suite.seeds)] for m in suite.ranked}
     for cell in (each for of_method in cells.values() for each in of_method):
         _add(stages, cell.seconds)
     seconds = time.perf_counter() - started
-    result = aggregate(suite, cells, seconds=seconds, trainings=total, trainings_found=found, seconds_by_stage=dict(stages))
+    facts = {"seconds": seconds, "trainings": len(paths), "trainings_found": found, "seconds_by_stage": stages}
+    result = aggregate(suite, cells, **facts)
     result.save(folder / "ranking.json")
     write_atomically(folder / "manifest.json", json.dumps(result.manifest, indent=1) + "\n")
     return result
@@ -74,19 +85,18 @@ def _add(totals: dict[str, float], more: Mapping[str, float]) -> None:
 
 
 def _run_seeds(
-    suite: Suite, folder: Path, seeds: Sequence[int], jobs: int, total: int, report: Report
+    suite: Suite, folder: Path, paths: Paths, seeds: Sequence[int], jobs: int, report: Report
 ) -> list[Mapping[str, float]]:
     """Runs the seeds, in processes where that pays; the stages of each seed's ground come back."""
 
     def progress() -> None:
-        done = sum(_path(suite, folder, m, s).is_file() for m in suite.ranked for s in range(suite.seeds))
-        report(done, total, "training and judging")
+        report(sum(path.is_file() for path in paths.values()), len(paths), "training and judging")
 
     if jobs == 1 or len(seeds) == 1:
-        return [run_seed(suite, folder, seed, progress) for seed in seeds]
+        return [run_seed(suite, folder, paths, seed, progress) for seed in seeds]
     context = multiprocessing.get_context("spawn")
     with _one_thread_each(), ProcessPoolExecutor(min(jobs, len(seeds)), mp_context=context) as pool:
-        futures = [pool.submit(run_seed, suite, folder, seed) for seed in seeds]
+        futures = [pool.submit(run_seed, suite, folder, paths, seed) for seed in seeds]
         while wait(futures, timeout=0.2, return_when=FIRST_EXCEPTION).not_done:
             progress()
             for failed in [each for each in futures if each.done() and each.exception()]:
@@ -110,15 +120,16 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def run_seed(suite: Suite, folder: Path, seed: int, progress: Callable[[], None] = lambda: None) -> Mapping[str, float]:
+def run_seed(
+    suite: Suite, folder: Path, paths: Paths, seed: int, progress: Callable[[], None] = lambda: None
+) -> Mapping[str, float]:
     """All cells of one seed that the folder lacks; the stages of the seed's ground come back."""
     store = Store(folder / "store.sqlite") if suite.engine else None
     ground = make_ground(suite, seed, store)
     for method in suite.ranked:
-        path = _path(suite, folder, method, seed)
-        if not path.is_file():
+        if not paths[method, seed].is_file():
             cell = run_cell(suite, method, seed, ground, store)
-            write_atomically(path, CELL.dump_json(cell).decode())
+            write_atomically(paths[method, seed], CELL.dump_json(cell).decode())
             progress()
     return ground.seconds
 

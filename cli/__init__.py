@@ -56,9 +56,10 @@ def main() -> None:
     except PastureError as error:
         problem(str(error))
         sys.exit(1)
-    except KeyboardInterrupt:
-        problem("interrupted; finished work is kept, and the same command goes on from there")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == 130:  # Typer's answer to Ctrl-C
+            problem("interrupted; finished work is kept, and the same command goes on from there")
+        raise
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from .records import Abstention, Completion, Feedback, Item, Preference, Prompt
+from .records import Abstention, Comparison, Completion, Feedback, Item, Preference, Prompt
 from .requests import Reply, Request
 
 if TYPE_CHECKING:
@@ -199,8 +199,9 @@ class World(Protocol):
         """Answers to the `sft` prompts, of mixed but better than average quality."""
         ...
 
-    def base_policy(self, seed: int) -> Policy:
-        """The pre-trained policy that everything starts from (cached on disk where it costs time)."""
+    def base_policy(self, seed: int, *, on_progress: Callable[[int, int, float], None] | None = None) -> Policy:
+        """The pre-trained policy that everything starts from (cached on disk where it costs time). `on_progress` is told of
+        (step, steps, loss) where something is trained."""
         ...
 
     def rivals(self, prompts: Sequence[Prompt]) -> Sequence[Completion]:
@@ -210,6 +211,11 @@ class World(Protocol):
     def utility(self, completions: Sequence[Completion], user: str = "gold") -> np.ndarray:
         """Latent utility in nats of each answer to one user, shape [N]; `gold` is the population's true mean.
         A Bradley-Terry chooser at temperature 1 prefers a to b with probability sigmoid(u_a - u_b)."""
+        ...
+
+    def advantage(self, comparison: Comparison, user: str = "gold") -> float:
+        """Log-odds in nats with which a user at temperature 1 prefers left to right: the difference of utilities, and whatever
+        part of the preference no utility explains (a cycle)."""
         ...
 
     def truth(self, policy: Policy, answers: Sequence[Sequence[Completion]]) -> Truth:

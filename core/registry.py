@@ -57,7 +57,7 @@ class Registry:
         path, _, _ = name.partition(":")
         if ":" in name or path.endswith(".py"):
             return Entry(name, f"from {name}")
-        raise UnknownName(self.kind, name, known, f"A {self.kind} of your own is given as module:name or path/to/file.py.")
+        raise UnknownName(self.kind, name, known, "One of your own is given as module:name or path/to/file.py.")
 
     def load(self, name: str) -> Any:
         """The object behind a name."""

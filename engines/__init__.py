@@ -27,7 +27,7 @@ ENGINES = Registry(
 
 
 def make_engine(name: str, model: str = "", **options: Any) -> Engine:
-    """The engine of this name serving `model`, started.
+    """The engine of this name serving `model`. vLLM loads the model when it is first asked.
 
     `options` are the keyword arguments of its class. Raises InputError for an unknown engine, model or option, for an option
     out of range, and where a package is missing; EngineError where it does not start.

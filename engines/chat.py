@@ -8,8 +8,9 @@ space before it: after a template's header the model begins with "A", not with "
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -44,6 +45,8 @@ class ChatTokenizer:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self.has_template = bool(getattr(tokenizer, "chat_template", None))
+        special = [each for each in getattr(tokenizer, "all_special_tokens", []) if len(each) > 1]
+        self._marks = re.compile("|".join(map(re.escape, special))) if special else None
         self.after = lru_cache(maxsize=65536)(self._after)
 
     def render(self, messages: Sequence[Message]) -> str:
@@ -51,6 +54,7 @@ class ChatTokenizer:
         if not messages:
             raise EngineError("the request has no messages; a model answers at least one")
         is_open = messages[-1].role == "assistant"
+        messages = [replace(turn, content=self._inert(turn.content)) for turn in messages]
         if not self.has_template:
             return _plain(messages, is_open)
         turns = [{"role": turn.role, "content": turn.content} for turn in messages]
@@ -61,6 +65,10 @@ class ChatTokenizer:
         except (TemplateError, ValueError) as error:
             roles = ", ".join(turn.role for turn in messages)
             raise EngineError(f"the model's chat template refuses the turns ({roles}): {error}") from error
+
+    def _inert(self, content: str) -> str:
+        """`content` whose special tokens are broken up, so that a text that says `<|im_end|>` cannot end its turn."""
+        return self._marks.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content) if self._marks else content
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of whole prompts. A template brings its own begin-of-sequence token; plain text gets the tokenizer's."""

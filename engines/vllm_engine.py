@@ -90,17 +90,24 @@ class VllmEngine:
         }
         settings |= _cpu_settings(folder, max_model_len) if on_cpu else {"max_num_batched_tokens": 16384, "max_num_seqs": 1024}
         settings["gpu_memory_utilization"] = gpu_memory_utilization or (0.3 if on_cpu else 0.9)
-        self._vllm: Any
-        self._llm: Any
-        self._vllm, self._llm = _start(settings)
+        self._settings = settings
+        self._vllm: Any = None
+        self._llm: Any = None
+        self._logical = 0
+
+    def start(self) -> None:
+        """Loads the model, once. `generate` does it, so a run that finds every reply in the store never waits for it."""
+        if self._llm is not None:
+            return
+        self._vllm, self._llm = _start(self._settings)
         self._refusals = _refusals()
         self.chat = ChatTokenizer(self._llm.get_tokenizer())
         self.max_model_len: int = self._llm.llm_engine.model_config.max_model_len
         self._scores_labels = hasattr(self._vllm.SamplingParams, "logprob_token_ids")
-        self._logical = 0
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply | Exception]]:
         """Chunk by chunk, in the order of the prompts' texts."""
+        self.start()
         rendered, failed = rendered_requests(self.chat, requests)
         yield from failed
         if self.sort_prefixes:
@@ -116,11 +123,15 @@ class VllmEngine:
 
     def stats(self) -> PromptTokens:
         """What reading prompts cost so far."""
+        if self._llm is None:
+            return PromptTokens(0, 0)
         hits = sum(int(metric.value) for metric in self._llm.get_metrics() if metric.name == "vllm:prefix_cache_hits")
         return PromptTokens(self._logical, hits)
 
     def close(self) -> None:
-        """Frees the model and its cache; the engine is of no use afterwards."""
+        """Frees the model and its cache."""
+        if self._llm is None:
+            return
         from vllm.distributed import cleanup_dist_env_and_memory
 
         self._llm.llm_engine.engine_core.shutdown()

@@ -1,5 +1,5 @@
-"""Chooses the next comparison where it tells most about a Bradley-Terry ranking (a D-optimal design; Guo et al. 2018,
-arXiv:1812.11117; Lindley 1956).
+"""Chooses the next comparison where it tells most about a Bradley-Terry ranking (Lindley 1956; Chaloner & Verdinelli
+1995, Stat. Sci. 10:273).
 
 Strengths have the prior Normal(0, prior_sd^2) and a Laplace approximation as posterior. A comparison of i and j gains
 1/2 log(1 + p(1 - p) Var(s_i - s_j)) nats to first order: it is worth most where the outcome is open and the difference unknown.

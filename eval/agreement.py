@@ -21,6 +21,7 @@ from ..core.errors import InputError
 from ..core.records import Estimate
 from ..core.seeds import rng_for
 from .interval import t_interval
+from .percentiles import percentile_interval
 from .win_rate import win_rate_from_scores
 
 
@@ -91,7 +92,7 @@ def krippendorff_alpha(
         return Estimate(
             value, None, None, paired_AN.shape[1], f"{how}; no interval: too few items", left_out, level=level, extra=extra
         )
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    low, high = percentile_interval(np.array(drawn), paired_AN.shape[1], level)
     error = float(np.std(drawn, ddof=1))
     return Estimate(value, float(low), float(high), paired_AN.shape[1], how, left_out, error, level, extra)
 

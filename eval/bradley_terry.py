@@ -18,11 +18,10 @@ from ..core.errors import InputError
 from ..core.records import Estimate
 from ..core.seeds import rng_for
 from .battles import Battles, prompt_counts, resampled_win_matrices, win_matrix
+from .percentiles import percentile_interval
 
 ELO_A_NAT = 400 / np.log(10)
 """Points of the chess scale a nat of strength: 400 points are odds of 10 to 1."""
-LONGEST_STEP = 3.0
-"""Nats that a strength may move in one Newton step."""
 
 
 class Fit(NamedTuple):
@@ -78,13 +77,12 @@ def strength_estimates(
     of: Battles, strengths_M: np.ndarray, drawn_RM: np.ndarray, resamples: int, level: float, how: str
 ) -> dict[str, Estimate]:
     """Estimates, best first, from the strengths and those of the resamples in which they were defined."""
-    tail = (1 - level) / 2
     lost = resamples - len(drawn_RM)
-    if of.prompts < 2 or lost > tail * resamples or len(drawn_RM) < 2:
+    if of.prompts < 2 or lost > (1 - level) / 2 * resamples or len(drawn_RM) < 2:
         why = f"undefined in {lost} of {resamples} resamples" if of.prompts > 1 else "one prompt"
         ends, errors_M, how = None, None, f"{how}; no interval: {why}"
     else:
-        ends, errors_M = np.quantile(drawn_RM, [tail, 1 - tail], axis=0), drawn_RM.std(axis=0, ddof=1)
+        ends, errors_M = percentile_interval(drawn_RM, of.prompts, level), drawn_RM.std(axis=0, ddof=1)
         how = f"{how}; bootstrap over {of.prompts} prompts, {resamples} resamples, percentiles"
     fought_M = np.bincount(np.concatenate([of.left_N, of.right_N]), minlength=len(of.models))
     found = {}
@@ -119,7 +117,6 @@ def newton(wins_RMM: np.ndarray, start_M: np.ndarray, tolerance: float = 1e-12, 
         filled_MM = np.full((many, many), 1 / many) + 1e-12 * np.eye(many)
         information_RMM = _information(games_RMM[todo], p_RMM) + filled_MM * scale_R[todo, None, None]
         step_RM = np.linalg.solve(information_RMM, slope_RM[..., None])[..., 0]
-        step_RM *= np.minimum(1, LONGEST_STEP / np.abs(step_RM).max(axis=1, keepdims=True))
         moved = _line_search(wins_RMM[todo], strengths_RM[todo], step_RM, level_R[todo])
         stuck_R = (moved == strengths_RM[todo]).all(axis=1)
         strengths_RM[todo] = moved

@@ -16,6 +16,7 @@ from scipy.special import logsumexp
 from ..core.errors import InputError
 from ..core.records import Estimate
 from ..core.seeds import rng_for
+from .percentiles import percentile_interval
 from .votes import Name, Votes
 
 TOLERANCE, ROUGHLY, MOST_STEPS = 1e-9, 1e-6, 2000
@@ -165,7 +166,9 @@ def check_votes(of: Votes) -> None:
     if not len(of):
         raise InputError(f"there is no vote to aggregate, and {of.abstentions} abstentions; ask more workers")
     if len(of.labels) < 2:
-        raise InputError(f"every vote is {of.labels[0]!r}, so nothing tells workers apart; name all labels with `known`")
+        raise InputError(
+            f"every vote is {', '.join(map(repr, of.labels))}, so nothing tells workers apart; name all labels with `known`"
+        )
 
 
 def _checked_start(of: Votes, start_IL: np.ndarray) -> np.ndarray:
@@ -185,12 +188,18 @@ def _reliability(of: Votes, accuracy_W: np.ndarray, drawn_RW: np.ndarray, how: s
             found[name] = Estimate(None, None, None, 0, "undefined: this worker gave no label", silent, level=level)
             continue
         drawn_R = drawn_RW[:, w][np.isfinite(drawn_RW[:, w])] if len(drawn_RW) else np.zeros(0)
-        if len(drawn_R) < 2:
+        if len(drawn_R) < 2 or len(of.items) < 2:
             found[name] = Estimate(
-                float(accuracy_W[w]), None, None, int(given_W[w]), f"{how}; no interval: no resamples", silent, level=level
+                float(accuracy_W[w]),
+                None,
+                None,
+                int(given_W[w]),
+                f"{how}; no interval: too few resamples or items",
+                silent,
+                level=level,
             )
             continue
-        low, high = np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2])
+        low, high = percentile_interval(drawn_R, len(of.items), level)
         value = float(accuracy_W[w])
         found[name] = Estimate(
             value,

@@ -20,6 +20,7 @@ from ..core.seeds import rng_for
 from .battles import Battles, prompt_counts
 from .bradley_terry import strength_estimates, undefined
 from .newton import maximise
+from .percentiles import percentile_interval
 
 SEPARATED = 15.0
 """Nats: a battle fitted as this certain (1 in 3 million) is separated by the parameters, whose maximum is then infinite."""
@@ -111,7 +112,7 @@ def ratings_with_style(
         drawn_R = drawn_RD[:, len(of.models) + f]
         low, high, error = None, None, None
         if first.low is not None:
-            low, high = (float(np.quantile(drawn_R, end)) for end in ((1 - level) / 2, (1 + level) / 2))
+            low, high = map(float, percentile_interval(drawn_R, of.prompts, level))
             error = float(drawn_R.std(ddof=1))
         weights.append(Estimate(float(fit.weights_F[f]), low, high, len(of), first.how, of.abstentions, error, level))
     return StyleRatings(strengths, tuple(weights))

@@ -23,6 +23,7 @@ from ..core.seeds import rng_for
 from .battles import Battles, prompt_counts, win_matrix
 from .bradley_terry import newton, undefined
 from .consensus import ROUGHLY, TOLERANCE, TRUST, climb
+from .percentiles import percentile_interval
 from .votes import Name
 
 
@@ -175,7 +176,7 @@ def _estimate(value: float, drawn: Sequence[float], n: int, how: str, prompts: i
     if len(usable_R) < 2 or prompts < 2:
         why = "one prompt" if prompts < 2 else "no resamples"
         return Estimate(float(value), None, None, n, f"{how}; no interval: {why}", abstentions, level=level)
-    low, high = np.quantile(usable_R, [(1 - level) / 2, (1 + level) / 2])
+    low, high = percentile_interval(usable_R, prompts, level)
     how = f"{how}; bootstrap over {prompts} prompts, {len(usable_R)} resamples, percentiles"
     ends = min(float(low), float(value)), max(float(high), float(value))
     return Estimate(float(value), *ends, n, how, abstentions, float(usable_R.std(ddof=1)), level)

@@ -11,6 +11,7 @@ from ..core.errors import InputError
 from ..core.records import Estimate
 from ..core.seeds import rng_for
 from .battles import Battles, prompt_counts
+from .percentiles import percentile_interval
 
 
 def elo(of: Battles, k: float = 4.0, initial: float = 1000.0, scale: float = 400.0, base: float = 10.0) -> np.ndarray:
@@ -54,7 +55,7 @@ def elo_ratings(of: Battles, seed: int = 0, resamples: int = 200, level: float =
         ends, errors_M, how = None, None, f"{how}; no interval: one prompt"
     else:
         drawn_RM = elo_of_orders(of, _drawn_orders(of, resamples, rng), k)
-        ends, errors_M = np.quantile(drawn_RM, [(1 - level) / 2, (1 + level) / 2], axis=0), drawn_RM.std(axis=0, ddof=1)
+        ends, errors_M = percentile_interval(drawn_RM, of.prompts, level), drawn_RM.std(axis=0, ddof=1)
         how = f"{how}; bootstrap over {of.prompts} prompts, percentiles"
     found = {}
     for m in np.argsort(-values_M, kind="stable"):

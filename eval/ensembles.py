@@ -22,8 +22,7 @@ def worst_case_reward(scores_EN: np.ndarray) -> np.ndarray:
 
 
 def uncertainty_weighted_reward(scores_EN: np.ndarray, penalty: float = 0.1) -> np.ndarray:
-    """rewards_N: mean - penalty * variance over members (UWO, eq. 4). penalty: per unit of reward, 0 or more; 0 is the mean,
-    and the paper's good values are 0.1 for best-of-n and about 0.1 for PPO on rewards of unit spread."""
+    """rewards_N: mean - penalty * variance over members (UWO). penalty: per unit of reward, 0 or more; 0 is the mean."""
     if not penalty >= 0:
         raise InputError(f"the penalty is {penalty}; it is 0 or more")
     scores_EN = _checked(scores_EN)

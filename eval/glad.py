@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from .consensus import Consensus, Fit, climb, fitted, posterior
+from .consensus import TOLERANCE, Consensus, Fit, climb, fitted, posterior
 from .votes import Votes
 
 SMOOTHING = 0.1
@@ -36,7 +36,25 @@ def glad(
 ) -> Consensus:
     """Labels and workers; `details` hold `ability_W` (0 is random, negative deceives) and `log_easiness_I`. reliability: P(right)
     averaged over all items. restarts, resamples, start_IL: see `consensus.fitted`."""
-    return fitted(of, _fit, "GLAD", restarts=restarts, resamples=resamples, seed=seed, level=level, start_IL=start_IL)
+    return fitted(
+        of,
+        _fit,
+        "GLAD",
+        restarts=restarts,
+        resamples=resamples,
+        seed=seed,
+        level=level,
+        start_IL=start_IL,
+        settle=partial(_upright, of),
+    )
+
+
+def _upright(of: Votes, fit: Fit) -> Fit:
+    """With two labels, the climb from the mirror image where that ends higher: a priori, workers are able and no deceivers."""
+    if len(of.labels) != 2:
+        return fit
+    mirrored = _fit(of, np.ones(len(of.items)), fit.posterior_IL[:, ::-1], TOLERANCE)
+    return max(fit, mirrored, key=lambda each: each.history[-1])
 
 
 def _fit(of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> Fit:

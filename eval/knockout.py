@@ -1,7 +1,7 @@
 """The best of N candidates by single elimination: N - 1 comparisons, each round one batch (Liu et al. 2025, arXiv:2501.13007).
 
 Departures: the draw is random in every round; with an odd number left, one candidate, drawn at random, goes on unmatched; an
-even verdict is decided by a coin, so that no place is favoured.
+even verdict goes to the first, which the draw has made a coin.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ def knockout(candidates: int, rng: np.random.Generator) -> Search[Knockout]:
         calls += len(pairs)
         alive = drawn[len(pairs) * 2 :]
         for (first, second), p in zip(pairs, answers, strict=True):
-            first_wins = p > 0.5 or (p == 0.5 and bool(rng.integers(2)))
-            alive.append(first if first_wins else second)
+            alive.append(first if p >= 0.5 else second)  # who is first was drawn, so an even verdict favours nobody
         for each in alive:
             survived[each] += 1
     return Knockout(alive[0], tuple(survived), calls)

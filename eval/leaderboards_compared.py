@@ -1,5 +1,5 @@
 """Does one leaderboard say what another says? Rank correlation under both tables' own errors, which pairs a leaderboard can
-tell apart, and what is lost by picking its top model (separability and agreement: Li et al. 2024, arXiv:2406.11939, section 3).
+tell apart, and what is lost by picking its top model (separability and agreement: Li et al. 2024, arXiv:2406.11939).
 
 Where scores by prompt are at hand, `rank_correlation.rank_correlation` draws prompts instead of errors. Departures: two models
 count as told apart by the interval of their paired difference, not by whether two intervals overlap, which asks too much."""
@@ -15,6 +15,7 @@ from ..core.errors import InputError
 from ..core.records import Estimate
 from ..core.seeds import rng_for
 from .battles import prompt_counts
+from .percentiles import percentile_interval
 from .rank_correlation import RankCorrelation, kendall_rows, rank_correlation_of, spearman_rows
 
 
@@ -122,7 +123,7 @@ def top1_regret(scores_MP: np.ndarray, gold_MP: np.ndarray, seed: int = 0, resam
         return Estimate(value, None, None, models, f"{how}; no interval: one prompt", level=level)
     counts_RP = prompt_counts(prompts, resamples, rng_for(seed, "regret")) / prompts
     drawn_R = _regrets(counts_RP @ scores_MP.T, counts_RP @ gold_MP.T)
-    low, high = np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2])
+    low, high = percentile_interval(drawn_R, prompts, level)
     how = f"{how}; bootstrap over {prompts} prompts, percentiles"
     return Estimate(value, min(float(low), value), max(float(high), value), models, how, 0, float(drawn_R.std(ddof=1)), level)
 

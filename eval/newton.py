@@ -1,4 +1,4 @@
-"""Newton's method for the maximum of a concave function: steps bounded, and halved until the function does not fall."""
+"""Newton's method for the maximum of a concave function: steps halved until the function does not fall."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ Concave = Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]]
 where slope and curvature are not read."""
 
 
-def maximise(
-    function: Concave, start_D: np.ndarray, scale: float, longest_step: float = 3.0, limit: int = 200
-) -> np.ndarray | None:
+def maximise(function: Concave, start_D: np.ndarray, scale: float, limit: int = 200) -> np.ndarray | None:
     """The x_D where no part of the slope exceeds 1e-11 * scale; None where `limit` steps do not get there.
 
     scale: the size of the function's slope far from its maximum, such as the number of observations. Directions along which the
@@ -25,7 +23,6 @@ def maximise(
         if np.abs(slope_D).max() <= 1e-11 * scale:
             return x_D
         step_D = np.linalg.solve(curvature_DD + ridge_DD, slope_D)
-        step_D *= min(1.0, longest_step / np.abs(step_D).max())
         for _ in range(60):
             found = function(x_D + step_D)
             if found[0] >= value - 1e-13 * abs(value):

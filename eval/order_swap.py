@@ -1,7 +1,7 @@
 """Takes a judge's liking for the first place out of its probabilities, by asking in both orders.
 
-The bias is taken to be additive in the log-odds (Liu et al. 2024, arXiv:2403.16950, section 5; Zhou et al. 2024, batch
-calibration): if logit p(i shown first) = d + b, then the swapped pair has -d + b, and half their difference is d."""
+The bias is taken to be additive in the log-odds (Liu et al. 2024, arXiv:2403.16950): if logit p(i shown first) = d + b, then
+the swapped pair has -d + b, and half their difference is d."""
 
 from __future__ import annotations
 

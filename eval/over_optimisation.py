@@ -23,6 +23,7 @@ from ..core.records import Estimate
 from ..core.seeds import rng_for
 from .battles import prompt_counts
 from .mean import mean_over_seeds
+from .percentiles import percentile_interval
 
 
 class Law(StrEnum):
@@ -58,7 +59,7 @@ def best_of_n_kl(n: int) -> float:
 def best_of_n_means(proxy_PN: np.ndarray, gold_PN: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """(proxy_P, gold_P): expected rewards of the best by proxy of n answers, for each prompt, from N >= n answers to it.
 
-    The unbiased estimator over all subsets (Nakano et al. 2021, arXiv:2112.09332, appendix I): the answer of proxy rank i from
+    The unbiased estimator over all subsets (Nakano et al. 2021, arXiv:2112.09332): the answer of proxy rank i from
     below is the best of C(i-1, n-1) of C(N, n) subsets. Answers with equal proxy share their places."""
     proxy_PN, gold_PN = np.asarray(proxy_PN, dtype=float), np.asarray(gold_PN, dtype=float)
     if proxy_PN.shape != gold_PN.shape or proxy_PN.ndim != 2:
@@ -160,5 +161,5 @@ def _peak(fitted_2: np.ndarray, drawn_R2: np.ndarray, law: Law, points: int, pro
 def _estimate(value: float, drawn_R: np.ndarray, points: int, prompts: int, how: str, level: float) -> Estimate:
     if prompts < 2 or len(drawn_R) < 2:
         return Estimate(value, None, None, points, f"{how}; no interval: one prompt", level=level)
-    low, high = np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2])
+    low, high = percentile_interval(drawn_R, prompts, level)
     return Estimate(value, float(low), float(high), points, f"{how}, percentiles", 0, float(drawn_R.std(ddof=1)), level)

@@ -1,5 +1,5 @@
 """PairS: ranks N candidates by a merge sort over pairwise probabilities, keeping several merges open where the judge is unsure
-(Liu et al. 2024, arXiv:2403.16950, algorithms 1 and 2).
+(Liu et al. 2024, arXiv:2403.16950).
 
 Departures: calls never exceed N log2 N. Plain merge sort leaves some of those over, and a further branch is followed only while
 there is one to spare; the authors' beam has no such limit. A merge is scored by the sum of the log-probabilities of its
@@ -95,8 +95,6 @@ def _merged(left: list[int], right: list[int], beam: int, unsure: float, purse: 
                     purse.spare -= 1
                 (known[pair],) = yield [pair]
                 purse.calls += 1
-            elif rank == 0:
-                purse.spare += 1  # the call that this step had in reserve
             p = known[pair]
             if p >= 0.5 - unsure:
                 grown.append(_take(merge, left, right, True, p))

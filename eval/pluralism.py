@@ -17,6 +17,7 @@ from ..core.records import Estimate
 from ..core.seeds import rng_for
 from .battles import prompt_counts
 from .interval import t_interval
+from .percentiles import percentile_interval
 from .win_rate import win_rate_from_scores
 
 
@@ -68,7 +69,12 @@ def pluralism(
     summaries = {"mean": weighted_mean, "worst": worst, "p10": tenth_percentile, "gini": gini}
     found = {
         name: _estimate(
-            float(f(rates_G, weights_G)), np.array([f(row, weights_G) for row in drawn_RG]), len(rates_G), f"{name} {how}", level
+            float(f(rates_G, weights_G)),
+            np.array([f(row, weights_G) for row in drawn_RG]),
+            len(rates_G),
+            scores_GP.shape[1],
+            f"{name} {how}",
+            level,
         )
         for name, f in summaries.items()
     }
@@ -153,12 +159,12 @@ def _rates(scores_GP: np.ndarray, counts_RP: np.ndarray) -> np.ndarray:
     )
 
 
-def _estimate(value: float, drawn_R: np.ndarray, groups: int, how: str, level: float) -> Estimate:
+def _estimate(value: float, drawn_R: np.ndarray, groups: int, prompts: int, how: str, level: float) -> Estimate:
     if np.isnan(value):
         return Estimate(None, None, None, groups, f"undefined: {how}, all rates are 0", level=level)
     drawn_R = drawn_R[np.isfinite(drawn_R)]
     if len(drawn_R) < 2 or np.ptp(drawn_R) < 1e-12:
         return Estimate(value, None, None, groups, f"{how}; no spread over prompts, so no interval", level=level)
-    low, high = np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2])
+    low, high = percentile_interval(drawn_R, prompts, level)
     how = f"{how}; bootstrap over prompts, percentiles"
     return Estimate(value, min(float(low), value), max(float(high), value), groups, how, 0, float(drawn_R.std(ddof=1)), level)

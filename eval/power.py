@@ -1,5 +1,5 @@
 """How many prompts show a difference, and how small a difference so many prompts show (normal approximation; Miller 2024,
-arXiv:2411.00640, section 5).
+arXiv:2411.00640).
 
     n = (z_{1-alpha/2} + z_power)^2 * (between + within/K) / (delta (1 - 2e))^2
 

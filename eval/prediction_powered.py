@@ -58,7 +58,7 @@ def prediction_powered_mean(
 
 
 def best_weight(human_N: np.ndarray, judge_N: np.ndarray, judge_only_K: np.ndarray) -> float:
-    """The lam of least variance, Cov(human, judge)/((1 + N/K) Var(judge)), kept in [0, 1] (PPI++, eq. 6)."""
+    """The lam of least variance, Cov(human, judge)/((1 + N/K) Var(judge)), kept in [0, 1] (PPI++)."""
     covariance = float(((human_N - human_N.mean()) * (judge_N - judge_N.mean())).mean())
     variance = float(np.concatenate([judge_N, judge_only_K]).var(ddof=1))
     return min(max(covariance / ((1 + len(human_N) / len(judge_only_K)) * variance), 0.0), 1.0)

@@ -1,7 +1,7 @@
 """A Bradley-Terry reward model of pairwise preferences (Stiennon et al. 2020, arXiv:2009.01325, section 3.4).
 
 Departs from the paper: labels may be soft; scores are shifted to mean 0 on the training answers, not on reference summaries; the
-defaults are AlpacaFarm's (arXiv:2305.14387), for a 7B model.
+defaults are AlpacaFarm's (arXiv:2305.14387), for a 7B model. In place of the linear head the score may be a log-ratio.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..core.protocols import FeedbackSource, Policy, TrainingLog, ValueModel
 from ..core.records import Completion, Preference
 from ..core.seeds import rng_for
 from .config import Training
+from .log_ratio import LogRatio
 from .optimise import minimise, require_some
 from .probe import POINTS
 
@@ -35,11 +36,14 @@ class Config(Training):
     """Passes over the pairs; more than one or two over-fits a large model."""
     batch_size: int = 16
     """Pairs an optimiser step, at most."""
+    log_ratio: float = 0.0
+    """0 for the paper's linear head on the last state; above 0 the score is this times the log-ratio of a language model."""
     held_out: float = 0.1
     """Share of the distinct pairs kept from training to report accuracy and log-loss on, in [0, 1)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.require("log_ratio", self.log_ratio >= 0, "at least 0")
         self.require("held_out", 0 <= self.held_out < 1, "a share in [0, 1)")
 
 
@@ -134,6 +138,13 @@ def labels(preferences: Sequence[Preference], like: torch.Tensor) -> torch.Tenso
     return torch.tensor([each.p_left for each in preferences], dtype=like.dtype, device=like.device)
 
 
+def fresh_model(policy: Policy, config: Config, rng: np.random.Generator) -> ValueModel:
+    """What is fitted: started from the policy's weights, and 0 everywhere."""
+    if config.log_ratio:
+        return LogRatio(policy.copy(), policy, config.log_ratio)
+    return policy.value_model(rng_for(int(rng.integers(2**31)), "value model"))
+
+
 def fit_reward_model(
     policy: Policy,
     preferences: Sequence[Preference],
@@ -148,7 +159,7 @@ def fit_reward_model(
     """
     require_some(preferences, "preferences", "buy labels, or look at why all of them are abstentions")
     training, held = split_pairs(preferences, config.held_out, rng)
-    model = policy.value_model(rng_for(int(rng.integers(2**31)), "value model"))
+    model = fresh_model(policy, config, rng)
     answers = [side for each in training for side in (each.comparison.left, each.comparison.right)]
 
     def loss(rows: np.ndarray) -> torch.Tensor:

@@ -108,8 +108,9 @@ class ExactWorld:
         """Answer number `answer` of a prompt, 0 <= answer < responses."""
         return Completion(prompt, response_text(answer), (answer,))
 
-    def base_policy(self, seed: int) -> Policy:
-        """The reference itself. It is part of the world and nothing is trained, so every `seed` gives the same policy."""
+    def base_policy(self, seed: int, *, on_progress: Callable[[int, int, float], None] | None = None) -> Policy:
+        """The reference itself. It is part of the world and nothing is trained: every `seed` gives the same policy, and there is
+        no progress to tell of."""
         from ..policies.tabular import ResponseTable, TabularPolicy
 
         if self._base is None:

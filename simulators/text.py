@@ -14,7 +14,7 @@ from scipy.special import expit
 
 from ..core.errors import InputError, UnknownName
 from ..core.protocols import Policy, Truth
-from ..core.records import Completion, Prompt
+from ..core.records import Comparison, Completion, Prompt
 from ..core.seeds import rng_for
 from .text_answers import compose
 from .text_grammar import parse_instruction
@@ -97,6 +97,11 @@ class TextWorld:
             raise UnknownName("user", user, self._weights)
         rows = [features(each.prompt.text, each.text) for each in completions]
         return np.array(rows, dtype=float).reshape(len(rows), -1) @ self._weights[user] if rows else np.zeros(0)
+
+    def advantage(self, comparison: Comparison, user: str = GOLD) -> float:
+        """Utility of the left answer minus that of the right one to a user, in nats."""
+        left, right = self.utility([comparison.left, comparison.right], user)
+        return float(left - right)
 
     def length(self, completion: Completion) -> float:
         """Words of an answer, for the length-biased noise of `simulators.noise`."""

@@ -39,6 +39,10 @@ class FakeWorld:
         taste = {"gold": 1.0, "ann": 2.0, "bob": -1.0}[user]
         return np.array([taste * len(each.text) for each in completions])
 
+    def advantage(self, comparison: Comparison, user: str = "gold") -> float:
+        left, right = self.utility([comparison.left, comparison.right], user)
+        return float(left - right)
+
 
 def prefers_a(request: Request) -> Reply:
     """Says A with probability .8, whatever it is shown, for 10 + 1 tokens."""

@@ -16,6 +16,7 @@ from pasture.eval.bradley_terry import bradley_terry, bradley_terry_ratings, new
 from pasture.eval.contextual_bradley_terry import fit_with_style, ratings_with_style, style_features
 from pasture.eval.elo import elo, elo_of_orders, elo_ratings
 from pasture.eval.newton import maximise
+from pasture.eval.percentiles import expanded_tail, percentile_interval
 from scipy.optimize import minimize
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
@@ -66,7 +67,7 @@ def test_newton_started_far_away_finds_the_same_strengths(seed):
         wins[k, k + 1], wins[k + 1, k] = 3, 1
     wins[0, 29] = 1
     fit = bradley_terry(wins).strengths_M
-    assert newton(wins[None], rng.normal(size=30) * 20)[0] == pytest.approx(fit, abs=1e-8)
+    assert newton(wins[None], rng.normal(size=30) * 50)[0] == pytest.approx(fit, abs=1e-8)
     # and it is the maximum: each model's expected wins are its wins
     expected = ((wins + wins.T) * expit(fit[:, None] - fit)).sum(axis=1)
     assert expected == pytest.approx(wins.sum(axis=1), abs=1e-9)
@@ -82,9 +83,7 @@ def test_strengths_far_apart_are_recovered():
 def test_maximise_climbs_a_quadratic_from_far_and_says_none_where_there_is_no_top():
     curvature = np.array([[2.0, 0.3], [0.3, 1.0]])
     top = np.array([1.0, -2.0])
-    found = maximise(
-        lambda x: (-(x - top) @ curvature @ (x - top) / 2, curvature @ (top - x), curvature), np.full(2, 1e3), 1.0, limit=2000
-    )
+    found = maximise(lambda x: (-(x - top) @ curvature @ (x - top) / 2, curvature @ (top - x), curvature), np.full(2, 1e3), 1.0)
     assert found == pytest.approx(top, abs=1e-9)
     assert maximise(lambda x: (float(x[0]), np.ones(1), np.zeros((1, 1))), np.zeros(1), 1.0, limit=20) is None
 
@@ -213,6 +212,14 @@ def test_strong_connection_is_that_of_scipy(models, density, seed):
     assert strongly_connected(wins).tolist() == theirs
     chain = np.eye(models, k=1) + np.eye(models, k=1 - models if models > 1 else 1)
     assert strongly_connected(chain[None])[0]  # one ring, however long
+
+
+def test_the_percentiles_of_few_prompts_are_wider_and_of_many_nominal():
+    # 5 prompts: t_4 = 2.776, times sqrt(5/4) = 3.104, whose normal tail is .00095
+    assert expanded_tail(5, 0.95) == pytest.approx(0.00095, abs=1e-5)
+    assert expanded_tail(10**7, 0.95) == pytest.approx(0.025, abs=1e-6)
+    draws = np.arange(1.0, 200)  # 199 sorted draws: place 200 * tail
+    assert percentile_interval(draws, 10**7, 0.95) == pytest.approx([5, 195], abs=1e-3)
 
 
 def test_ratings_stand_best_first_on_a_chess_scale():

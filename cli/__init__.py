@@ -17,6 +17,7 @@ from .console import problem
 from .evaluate import evaluate
 from .leaderboard import leaderboard
 from .listing import annotators, methods, worlds
+from .personas import personas
 from .power import power
 from .rank import quickstart, rank
 from .report import report
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 for command in (quickstart, rank, annotate, train, evaluate, compare, leaderboard, power, report):
     app.command()(command)
-for name, group in (("annotators", annotators), ("methods", methods), ("worlds", worlds)):
+for name, group in (("annotators", annotators), ("methods", methods), ("worlds", worlds), ("personas", personas)):
     app.add_typer(group, name=name)
 
 

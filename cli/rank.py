@@ -114,14 +114,14 @@ def _rank_and_show(suites: list[Suite], out: Path, json: bool, jobs: int) -> Non
         return
     from rich.console import Console
 
-    from ..report.tables import ranking_table
+    from ..report.tables import ranking_summary
 
     console = Console()
     for flip, result, page in runs:
         if len(runs) > 1:
             console.print(f"\nflip {flip:g}", highlight=False)
-        console.print(ranking_table(result))
-        console.print(plain(f"page: {page}"), markup=False, highlight=False, soft_wrap=True)
+        console.print(ranking_summary(result))
+        console.print(plain(f"\npage: {page}"), markup=False, highlight=False, soft_wrap=True)
     errors().print(f"{time.perf_counter() - started:.0f} s; results in {plain(str(out))}", markup=False, highlight=False)
 
 

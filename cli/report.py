@@ -20,7 +20,7 @@ def report(
 
     from ..core.results import RankingResult
     from ..report.page import write_page
-    from ..report.tables import ranking_table
+    from ..report.tables import ranking_summary
     from .rank import ranking_json
 
     path = run / "ranking.json" if run.is_dir() else run
@@ -29,5 +29,5 @@ def report(
     if json:
         print_json(ranking_json(result))
         return
-    Console().print(ranking_table(result))
+    Console().print(ranking_summary(result))
     typer.echo(plain(f"page: {page}"))

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..core.records import Estimate
 from ..core.results import MethodResult, RankingResult
 from .headline import agreement, rivals_within_reach, verdict
-from .text import duration, interval, number, percent, visible
+from .text import interval, number, percent, visible
 
-COLUMNS = ("", "method", "win rate %", "interval", "n", "abst.", "gold win %", "gold value", "KL", "tokens", "labels", "time")
+COLUMNS = ("method", "win rate %", "n", "abst.", "gold %", "value", "KL")
+"""What fits in 80 columns; lengths, labels and times are on the page. `gold %` and `value`: win rate and mean utility by gold."""
 
 
 def ranking_table(result: RankingResult) -> Table:
     """One row a method, best first."""
     level = f"{result.methods[0].win_rate.level:.0%}" if result.methods else "95%"
-    table = Table(
-        title=Text(f"Win rate against fixed answers, {visible(result.world)} world ({level} intervals)"), title_justify="left"
-    )
+    title = Text(f"Win rate against fixed answers, {visible(result.world)} world ({level} intervals)")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in COLUMNS:
-        table.add_column(name, justify="left" if name == "method" else "right", no_wrap=name != "method", overflow="fold")
-    for place, each in enumerate(result.methods, start=1):
-        table.add_row(*(Text(cell) for cell in _cells(place, each)))
+        table.add_column(
+            name,
+            justify="left" if name == "method" else "right",
+            no_wrap=name != "method",
+            overflow="fold",
+            min_width=20 if name == "method" else None,
+        )
+    for each in result.methods:
+        table.add_row(*(Text(cell) for cell in _cells(each)))
     return table
 
 
@@ -34,23 +40,13 @@ def ranking_summary(result: RankingResult) -> RenderableType:
     return Group(ranking_table(result), *(Text(line) for line in (*lines, made) if line))
 
 
-def _cells(place: int, each: MethodResult) -> list[str]:
+def _cells(each: MethodResult) -> list[str]:
     return [
-        str(place),
         visible(each.method),
-        percent(each.win_rate.value),
-        interval(each.win_rate, 100, 1),
+        f"{percent(each.win_rate.value)} {interval(each.win_rate, 100, 1)}",
         str(each.win_rate.n),
         str(each.win_rate.abstentions),
-        _percent_with_error(each.gold_win_rate),
+        percent(each.gold_win_rate.value),
         number(each.gold_value.value),
         number(each.kl.value),
-        number(each.length, 1),
-        str(each.labels),
-        duration(each.seconds),
     ]
-
-
-def _percent_with_error(estimate: Estimate) -> str:
-    error = estimate.standard_error
-    return percent(estimate.value) + (f" ± {percent(error)}" if error is not None else "")

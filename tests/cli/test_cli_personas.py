@@ -52,7 +52,7 @@ def test_export_writes_words_and_one_side_of_the_split(tmp_path: Path):
 
 
 def test_a_hostile_file_cannot_write_to_the_terminal(tmp_path: Path):
-    row = population(1).personas[0].to_dict() | {"id": "x\x1b[2J", "religion": "a\x1b]0;b"}
+    row = population(1).personas[0].to_dict() | {"id": "x\x1b]0;b\x07", "religion": "a\x1b]0;b"}
     (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n")
     done = run("show", "0", "--file", str(tmp_path / "p.jsonl"))
     assert done.exit_code == 0

@@ -35,6 +35,10 @@ class TasteWorld:
     def utility(self, completions: Sequence[Completion], user: str = "gold") -> np.ndarray:
         return np.array([(sum(map(ord, each.text)) * (1 + len(user)) % 17) / 4 for each in completions])
 
+    def advantage(self, comparison: Comparison, user: str = "gold") -> float:
+        left, right = self.utility([comparison.left, comparison.right], user)
+        return float(left - right)
+
 
 def made(name: str) -> Annotator:
     traits = ANNOTATORS.entry(name).traits

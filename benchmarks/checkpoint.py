@@ -33,6 +33,11 @@ def load_value_model(folder: Path) -> ValueModel:
         from ..policies.tabular import TabularValueModel
 
         return TabularValueModel.load(folder)
+    if (folder / "scale.txt").is_file():
+        from ..methods.log_ratio import LogRatio
+
+        scale = float((folder / "scale.txt").read_text())
+        return LogRatio(load_policy(folder / "policy"), load_policy(folder / "reference"), scale)
     from ..policies.causal_lm import CausalLMValueModel
 
     return CausalLMValueModel.load(folder)

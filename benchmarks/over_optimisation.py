@@ -1,64 +1,30 @@
 """Does optimising the proxy harm gold? Closed forms, after Gao, Schulman & Hilton 2022 (arXiv:2210.10760).
 
 In a world of finite answers, a linear Bradley-Terry reward is fitted to noisy labels of pairs, and the reference is optimised
-against it: by best-of-n, and to the optimum of reward - beta KL. Nothing is sampled but the pairs and their labels. Ensembles
-(Coste et al. 2023, arXiv:2310.02743) are fitted to resamples of the same labels, so that they cost no more than one model. A seed is
-a world, its pairs and its labels; intervals are over seeds.
+against it: by best-of-n, and to the optimum of reward - beta KL. Nothing is sampled but the pairs and their labels. A seed is a
+world, its pairs and its labels; intervals are over seeds. Departure: KL is that of the policy, not the bound log n - (n - 1)/n.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.records import Comparison, Estimate
+from ..core.records import Estimate
 from ..core.results import RankingResult
-from ..core.seeds import rng_for
-from ..eval.ensembles import mean_reward, standardised, uncertainty_weighted_reward, worst_case_reward
 from ..eval.mean import mean_over_seeds
 from ..eval.over_optimisation import GaoFit, Law, Point, gao_fit
-from ..simulators import WORLDS, closed_form
-from ..simulators.exact import SPLITS, ExactWorld
-from ..simulators.noise import flip as flipped
+from ..simulators import WORLDS
+from ..simulators.exact import ExactWorld
+from .exact_proxies import STRENGTHS, Optimiser, Reward, measured, proxies
 
-NS = tuple(2**power for power in range(11))
-BETAS = tuple(float(beta) for beta in np.geomspace(8, 0.02, 11))
-"""Weights of the KL, in standard deviations of the proxy a nat."""
-MEMBERS = 5
-RIDGE = 1e-3
-"""Of the fit: enough for a few separable labels to have an answer."""
-PENALTY = 0.5
-"""Of uncertainty weighting: proxy's standard deviations per unit of the members' variance."""
-
-
-class Reward(StrEnum):
-    ONE = "one model"
-    MEAN = "mean of 5"
-    WORST_CASE = "worst of 5"
-    UNCERTAINTY = "uncertainty-weighted 5"
-
-
-COMBINED: dict[Reward, Callable[[np.ndarray], np.ndarray]] = {
-    Reward.MEAN: mean_reward,
-    Reward.WORST_CASE: worst_case_reward,
-    Reward.UNCERTAINTY: partial(uncertainty_weighted_reward, penalty=PENALTY),
-}
-
-
-class Optimiser(StrEnum):
-    BEST_OF_N = "best-of-n"
-    KL_REGULARISED = "kl-regularised"
-
-
-STRENGTHS = {Optimiser.BEST_OF_N: NS, Optimiser.KL_REGULARISED: BETAS}
 LAWS = {Optimiser.BEST_OF_N: Law.BEST_OF_N, Optimiser.KL_REGULARISED: Law.REINFORCEMENT}
 
 
@@ -83,7 +49,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Differences in peak and end gold, in nats, paired by seed: this reward and flip less `against` (one model, or the first flip)."""
+    """Differences in peak and end gold, in nats, paired by seed: this less `against` (one model, or the first flip)."""
 
     optimiser: Optimiser
     reward: Reward
@@ -159,74 +125,13 @@ def over_optimisation(
         made = WORLDS.load(world)(seed=seed, **options)
         if not isinstance(made, ExactWorld):
             raise InputError(f"the world {world!r} has no closed forms; give exact, exact-overoptimised or exact-cyclic")
-        for rate, by_reward in _proxies(made, flips, labels, seed).items():
+        for rate, by_reward in proxies(made, flips, labels, seed).items():
             for reward, proxy_PM in by_reward.items():
                 for optimiser in Optimiser:
-                    runs.setdefault((optimiser, reward, rate), []).append(_measured(made, optimiser, proxy_PM))
+                    runs.setdefault((optimiser, reward, rate), []).append(measured(made, optimiser, proxy_PM))
     tables = {key: np.array(each) for key, each in runs.items()}
     curves = tuple(_curve(key, tables[key]) for key in sorted(tables, key=lambda key: (list(Optimiser).index(key[0]), key[2])))
     return OverOptimisation(world, labels, seeds, curves, tuple(_contrasts(tables, flips)))
-
-
-def _proxies(world: ExactWorld, flips: Sequence[float], labels: int, seed: int) -> dict[float, dict[Reward, np.ndarray]]:
-    """Each reward on the eval prompts' answers, [P, M], at each flip. Pairs, coins and resamples are the same at every flip."""
-    rng = rng_for(seed, "over-optimisation")
-    pairs_N, differences_ND = _pairs(world, labels, rng)
-    p_left_N = np.array([world.probability(pair) for pair in pairs_N])
-    coin_N = rng.random(labels)
-    draws_EN = [np.arange(labels), *rng.integers(labels, size=(MEMBERS, labels))]
-    features_PMD, reference_PM, _ = _evaluated(world)
-    # a reward has no zero of its own: each prompt's is set where the reference's mean is
-    features_PMD = features_PMD - np.einsum("pm,pmd->pd", reference_PM, features_PMD)[:, None]
-    found = {}
-    for rate in flips:
-        label_N = (coin_N < flipped(p_left_N, rate)).astype(float)
-        weights_ED = [closed_form.fit_bradley_terry(differences_ND[at_N], label_N[at_N], RIDGE) for at_N in draws_EN]
-        raw_EN = np.array(weights_ED) @ features_PMD.reshape(-1, features_PMD.shape[2]).T
-        scores_EN = standardised(raw_EN, raw_EN)
-        rewards = {Reward.ONE: scores_EN[0]} | {name: combine(scores_EN[1:]) for name, combine in COMBINED.items()}
-        found[rate] = {name: reward_N.reshape(reference_PM.shape) for name, reward_N in rewards.items()}
-    return found
-
-
-def _pairs(world: ExactWorld, labels: int, rng: np.random.Generator) -> tuple[list[Comparison], np.ndarray]:
-    """Pairs of reference answers to the preference prompts in turn, and their differences in features, [N, D]."""
-    prompts, start = world.prompts("preference"), _start(world, "preference")
-    pairs, differences = [], []
-    for at in range(labels):
-        row = at % len(prompts)
-        left, right = rng.choice(world.reference_PM.shape[1], 2, p=world.reference_PM[start + row])
-        pairs.append(Comparison(*(world.completion(prompts[row], int(answer)) for answer in (left, right))))
-        differences.append(world.features_PMD[start + row, left] - world.features_PMD[start + row, right])
-    return pairs, np.array(differences)
-
-
-def _evaluated(world: ExactWorld) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features [P, M, D], reference [P, M] and gold [P, M] of the eval prompts."""
-    start = _start(world, "eval")
-    rows = slice(start, start + len(world.prompts("eval")))
-    return world.features_PMD[rows], world.reference_PM[rows], world.utilities()[rows]
-
-
-def _start(world: ExactWorld, split: str) -> int:
-    """The first row of a split in the world's tables, which hold the splits one after the other."""
-    names = list(SPLITS)
-    return sum(len(world.prompts(name)) for name in names[: names.index(split)])
-
-
-def _measured(world: ExactWorld, optimiser: Optimiser, proxy_PM: np.ndarray) -> np.ndarray:
-    """(KL, gain in proxy, gain in gold) at each strength, means over the eval prompts, [3, K]."""
-    _, reference_PM, gold_PM = _evaluated(world)
-    rows = []
-    for strength in STRENGTHS[optimiser]:
-        if optimiser is Optimiser.BEST_OF_N:
-            policy_PM = closed_form.best_of_n(reference_PM, proxy_PM, int(strength))
-        else:
-            policy_PM = closed_form.regularised_optimum(reference_PM, proxy_PM, strength)
-        kl = float(closed_form.kl_divergence(policy_PM, reference_PM).mean())
-        gains = (closed_form.expected_value(policy_PM - reference_PM, each_PM).mean() for each_PM in (proxy_PM, gold_PM))
-        rows.append([max(kl, 0.0), *gains])
-    return np.array(rows).T
 
 
 def _curve(key: Key, table_S3K: np.ndarray) -> Curve:
@@ -247,7 +152,7 @@ def _curve(key: Key, table_S3K: np.ndarray) -> Curve:
         _peak_estimate(peak_S),
         mean_over_seeds(end_S[:, None]),
         _peak_estimate(peak_S - end_S),
-        GaoFit(*(_over_seeds(each) for each in fit[:3]), fit.r_squared),
+        GaoFit(_over_seeds(fit.alpha), _over_seeds(fit.beta), _over_seeds(fit.peak_kl), fit.r_squared),
     )
 
 
@@ -295,9 +200,9 @@ HEADINGS = ("optimiser", "reward", "flip", "peak gold", "at n, beta", "end gold"
 
 def table(result: OverOptimisation) -> str:
     """The curves as text, one a line: estimates with their intervals, in nats."""
-    rows = [HEADINGS]
+    rows: list[tuple[str, ...]] = [HEADINGS]
     for each in result.curves:
-        best = int(np.argmax([point.gold.value for point in each.points]))
+        best = int(np.argmax(np.array([point.gold.value for point in each.points], dtype=float)))
         end, lost, peak_kl = (_shown(estimate) for estimate in (each.end, each.lost, each.fit.peak_kl))
         r_squared = "" if each.fit.r_squared is None else f"{each.fit.r_squared:.2f}"
         rows.append((each.optimiser, each.reward, f"{each.flip:g}", _shown(each.peak), f"{each.strengths[best]:.3g}", end, lost,
@@ -306,11 +211,21 @@ def table(result: OverOptimisation) -> str:
     return "\n".join((title, *_aligned(rows), "", *_aligned(_contrast_rows(result))))
 
 
+def policies_table(policies: Sequence[TrainedPolicy]) -> str:
+    """The trained policies of a ranking as text, by KL."""
+    rows = [("method", "KL", "gold", "win rate")]
+    rows += [(each.method, *map(_shown, (each.kl, each.gold, each.win_rate))) for each in policies]
+    return "\n".join(("", "", "Trained policies: gold as the world gives it, the reference's not taken off", *_aligned(rows)))
+
+
 def _contrast_rows(result: OverOptimisation) -> list[tuple[str, ...]]:
-    head = ("optimiser", "reward", "flip", "against", "peak", "end")
-    return [head] + [
-        (each.optimiser, each.reward, f"{each.flip:g}", each.against, _shown(each.peak), _shown(each.end))
-        for each in result.contrasts
+    head: tuple[str, ...] = ("optimiser", "reward", "flip", "against", "peak", "end")
+    return [
+        head,
+        *(
+            (each.optimiser, each.reward, f"{each.flip:g}", each.against, _shown(each.peak), _shown(each.end))
+            for each in result.contrasts
+        ),
     ]
 
 
@@ -331,7 +246,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object")
     as_json = parser.parse_args().json
     result = over_optimisation()
-    print(json.dumps(result.as_json(), allow_nan=False, indent=1) if as_json else table(result))
+    sys.stdout.write((json.dumps(result.as_json(), allow_nan=False, indent=1) if as_json else table(result)) + "\n")
 
 
 if __name__ == "__main__":

@@ -138,7 +138,13 @@ def _json_files(folder: Path) -> dict[Path, tuple[str, str]]:
 def read_judgments(path: Path, model: str = "", judge: str = "", known: Instructions | None = None) -> Judgments:
     """One file of either form. `model` and `judge` stand for what the file calls `generator_2` and `annotator` where given (a file
     may hold a placeholder). Raises InputError naming the file for a missing column and for what `Judgments` refuses."""
-    rows = read_rows(path)
+    return judgments_of_rows(read_rows(path), path, model, judge, known)
+
+
+def judgments_of_rows(
+    rows: Sequence[Row], path: Path, model: str = "", judge: str = "", known: Instructions | None = None
+) -> Judgments:
+    """The same from rows, which errors call those of `path`."""
     missing = [each for each in ("generator_1", "preference") if each not in rows[0]]
     if missing or not {"index", "instruction"} & set(rows[0]):
         raise InputError(

@@ -9,6 +9,7 @@ probability that a is better, so that soft verdicts survive a round trip.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.errors import InputError
@@ -24,7 +25,11 @@ NONE = (None, "")
 
 def read_battles(path: Path | str) -> Battles:
     """The battles of a file; a row without a winner is an abstention. Raises InputError naming the file and the row."""
-    rows = read_rows(path)
+    return battles_of_rows(read_rows(path), path)
+
+
+def battles_of_rows(rows: Sequence[Row], path: Path | str) -> Battles:
+    """The same from rows, which errors call those of `path`."""
     lacks = [name for name in ("model_a", "model_b") if name not in rows[0]]
     if lacks or not {"winner", "p_a", *ONE_EACH} & set(rows[0]):
         raise InputError(

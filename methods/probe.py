@@ -11,7 +11,7 @@ from ..core.protocols import Policy, TrainingLog, ValueModel
 from ..core.records import Completion, Prompt
 from ..core.seeds import rng_for
 
-POINTS = 8
+POINTS = 6
 """Lines of a run's log, after the one for the start."""
 PROMPTS = 16
 """Prompts that are answered for one line."""

@@ -24,6 +24,8 @@ from .optimise import minimise, require_some
 from .probe import POINTS
 
 SCORED_AT_ONCE = 256
+CENTRED_ON = 512
+"""Training answers, at most, whose mean score is set to 0: a constant, which needs no pass over all of them."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def pair_loss(margin_N: torch.Tensor, p_left_N: torch.Tensor) -> torch.Tensor:
 
 
 class RewardModel:
-    """A value model whose scores have mean 0 on the answers it was trained on.
+    """A value model whose scores have mean 0 on (a sample of) the answers it was trained on.
 
     accuracy, nll: on the held-out pairs, ties left out of the accuracy; None where nothing was held out.
     """
@@ -154,13 +156,14 @@ def fit_reward_model(
 ) -> RewardModel:
     """A reward model of `policy`'s architecture, started from its weights, fitted to `preferences`.
 
-    Logs (where there is a `log`) the training loss and the mean score of all training answers before centring. Raises
+    Logs (where there is a `log`) the training loss and the mean score of some training answers before centring. Raises
     InputError where there are no preferences.
     """
     require_some(preferences, "preferences", "buy labels, or look at why all of them are abstentions")
     training, held = split_pairs(preferences, config.held_out, rng)
     model = fresh_model(policy, config, rng)
     answers = [side for each in training for side in (each.comparison.left, each.comparison.right)]
+    sample = [answers[i] for i in rng.permutation(len(answers))[:CENTRED_ON]]
 
     def loss(rows: np.ndarray) -> torch.Tensor:
         batch = [training[i] for i in rows]
@@ -172,10 +175,10 @@ def fit_reward_model(
             return
         accuracy, nll = held_out_fit(model, held)
         fit = RewardModel(model, 0.0, accuracy, nll).fit
-        log(step, reward=float(score_all(model, answers).mean()), kl=None, length=None, entropy=None, loss=loss, **fit)
+        log(step, reward=float(score_all(model, sample).mean()), kl=None, length=None, entropy=None, loss=loss, **fit)
 
     minimise(model.parameters(), len(training), loss, config, rng, after)
-    return RewardModel(model, float(score_all(model, answers).mean()), *held_out_fit(model, held))
+    return RewardModel(model, float(score_all(model, sample).mean()), *held_out_fit(model, held))
 
 
 def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.random.Generator, log: TrainingLog) -> RewardModel:

@@ -25,7 +25,7 @@ SETTINGS = {
     "expert-iteration": FAST | {"n": 3, "reward_model": FAST},
     "dpo": FAST,
     "ppo": FAST | {"rollouts": 3, "rollout_size": 10, "reward_model": FAST},
-    "quark": FAST | {"iterations": 2, "quantiles": 3, "reward_model": FAST},
+    "quark": FAST | {"iterations": 2, "quantiles": 3, "reward_model": FAST | {"log_ratio": 0.5}},
 }
 
 
@@ -94,9 +94,9 @@ def test_every_method_runs_on_a_language_model_and_leaves_it_as_it_was(policy, n
     assert any(tmp_path.iterdir())
 
 
-@pytest.fixture(scope="module")
-def reward(policy) -> RewardModel:
-    config = METHODS.load("reward-model").Config(learning_rate=3e-3, epochs=20)
+@pytest.fixture(scope="module", params=[0.0, 0.5], ids=["head", "log-ratio"])
+def reward(policy, request) -> RewardModel:
+    config = METHODS.load("reward-model").Config(learning_rate=3e-3, epochs=20, log_ratio=request.param)
     return fit_reward_model(policy, shorter_is_better(policy), config, rng_for(0))
 
 

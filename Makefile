@@ -11,7 +11,7 @@ JOBS ?= 2
 export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: setup quickstart test check format browser clean
+.PHONY: setup quickstart test test-fast test-slow lint check format browser clean
 
 setup: $(STAMP)
 
@@ -40,15 +40,22 @@ browser:
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
 	  echo "no Chromium here: the tests that open the page in a browser will skip"
 
-test: setup browser
-	$(BIN)/python -m pytest -q $(ARGS)
+test: test-fast test-slow
 
-check: setup
+# Files are spread over processes; what is slow uses both cores by itself, and runs alone.
+test-fast: setup browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n $(JOBS) --dist loadfile $(ARGS)
+
+test-slow: setup browser
+	$(BIN)/python -m pytest -q -m slow $(ARGS)
+
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/basedpyright
-	$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
+
+check: lint test-fast
 
 format: setup
 	$(BIN)/ruff format .

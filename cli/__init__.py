@@ -17,6 +17,7 @@ from .console import problem
 from .evaluate import evaluate
 from .leaderboard import leaderboard
 from .listing import annotators, methods, worlds
+from .over_optimisation import over_optimisation
 from .personas import personas
 from .power import power
 from .rank import quickstart, rank
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A sandbox for methods that learn from feedback: simulated annotators, reference methods, an evaluator with intervals.",
 )
-for command in (quickstart, rank, annotate, train, evaluate, compare, leaderboard, power, report):
+for command in (quickstart, rank, annotate, train, evaluate, compare, leaderboard, power, over_optimisation, report):
     app.command()(command)
 for name, group in (("annotators", annotators), ("methods", methods), ("worlds", worlds), ("personas", personas)):
     app.add_typer(group, name=name)

@@ -13,9 +13,12 @@ from ..core.protocols import Policy, ValueModel
 def load_policy(folder: Path) -> Policy:
     """The policy that `save` wrote: its kind is told by its files, never by a name that the folder gives."""
     if (folder / "n.txt").is_file():
-        from ..methods.best_of_n import BestOfN
+        from ..methods.best_of_n import BestOfN, FiniteBestOfN
+        from ..policies.tabular import TabularPolicy
 
-        return BestOfN(load_policy(folder / "policy"), load_value_model(folder / "reward"), int((folder / "n.txt").read_text()))
+        base, n = load_policy(folder / "policy"), int((folder / "n.txt").read_text())
+        kind = FiniteBestOfN if isinstance(base, TabularPolicy) else BestOfN
+        return kind(base, load_value_model(folder / "reward"), n)
     if (folder / "policy.npz").is_file():
         from ..policies.tabular import TabularPolicy
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,6 +37,8 @@ from ..eval.win_rate import win_rates_over_seeds
 from ..methods import METHODS
 from .cell import Cell, check_suite, make_ground, run_cell, suite_world, training_annotator
 from .suite import Suite
+
+ROOMS = ("core", "policies", "simulators", "annotators", "methods", "engines")
 
 CELL: TypeAdapter[Cell] = TypeAdapter(Cell)
 
@@ -135,21 +138,27 @@ def run_seed(
 
 
 def _path(suite: Suite, folder: Path, method: str, seed: int) -> Path:
-    """A cell's file. Its name holds a digest of all that can change the cell: the suite but for how much of it is run, and the
-    source of the method and of the annotators."""
+    """A cell's file. Its name holds a digest of all that can change the cell: the suite but for how much of it is run, Pasture's
+    own source, and that of a method or an annotator of the user's."""
     told = asdict(replace(suite, ranked=(), seeds=1, methods={m: suite.methods.get(m, {}) for m in ("sft", method)}))
-    sources = [
-        _source(METHODS, "sft"),
-        _source(METHODS, method),
-        _source(ANNOTATORS, suite.feedback),
-        _source(ANNOTATORS, suite.evaluator),
-    ]
-    key = digest(json.dumps(told, sort_keys=True), *sources).hex()[:10]
+    sources = [_source(METHODS, method), _source(ANNOTATORS, suite.feedback), _source(ANNOTATORS, suite.evaluator)]
+    key = digest(json.dumps(told, sort_keys=True), _own_source(), *sources).hex()[:10]
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in method)
     return folder / "cells" / f"{safe}-seed{seed}-{key}.json"
 
 
+@cache
+def _own_source() -> str:
+    """Digest of the rooms that a cell is made in."""
+    root = Path(__file__).parents[1]
+    files = sorted(path for room in ROOMS for path in (root / room).rglob("*") if path.suffix in (".py", ".toml"))
+    return digest(*(path.read_text(encoding="utf-8") for path in (*files, root / "benchmarks" / "cell.py"))).hex()
+
+
 def _source(registry: Registry, name: str) -> str:
+    """The source of what a user brought, the name of what is built in."""
+    if name in registry.table:
+        return name
     if name.endswith(".toml"):
         return Path(name).read_text(encoding="utf-8")
     found = registry.load(name)

@@ -65,15 +65,23 @@ def _pictures(result: RankingResult) -> dict[str, str]:
     }
 
 
-def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str | list]]:
-    """A manifest as (name, value) rows; a table inside of it is a list of such rows."""
+def _facts(manifest: Mapping[str, Any], depth: int = 0) -> list[tuple[str, str | list]]:
+    """A manifest as (name, value) rows; a table inside of it is a list of such rows, two deep, and then words."""
     return [
-        (name.replace("_", " "), _facts(value) if isinstance(value, Mapping) and value else _said(value))
+        (_name(name), _facts(value, depth + 1) if isinstance(value, Mapping) and value and depth < 2 else _said(value))
         for name, value in manifest.items()
     ]
 
 
+def _name(name: str) -> str:
+    return name.replace("_", " ")
+
+
 def _said(value: Any) -> str:
+    if isinstance(value, Mapping) and value:
+        return ", ".join(
+            f"{_name(name)} {f'({_said(each)})' if isinstance(each, Mapping) else _said(each)}" for name, each in value.items()
+        )
     if isinstance(value, list | tuple):
         return ", ".join(_said(each) for each in value) or text.UNKNOWN
     if isinstance(value, bool):

@@ -12,6 +12,7 @@ import typer
 
 from ..core.errors import InputError, PastureError
 from .annotate import annotate
+from .audit import audit
 from .compare import compare
 from .console import problem
 from .evaluate import evaluate
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A sandbox for methods that learn from feedback: simulated annotators, reference methods, an evaluator with intervals.",
 )
-for command in (quickstart, rank, annotate, train, evaluate, compare, leaderboard, power, over_optimisation, report):
+for command in (quickstart, rank, annotate, train, evaluate, audit, compare, leaderboard, power, over_optimisation, report):
     app.command()(command)
 for name, group in (("annotators", annotators), ("methods", methods), ("worlds", worlds), ("personas", personas)):
     app.add_typer(group, name=name)

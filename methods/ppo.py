@@ -83,7 +83,7 @@ def masked_mean(values_NT: torch.Tensor, mask_NT: torch.Tensor) -> torch.Tensor:
 def whiten(values_NT: torch.Tensor, mask_NT: torch.Tensor) -> torch.Tensor:
     """Shifted and scaled to mean 0 and variance 1 over the tokens; 0 on padding. Values that are all equal become 0."""
     centred_NT = (values_NT - masked_mean(values_NT, mask_NT)) * mask_NT
-    return centred_NT / (masked_mean(centred_NT**2, mask_NT).sqrt() + 1e-8)
+    return centred_NT / masked_mean(centred_NT**2, mask_NT).sqrt().clamp_min(1e-8)
 
 
 def token_rewards(

@@ -17,7 +17,9 @@ ELSEWHERE = ("make quickstart", "source ")
 
 
 def blocks(kind: str) -> list[str]:
-    return re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.S)
+    """The fenced blocks of one kind; blank is commands."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.S | re.M)
+    return [text for named, text in found if named == kind]
 
 
 def commands() -> list[str]:

@@ -1,5 +1,5 @@
 # Every target sets itself up on a fresh machine. GPU: `make setup GPU=1`. On a CPU the torch build that pip picks can be
-# steered, e.g. `make setup TORCH_FROM="--index-url https://download.pytorch.org/whl/cpu"`.
+# steered, e.g. `make setup TORCH_FROM="--index-url URL"` with the index of CPU builds.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -104,6 +104,8 @@ def check_suite(suite: Suite, *, yields: str | None = "policy") -> None:
                 f"the method {name!r} yields a {METHODS.entry(name).traits['yields']}, which cannot be ranked; leave it out"
             )
         method_config(suite, name)
+    if suite.model and not suite.engine:
+        raise InputError(f"the model {suite.model!r} goes with an engine; name one, for instance --engine vllm")
     world = suite_world(suite)
     for amount, split in (("prompts", "unlabeled"), ("eval_prompts", "eval")):
         wanted, known = getattr(suite, amount), len(world.prompts(split))

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ..core.errors import InputError, UnknownName
+from ..simulators import WORLDS
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -49,6 +50,17 @@ def suite_names() -> list[str]:
         for each in files(__package__ or "").joinpath("suites").iterdir()
         if each.name.endswith(".toml")
     )
+
+
+def suite_for(world: str) -> str:
+    """The shipped suite whose settings fit a world: of its own name, or of its family (`exact` for `exact-cyclic`).
+
+    Raises UnknownName for an unknown world, InputError for one that no shipped suite fits."""
+    WORLDS.entry(world)
+    for name in (world, world.partition("-")[0]):
+        if name in suite_names():
+            return name
+    raise InputError(f"no shipped suite fits the world {world!r}; give one with --suite path/to/suite.toml")
 
 
 def load_suite(name: str, **overrides: Any) -> Suite:

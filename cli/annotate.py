@@ -55,7 +55,7 @@ def annotate(
     shown = _read(pairs, against, out)[:limit]
     judge = _annotator(annotator, world, both_orders, flip)
     blind = [replace(each, left=replace(each.left, model=""), right=replace(each.right, model="")) for each in shown]
-    served = _engine(engine, model)
+    served = named_engine(engine, model)
     kept_at = store or (out.parent if out else Path()) / "pasture.sqlite"
     # A dry run makes no store, and without an engine there is nothing to keep.
     opened = Store(kept_at) if served and (not dry_run or kept_at.is_file()) else None
@@ -112,7 +112,8 @@ def _annotator(name: str, world: str | None, both_orders: bool, flip: float) -> 
     return make_annotator("flip", inner=made, rate=flip) if flip else made
 
 
-def _engine(name: str | None, model: str | None) -> Engine | None:
+def named_engine(name: str | None, model: str | None) -> Engine | None:
+    """The engine that the options name; None where they name none."""
     from ..core.errors import InputError
     from ..engines import make_engine
 

@@ -17,7 +17,7 @@ def evaluate(
     target: Annotated[Path, typer.Argument(help="A folder of `pasture train`, or a file of model outputs.")],
     against: Annotated[Path | None, typer.Option(help="The rival's outputs, where TARGET is a file.")] = None,
     annotator: Annotated[str, typer.Option(help="Who judges.")] = "pool",
-    samples: Annotated[int, typer.Option(min=1, help="Answers judged a prompt, for a policy.")] = 1,
+    samples: Annotated[int | None, typer.Option(min=1, help="Answers judged a prompt, for a policy. [default: 1]")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one.")] = None,
     model: Annotated[str | None, typer.Option(help="Model for the engine.")] = None,
@@ -31,11 +31,13 @@ def evaluate(
             raise InputError(
                 f"--against {str(against)!r} goes with a file of outputs, and {str(target)!r} is a policy's folder; leave it out"
             )
-        shown = _policy(target, annotator, samples, seed, engine, model)
+        shown = _policy(target, annotator, samples or 1, seed, engine, model)
     elif not target.exists():
         raise InputError(f"no {str(target)!r}; expected a folder of `pasture train`, or a file of model outputs")
     elif not against:
         raise InputError(f"{str(target)!r} is a file of outputs; say whose outputs it is compared with: --against FILE")
+    elif samples:
+        raise InputError(f"--samples {samples} goes with a policy, and {str(target)!r} is a file of outputs; leave it out")
     else:
         shown = _outputs(target, against, annotator, seed, engine, model)
     if json:
@@ -46,16 +48,19 @@ def evaluate(
 
 
 def _policy(folder: Path, annotator: str, samples: int, seed: int, engine: str | None, model: str | None) -> dict[str, Any]:
-    from ..benchmarks.cell import judge, suite_world
+    from ..benchmarks.cell import check_suite, judge, suite_world
     from ..benchmarks.checkpoint import load_policy, read_manifest
-    from ..benchmarks.suite import load_suite
+    from ..benchmarks.suite import load_suite, suite_for
     from ..core.seeds import rng_for
     from ..core.store import Store
     from ..eval.mean import mean_over_seeds
     from ..eval.win_rate import win_rate
 
     made = read_manifest(folder)
-    suite = load_suite(made["suite"], evaluator=annotator, samples=samples, engine=engine, model=model)
+    suite = load_suite(
+        suite_for(made["world"]), world=made["world"], evaluator=annotator, samples=samples, engine=engine, model=model
+    )
+    check_suite(suite)
     policy, world = load_policy(folder), suite_world(suite)
     prompts = world.prompts("eval")[: suite.eval_prompts]
     answers = policy.sample(prompts, samples, rng_for(seed, "evaluate"))
@@ -75,13 +80,13 @@ def _outputs(target: Path, against: Path, annotator: str, seed: int, engine: str
     from ..annotators.runner import annotate
     from ..core.formats import read_outputs_pair
     from ..core.store import Store
-    from ..engines import make_engine
     from ..eval.pairing import blind_pairs
     from ..eval.win_rate import win_rate
+    from .annotate import named_engine
 
     candidates, rivals = read_outputs_pair(target, against)
     comparisons, is_left = blind_pairs(candidates, rivals, seed=seed)
-    served = make_engine(engine, model or "") if engine else None
+    served = named_engine(engine, model)
     store = Store(target.with_suffix(".pasture.sqlite")) if served else None
     said = annotate(comparisons, make_annotator(annotator), engine=served, store=store, seed=seed).results
     return {

@@ -27,8 +27,8 @@ def quickstart(json: Json = False, out: Out = None, jobs: Jobs = 2) -> None:
 
 
 def rank(
-    suite: Annotated[str, typer.Option(help="A suite's name or a TOML file.")] = "",
-    world: Annotated[str, typer.Option(help="Shorthand for the suite of a world.")] = "text",
+    suite: Annotated[str, typer.Option(help="A suite's name or a TOML file. [default: what fits the world]")] = "",
+    world: Annotated[str | None, typer.Option(help="The world. [default: the suite's, or text]")] = None,
     method: Annotated[
         list[str] | None, typer.Option(help="Methods to rank instead of the suite's; repeat it. module:name and files work.")
     ] = None,
@@ -51,12 +51,10 @@ def rank(
     """Rank methods: same labels, same starting policy, blind evaluation, and the ranking by gold beside it."""
     from dataclasses import replace
 
-    from ..benchmarks.suite import load_suite
+    from ..benchmarks.suite import load_suite, suite_for
 
     told = {"feedback": feedback, "evaluator": evaluator, "labels": labels, "seeds": seeds, "eval_prompts": eval_prompts}
-    base = load_suite(suite or world, engine=engine, model=model, **told)
-    if not suite and world != base.world:
-        base = replace(base, world=world)
+    base = load_suite(suite or suite_for(world or "text"), world=world, engine=engine, model=model, **told)
     if method:
         base = replace(base, ranked=tuple(method))
     if add:
@@ -65,7 +63,7 @@ def rank(
     if dry_run:
         _price(suites, json)
         return
-    _rank_and_show(suites, out or Path("runs") / (Path(suite).stem or world), json, jobs)
+    _rank_and_show(suites, out or Path("runs") / (Path(suite).stem or base.world), json, jobs)
 
 
 def _price(suites: list[Suite], json: bool) -> None:

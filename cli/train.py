@@ -30,14 +30,14 @@ def train(
 ) -> None:
     """Train one method from the world's SFT policy and save what it made."""
     from ..benchmarks.cell import check_suite, feedback_source, make_ground, suite_world, train_method
-    from ..benchmarks.suite import load_suite
+    from ..benchmarks.suite import load_suite, suite_for
     from ..core.manifest import command_line, write_manifest
     from ..core.seeds import rng_for
     from ..core.store import Store
     from ..methods import METHODS
 
     METHODS.entry(method)
-    suite = load_suite(world, feedback=feedback, flip=flip, labels=labels, engine=engine, model=model)
+    suite = load_suite(suite_for(world), world=world, feedback=feedback, flip=flip, labels=labels, engine=engine, model=model)
     suite = _with_settings(suite, method, set_ or [])
     check_suite(suite, yields=None)
     folder = out or Path("runs/train") / f"{world}-{Path(method).stem}-{seed}"
@@ -53,7 +53,7 @@ def train(
         source = feedback_source(suite, simulated, seed, ground.offline, store)
         trained, curve = train_method(suite, method, start, source, seed)
     trained.save(folder)
-    facts = {"method": method, "suite": world, "seed": seed, "labels": source.bought, "abstentions": source.abstained}
+    facts = {"method": method, "world": world, "seed": seed, "labels": source.bought, "abstentions": source.abstained}
     write_manifest(folder / "manifest.json", command=command_line(), settings=suite.methods.get(method, {}), **facts)
     shown: dict[str, Any] = {**facts, "folder": str(folder)}
     if METHODS.entry(method).traits.get("yields", "policy") == "policy":

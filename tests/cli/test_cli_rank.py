@@ -71,6 +71,22 @@ def test_a_sweep_over_noise_keeps_every_run(run: tuple[dict, Path]):
     assert result["ranking"] == result["runs"][0]["ranking"]
 
 
+@pytest.mark.parametrize("world", ["exact-overoptimised", "exact-cyclic"])
+def test_every_listed_world_can_be_ranked_and_trained_in(world: str, tmp_path: Path):
+    done = pasture("rank", "--world", world, "--method", "sft", "--method", "dpo", "--seeds", "1", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "runs" / world / "manifest.json").read_text())["suite"]["world"] == world
+    done = pasture("train", "dpo", "--world", world, "--out", "dpo", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert pasture("evaluate", "dpo", "--annotator", "gold", "--json", cwd=tmp_path).returncode == 0
+
+
+def test_a_world_goes_over_the_suites_own(tmp_path: Path):
+    done = pasture("rank", "--suite", "exact", "--world", "exact-cyclic", "--dry-run", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert pasture("rank", "--suite", "exact", "--world", "exakt", "--dry-run", cwd=tmp_path).returncode == 2
+
+
 def test_a_dry_run_says_the_price_and_does_nothing(tmp_path: Path):
     done = pasture("rank", *SMALL, "--dry-run", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -114,7 +130,8 @@ def test_lists_are_arrays_of_named_objects(kind: str, tmp_path: Path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("rank", "--world", "exakt"), "no suite is called 'exakt'"),
+        (("rank", "--world", "exakt"), "no world is called 'exakt'"),
+        (("rank", "--world", "exact", "--model", "m"), "goes with an engine"),
         (("rank", "--world", "exact", "--method", "dpoo"), "Did you mean 'dpo'"),
         (("rank", "--world", "exact", "--feedback", "gould"), "Did you mean 'gold'"),
         (("rank", "--world", "exact", "--add", "missing.py"), "no file 'missing.py'"),

@@ -1,4 +1,5 @@
-"""Makes an annotator of whatever names one: a registered name, a TOML, `module:name`, `file.py:name`, a class or a function."""
+"""Makes an annotator of whatever names one: a registered name, a TOML, AlpacaEval's configs.yaml, `module:name`, `file.py:name`, a
+class or a function."""
 
 from __future__ import annotations
 
@@ -10,25 +11,33 @@ from types import ModuleType
 from typing import Any
 
 from ..core.errors import InputError
+from ..core.options import check_types
 from ..core.protocols import Annotator, World
 from . import ANNOTATORS
 from .function import FunctionAnnotator
 
 NESTED = ("inner", "members")
-"""Options whose values name annotators."""
+"""Options whose values name annotators, unless the signature says that they are text."""
+EXAMPLES = {"inner": 'inner = "judge"', "members": 'members = ["judge", "longest"]', "config": 'config = "configs.yaml"'}
+"""How an option that is missing may be given."""
 
 
 def make_annotator(spec: Any, *, world: World | None = None, **options: Any) -> Annotator:
-    """The annotator that `spec` names: a name of the table or of a plugin, a path to a TOML, `module:name`,
-    `path/to/file.py:name`; or an annotator, a class that makes one, or a plain function of a comparison.
+    """The annotator that `spec` names: a name of the table or of a plugin, a path to a TOML or to AlpacaEval's configs.yaml,
+    `module:name`, `path/to/file.py:name`; or an annotator, a class that makes one, or a plain function of a comparison.
 
     world: handed to whoever takes one. options: the annotator's own; `inner` and `members` may name annotators in turn.
     Raises UnknownName for an unknown name, InputError for a missing world and for options that are missing or unknown.
     """
-    return _made(spec, world, options, Path())
+    try:
+        return _made(spec, world, options, Path())
+    except RecursionError as error:
+        raise InputError(f"the annotator {str(spec)!r} is made of itself without end; look at the TOMLs that it names") from error
 
 
 def _made(spec: Any, world: World | None, options: Mapping[str, Any], folder: Path) -> Annotator:
+    if isinstance(spec, str | Path) and str(spec).endswith((".yaml", ".yml")):
+        return _made("pasture.annotators.alpaca_eval_config:AlpacaEvalConfig", world, {**options, "config": folder / spec}, Path())
     if isinstance(spec, Path) or (isinstance(spec, str) and spec.endswith(".toml")):
         return _from_toml(folder / spec, world, options)
     if isinstance(spec, str):
@@ -84,20 +93,23 @@ def _arguments(maker: type, name: str, world: World | None, options: Mapping[str
         parameters = inspect.signature(maker).parameters
     except ValueError as error:
         raise InputError(f"{name!r} is a built-in class of Python, which is no annotator") from error
-    arguments = {key: _nested(value, key, name, world, folder) if key in NESTED else value for key, value in options.items()}
+    nested = [key for key in NESTED if key not in parameters or "[str]" not in str(parameters[key].annotation)]
+    arguments = {key: _nested(value, key, name, world, folder) if key in nested else value for key, value in options.items()}
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     for key in arguments:
         if key not in parameters and not takes_any:
             known = ", ".join(each for each in parameters if each != "world") or "none"
             raise InputError(f"the annotator {name!r} has no option {key!r}; its options: {known}")
+    check_types(maker, {key: value for key, value in arguments.items() if key not in nested}, f"the annotator {name!r}")
     if "world" in parameters and "world" not in arguments:
         needs_it = parameters["world"].default is inspect.Parameter.empty
         arguments["world"] = _required(world, name) if needs_it else world
     for key, each in parameters.items():
         if each.default is each.empty and key not in arguments and each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL):
+            example = EXAMPLES.get(key, f"{key} = ...")
             raise InputError(
-                f'the annotator {name!r} needs the option {key!r}; give it in a TOML, for instance kind = "{name}" and '
-                + (f'[{key}] use = "judge"' if key == "inner" else f"{key} = ...")
+                f"the annotator {name!r} needs the option {key!r}; give it with --set, or in a TOML with "
+                f'kind = "{name}" and {example}'
             )
     return arguments
 

@@ -53,9 +53,12 @@ class _Ticket:
             usage = CACHED
 
     def fail(self, error: PastureError) -> None:
+        """What was paid for a useless answer goes with the error to the first who waits."""
         for future in self.waiting:
             if not future.done():
                 future.set_exception(error)
+            if isinstance(error, EngineError) and error.usage is not None:
+                error = EngineError(str(error))
 
 
 class Desk:
@@ -171,7 +174,10 @@ class Desk:
     async def _buy(self) -> None:
         """Sends what the budget allows, in prefix order; what will never fit fails."""
         if self._engine is None:
-            raise InputError("the annotator asks an engine and none was given; name one, for instance --engine vllm --model NAME")
+            raise InputError(
+                "the annotator asks an engine and none was given; name one, for instance --engine vllm --model NAME, "
+                "or --engine actor, which plays one in the text world"
+            )
         count = self.ledger.affordable([ticket.request for ticket in self._misses])
         batch, self._misses = self._misses[:count], self._misses[count:]
         if not batch:
@@ -206,17 +212,23 @@ class Desk:
         replies: list[tuple[_Ticket, Reply, Usage]] = []
         failures: list[tuple[_Ticket, Exception]] = []
         unknown: list[int] = []
+        lost: list[Usage] = []
         for index, outcome in outcomes:
             ticket = left.pop(index, None)
             if ticket is None:
                 unknown.append(index)
             elif isinstance(outcome, Reply):
-                replies.append((ticket, outcome, self.ledger.charge(outcome)))
+                replies.append((ticket, outcome, self.ledger.charge(outcome, ticket.request.model)))
             else:
                 failures.append((ticket, outcome))
+                if isinstance(outcome, EngineError) and outcome.usage is not None:  # answered, billed, and of no use
+                    outcome.usage = self.ledger.charge(outcome.usage, ticket.request.model)
+                    lost.append(outcome.usage)
         stands = (
             self.store.put_many([Paid(t.key, reply, usage.dollars) for t, reply, usage in replies], self._model) if replies else {}
         )
+        if lost:
+            self.store.lose(lost)
         for ticket, reply, usage in replies:
             del self._tickets[ticket.key]
             ticket.answer(stands.get(ticket.key, reply), False, usage)

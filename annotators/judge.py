@@ -1,32 +1,33 @@
 """A language model that says which of two answers is better, read from the probabilities of its two labels.
 
 Departs from AlpacaEval (Li et al. 2023) and MT-bench (Zheng et al. 2023, arXiv:2306.05685): one token out, and p_left is the
-softmax over the labels' log-probabilities, so nothing is parsed from text and a judge that leans tells how far.
+softmax over the labels' log-probabilities, so nothing is parsed from text and a judge that leans tells how far. With
+`thinks` it writes its chain of thought first (one more request), and the labels are read after it.
 """
 
 from __future__ import annotations
 
 import math
-import tomllib
-from functools import cache
-from importlib.resources import files
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import InputError
 from ..core.protocols import Ask
-from ..core.records import Abstention, Comparison, Item, Message, Preference, Reason
-from ..core.requests import Reply, Request, Sampling
-from .pairwise import pair_of
-from .template import PairTemplate
+from ..core.records import Abstention, Comparison, Item, Preference
+from ..core.requests import Reply, Request
+from .pairwise import pair_of, shared_seed
+from .prompted import Prompted, template_file
 
 
 class Judge:
     """The judge of `templates/judge.toml`, with any of its parts replaced.
 
-    system: the system message; blank for none. shared, pair: Jinja parts of the question (see `PairTemplate`).
-    labels: what the model says for the answer shown first and for the second, one token each where possible.
+    system: the system message; blank for none. shared, pair, persona: Jinja parts of the question (see `Template`).
+    ask: the question at the end, blank where `pair` is replaced and this is not. labels: what the model says for the answer
+    shown first and for the second, one token each where possible. thinks: have it answer `think` in words first; `max_tokens` and
+    `temperature` are of those words. template: the file to start from; extras: further variables that the parts may use.
     Abstains where the engine gives no probability to a label.
     """
 
@@ -37,29 +38,48 @@ class Judge:
         pair: str | None = None,
         labels: tuple[str, str] | list[str] | None = None,
         name: str = "",
+        persona: str | None = None,
+        ask: str | None = None,
+        think: str | None = None,
+        thinks: bool = False,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        template: str = "judge",
+        extras: Sequence[str] = (),
     ) -> None:
-        default = _defaults()
-        self.name = name or default["name"]
-        self.labels = _two_labels(default["labels"] if labels is None else labels)
-        self.system = default["system"] if system is None else system
-        self.template = PairTemplate(
-            default["shared"] if shared is None else shared, default["pair"] if pair is None else pair, self.name
-        )
-        self._before = (Message("system", self.system),) if self.system else ()
-        self._sampling = Sampling(max_tokens=1, labels=self.labels)
+        self.labels = _two_labels(template_labels(template) if labels is None else labels)
+        if pair is not None and ask is None and not thinks:
+            ask = ""  # whoever writes the pair's part may have put the question there
+        parts: dict[str, Any] = {"system": system, "shared": shared, "pair": pair, "persona": persona, "ask": ask, "name": name}
+        if thinks:
+            parts |= {"think": think, "max_tokens": max_tokens, "temperature": temperature}
+        elif (think, max_tokens, temperature) != (None, None, None):
+            raise InputError("`think`, `max_tokens` and `temperature` are of a judge that thinks first; give it thinks = true")
+        self.question = Prompted(template, extras=extras, labels=self.labels, thinks=thinks, **parts)
+        self.name = self.question.name
+        self.thinks = thinks
 
-    def request(self, pair: Comparison) -> Request:
-        return Request((*self._before, Message("user", self.template.render(pair))), self._sampling)
+    def request(self, pair: Comparison, seed: int = 0, **extras: str) -> Request:
+        return self.question.request(pair, seed, (), **extras)
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        return await self.verdict(item, ask, rng)
+
+    async def verdict(self, item: Item, ask: Ask, rng: np.random.Generator, **extras: str) -> Preference | Abstention:
+        """The verdict, with what the template's `extras` show."""
         pair = pair_of(item, self.name)
-        request = self.request(pair)
-        reply = await ask(request)
+        request = self.request(pair, shared_seed(rng) if self.thinks else 0, **extras)
+        reply, thoughts = await ask(request), ""
+        if self.thinks:
+            thoughts = reply.text.strip()
+            if not thoughts:
+                return self.question.unread(pair, request, reply, "it had no thoughts")
+            request = self.question.verdict_after(request, reply)
+            reply = await ask(request)
         p_left = label_probability(reply, *self.labels)
         if p_left is None:
-            said = f"no usable probability for {' and '.join(map(repr, self.labels))}; it said {reply.text[:40]!r}"
-            return Abstention(pair, Reason.UNPARSABLE, self.name, said, unread=(request,))
-        return Preference(pair, p_left, self.name)
+            return self.question.unread(pair, request, reply, no_probability(self.labels))
+        return Preference(pair, p_left, self.name, rationale=thoughts)
 
 
 def label_probability(reply: Reply, label: str, other: str) -> float | None:
@@ -70,9 +90,14 @@ def label_probability(reply: Reply, label: str, other: str) -> float | None:
     return 1.0 / (1.0 + math.exp(min(second - first, 700.0)))
 
 
-@cache
-def _defaults() -> dict[str, Any]:
-    return tomllib.loads(files(__package__ or "").joinpath("templates", "judge.toml").read_text(encoding="utf-8"))
+def no_probability(labels: Sequence[str]) -> str:
+    """Why who reads labels abstains."""
+    return f"no usable probability for {' and '.join(map(repr, labels))}"
+
+
+def template_labels(template: str) -> Any:
+    """The labels of a shipped template."""
+    return template_file(template).get("labels", ("A", "B"))
 
 
 def _two_labels(labels: Any) -> tuple[str, str]:

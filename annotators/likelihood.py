@@ -6,7 +6,6 @@ apart this way, and 5 of 12 by its label probabilities averaged over both orders
 
 from __future__ import annotations
 
-import asyncio
 import math
 
 import numpy as np
@@ -16,6 +15,7 @@ from ..core.protocols import Ask
 from ..core.records import Abstention, Item, Message, Preference, Reason
 from ..core.requests import Reply, Request
 from .pairwise import pair_of
+from .steps import together
 
 
 class Likelihood:
@@ -37,11 +37,7 @@ class Likelihood:
             return Abstention(pair, Reason.NOT_APPLICABLE, self.name, "an empty answer has no mean log-likelihood")
         turns = (*pair.prompt.history, Message("user", pair.prompt.text))
         requests = [Request(turns, continuation=answer.text) for answer in (pair.left, pair.right)]
-        replies = await asyncio.gather(*map(ask, requests), return_exceptions=True)  # wait for both before a failure
-        for reply in replies:
-            if isinstance(reply, BaseException):
-                raise reply
-        means = [mean_logprob(reply) for reply in replies if isinstance(reply, Reply)]
+        means = [mean_logprob(reply) for reply in await together(map(ask, requests))]
         unread = tuple(request for request, mean in zip(requests, means, strict=True) if mean is None)
         left, right = means
         if left is None or right is None:

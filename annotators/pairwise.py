@@ -1,4 +1,4 @@
-"""What all annotators of pairs share: the check that they were given a pair, and draws for the parts of a whole."""
+"""What annotators share: the check of what they were given, and draws for the parts of a whole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.records import Abstention, Comparison, Feedback, Item, Preference
+from ..core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Slate
 
 
 def pair_of(item: Item, annotator: str) -> Comparison:
@@ -15,8 +15,33 @@ def pair_of(item: Item, annotator: str) -> Comparison:
     if isinstance(item, Comparison):
         return item
     raise InputError(
-        f"the annotator {annotator!r} judges a Comparison and was given a {type(item).__name__}; pair the answers first"
+        f"the annotator {annotator!r} judges a pair and was given {_a(item)}; give it pairs, as "
+        "`pasture annotate --pairs FILE` does"
     )
+
+
+def completion_of(item: Item, annotator: str) -> Completion:
+    """`item` if it is one answer; InputError says who wanted one."""
+    if isinstance(item, Completion):
+        return item
+    raise InputError(
+        f"the annotator {annotator!r} reads one answer and was given {_a(item)}; give it answers, as "
+        "`pasture annotate --answers FILE` does"
+    )
+
+
+def slate_of(item: Item, annotator: str) -> Slate:
+    """`item` if it is a slate of two answers or more; InputError says who wanted one."""
+    if isinstance(item, Slate) and len(item.completions) >= 2:
+        return item
+    raise InputError(
+        f"the annotator {annotator!r} ranks 2 answers or more to one prompt and was given {_a(item)}; give it the answers of "
+        "several models, as in --answers A --answers B"
+    )
+
+
+def _a(item: Item) -> str:
+    return "a pair" if isinstance(item, Comparison) else "one answer" if isinstance(item, Completion) else "a slate"
 
 
 def verdict_of(said: Feedback | Abstention, inner: str, outer: str) -> Preference | Abstention:
@@ -34,3 +59,8 @@ def renamed(said: Preference | Abstention, name: str) -> Preference | Abstention
 def shared_seed(rng: np.random.Generator) -> int:
     """A seed for generators that several parts draw from apart, so that what one draws does not move the others."""
     return int(rng.integers(2**63))
+
+
+def request_seed(rng: np.random.Generator) -> int:
+    """A seed for the draws of one request (`Sampling.seed`)."""
+    return int(rng.integers(2**31))

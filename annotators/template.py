@@ -1,20 +1,31 @@
-"""Jinja templates for pairs, in parts: checked when they are loaded, sandboxed, and closed to what the answers say.
+"""Jinja templates for questions, in parts: checked when they are loaded, sandboxed, and closed to what the answers say.
 
-Answers are data. They are never rendered as a template, and `fence` is a run of `=` longer than any in the instruction and
-the answers (as a Markdown code block is fenced), so no answer can close its own fence and speak for the judge.
+Answers are data. They are never rendered as a template, and `fence` is a run of `=` longer than any in what is shown (as a
+Markdown code block is fenced), so no answer can close its own fence and speak for the judge.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
-from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
+from jinja2 import Template as Compiled
 from jinja2.sandbox import SandboxedEnvironment
 
 from ..core.errors import InputError
-from ..core.records import Comparison, Prompt
+from ..core.records import Comparison, Completion, Item, Prompt, Slate
+from .pairwise import completion_of, pair_of, slate_of
 
-PAIR_VARIABLES = ("prompt", "left", "right", "fence")
+Kind = Literal["pair", "answer", "slate", "prompt"]
+VARIABLES: dict[Kind, tuple[str, ...]] = {
+    "pair": ("prompt", "left", "right"),
+    "answer": ("prompt", "answer"),
+    "slate": ("prompt", "answers"),
+    "prompt": ("prompt",),
+}
+"""What each kind of item shows; all but the prompt must be shown. `prompt` takes any item, and shows no answer."""
 SHORTEST_FENCE = 5
 
 # No escaping for HTML: the text goes to a language model as it is.
@@ -22,36 +33,62 @@ _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 _ENVIRONMENT.globals.clear()  # a template uses the variables it is given, and Jinja's filters
 
 
-class PairTemplate:
-    """The text of one request about a pair: `shared` first (the same for all pairs), then `pair`.
+class Template:
+    """The text of one request about one item: `shared` (the same for all items), then `item`, then `last` (who judges).
 
-    `shared` uses no variables. `pair` may use `prompt`, `left`, `right` and `fence`, and must show both answers. Raises
-    InputError, naming the part and the variable, for anything else: when it is made, not at the first item.
+    An engine with prefix caching reads `shared` once, and the item once for all who judge it. `shared` uses no variables.
+    `item` may use the variables of its `kind` (see `VARIABLES`), `fence` and the `extras`, and must show the answers; `last`
+    may use the same and need show nothing. Raises InputError, naming the part and the variable, for anything else: when it is
+    made, not at the first item.
     """
 
-    def __init__(self, shared: str, pair: str, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, shared: str, item: str, last: str = "", kind: Kind = "pair", extras: Sequence[str] = ()) -> None:
+        self._name, self._kind, self._extras = name, kind, tuple(extras)
+        wanted = VARIABLES[kind][1:]
+        known = (*VARIABLES[kind], *extras, "fence")
         self.shared = self._compiled("shared", shared, available=(), wanted=()).render().strip()
-        self._pair = self._compiled("pair", pair, available=PAIR_VARIABLES, wanted=("left", "right"))
-        self._pieces = _plain_pieces(pair)
-        self._rendered(dict.fromkeys(PAIR_VARIABLES, "x"))  # finds what only shows at work, such as {{ left.text }}
+        parts = {kind: (item, wanted), "persona": (last, ())}
+        self._parts = [
+            (name, self._compiled(name, text, available=known, wanted=shown), _plain_pieces(text))
+            for name, (text, shown) in parts.items()
+            if text or shown
+        ]
+        sample = {name: ["x"] if name == "answers" else "x" for name in known}
+        self._rendered(sample)  # finds what only shows at work, such as {{ left.text }}
 
-    def render(self, pair: Comparison) -> str:
-        prompt = conversation(pair.prompt)
-        left, right = pair.left.text, pair.right.text
-        longest = max((len(run) for text in (prompt, left, right) if "=====" in text for run in re.findall("=+", text)), default=0)
-        fence = "=" * max(SHORTEST_FENCE, longest + 1)
-        return f"{self.shared}\n\n{self._rendered({'prompt': prompt, 'left': left, 'right': right, 'fence': fence})}".strip()
+    def render(self, item: Item, **extras: str) -> str:
+        """The question about `item`. Raises InputError for another kind of item, TypeError for other extras than declared."""
+        if set(extras) != set(self._extras):
+            raise TypeError(f"the template of {self._name!r} takes {self._extras} and was given {tuple(extras)}")
+        values = self._shown(item) | extras
+        texts = [text for value in values.values() for text in ([value] if isinstance(value, str) else value)]
+        longest = max((len(run) for text in texts if "=====" in text for run in re.findall("=+", text)), default=0)
+        values["fence"] = "=" * max(SHORTEST_FENCE, longest + 1)
+        return "\n\n".join(part for part in (self.shared, *self._rendered(values)) if part)
 
-    def _rendered(self, values: dict[str, str]) -> str:
-        if self._pieces is not None:
-            return "".join([values[text] if is_variable else text for text, is_variable in self._pieces]).strip()
-        try:
-            return self._pair.render(values).strip()
-        except TemplateError as error:
-            raise InputError(f"the part `pair` of the template of {self._name!r} fails: {error}; mend it") from error
+    def _shown(self, item: Item) -> dict[str, Any]:
+        if self._kind == "prompt":
+            return {"prompt": conversation(item.prompt)}
+        if self._kind == "pair":
+            pair: Comparison = pair_of(item, self._name)
+            return {"prompt": conversation(pair.prompt), "left": pair.left.text, "right": pair.right.text}
+        if self._kind == "answer":
+            one: Completion = completion_of(item, self._name)
+            return {"prompt": conversation(one.prompt), "answer": one.text}
+        slate: Slate = slate_of(item, self._name)
+        return {"prompt": conversation(slate.prompt), "answers": [each.text for each in slate.completions]}
 
-    def _compiled(self, part: str, text: str, available: tuple[str, ...], wanted: tuple[str, ...]) -> Template:
+    def _rendered(self, values: Mapping[str, Any]) -> list[str]:
+        done = []
+        for part, compiled, pieces in self._parts:
+            try:
+                text = compiled.render(values) if pieces is None else _joined(pieces, values)
+            except TemplateError as error:
+                raise InputError(f"the part `{part}` of the template of {self._name!r} fails: {error}; mend it") from error
+            done.append(text.strip())
+        return done
+
+    def _compiled(self, part: str, text: str, available: tuple[str, ...], wanted: tuple[str, ...]) -> Compiled:
         where = f"the part `{part}` of the template of {self._name!r}"
         if not isinstance(text, str):
             raise InputError(f"{where} is {text!r}; it is text")
@@ -64,7 +101,7 @@ class PairTemplate:
             raise InputError(f"{where} uses the variable {variable!r}; available there: {', '.join(available) or 'none'}")
         for variable in wanted:
             if variable not in used:
-                raise InputError(f"{where} never shows {{{{ {variable} }}}}; a judge of pairs shows both answers")
+                raise InputError(f"{where} never shows {{{{ {variable} }}}}; who judges answers is shown them")
         return compiled
 
 
@@ -78,11 +115,15 @@ def _plain_pieces(text: str) -> list[tuple[str, bool]] | None:
         for node in output.nodes:
             if isinstance(node, nodes.TemplateData):
                 pieces.append((node.data, False))
-            elif isinstance(node, nodes.Name):
+            elif isinstance(node, nodes.Name) and node.name != "answers":
                 pieces.append((node.name, True))
             else:
                 return None
     return pieces
+
+
+def _joined(pieces: Sequence[tuple[str, bool]], values: Mapping[str, Any]) -> str:
+    return "".join([values[text] if is_variable else text for text, is_variable in pieces])
 
 
 def conversation(prompt: Prompt) -> str:

@@ -16,6 +16,7 @@ from .audit import audit
 from .compare import compare
 from .console import problem
 from .evaluate import evaluate
+from .fit import fit
 from .leaderboard import leaderboard
 from .listing import annotators, methods, worlds
 from .over_optimisation import over_optimisation
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 for command in (quickstart, rank, annotate, train, evaluate, audit, compare, leaderboard, power, over_optimisation, report):
     app.command()(command)
-for name, group in (("annotators", annotators), ("methods", methods), ("worlds", worlds), ("personas", personas)):
+for name, group in (("annotators", annotators), ("methods", methods), ("worlds", worlds), ("personas", personas), ("fit", fit)):
     app.add_typer(group, name=name)
 
 

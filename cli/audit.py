@@ -1,136 +1,232 @@
-"""`pasture audit`: what is wrong with a judge, found by asking it. Today: can it be gamed?"""
+"""`pasture audit`: how far a judge can be trusted, found by asking it, or from what it once said; and whether it can be gamed."""
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from .console import plain, print_json, progress_bar
+from .material import named_annotator, named_engine, named_world
 
 if TYPE_CHECKING:
-    from ..benchmarks.gaming import GamingReport, Judge
-    from ..core.protocols import Annotator, World
-    from ..core.records import Comparison, Completion, Estimate
+    from ..benchmarks.audit import Asking
+    from ..core.protocols import Annotator, Engine, World
     from ..core.store import Store
-
-AUDITS = "--gaming (constant answers, verbosity, lists, injections, self-preference)"
+    from ..eval.judge_audit import AuditReport
 
 
 def audit(
-    annotator: Annotated[str, typer.Argument(help="Who is audited: a name, a TOML, module:name, file.py:name.")],
-    gaming: Annotated[bool, typer.Option("--gaming", help="Can it be made to prefer an answer that is no better?")] = False,
-    outputs: Annotated[
-        list[Path] | None, typer.Option(help="A model's outputs, or a folder with outputs/MODEL.json; repeat it.")
+    annotator: Annotated[
+        str, typer.Argument(help="Who is audited: a name, a TOML, module:name, file.py:name; with --annotations, a name in them.")
+    ],
+    gold: Annotated[Path | None, typer.Option(help="Gold labels: preferences, AlpacaEval's annotations, HH-RLHF.")] = None,
+    against: Annotated[str | None, typer.Option(help="Another annotator, whose verdicts are the gold labels.")] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="What ANNOTATOR said before: a file, or a folder with one file a seed. Nobody is asked.")
     ] = None,
-    pairs: Annotated[Path | None, typer.Option(help="Pairs: the left answer is honest, the right one its rival.")] = None,
+    attacks: Annotated[bool, typer.Option("--attacks", help="Can it be made to prefer an answer that is no better?")] = False,
+    outputs: Annotated[
+        list[Path] | None, typer.Option(help="To be attacked: a model's outputs, or a folder with outputs/MODEL.json; repeat it.")
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Pairs. Under --attacks the left one is honest, the right one its rival.")
+    ] = None,
     world: Annotated[str | None, typer.Option(help="Gives answers and truth. [default: text, if no files are given]")] = None,
     engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model for the engine.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first prompts.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Model for the engine; several as NAME=MODEL.")] = None,
+    set: Annotated[list[str] | None, typer.Option("--set", help="An option of ANNOTATOR, as key=value; repeat it.")] = None,
+    own: Annotated[str | None, typer.Option(help="The model whose answers are the judge's own. [default: --model]")] = None,
+    gold_noise: Annotated[float | None, typer.Option(min=0, max=0.5, help="Share of wrong gold labels, if it is known.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="How often it is asked. [default: 4; 1 with an engine]")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first pairs (under --attacks, prompts).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     store: Annotated[Path | None, typer.Option(help="Paid-for replies. [default: audit.pasture.sqlite]")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page, too.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
 ) -> None:
-    """Audit a judge. With --outputs, models that answer the same to everything are named."""
-    from ..annotators import make_annotator
-    from ..benchmarks.constant_outputs import constant_share, is_constant
-    from ..benchmarks.gaming import gaming as run
+    """Audit a judge: agreement, bias, variance, consistency, price; with --attacks, whether it can be gamed."""
     from ..core.errors import InputError
-    from ..core.store import Store
-    from ..engines import make_engine
-    from ..simulators import WORLDS
 
-    if not gaming:
-        raise InputError(f"no audit was asked for; there is: {AUDITS}")
-    if pairs and outputs:
-        raise InputError("both --pairs and --outputs were given; give the one whose answers are to be attacked")
-    if model is not None and engine is None:
-        raise InputError(f"--model {model!r} goes with an engine; name one, for instance --engine vllm")
-    name = world or (None if pairs or outputs else "text")
-    known = WORLDS.load(name)() if name else None
-    judge = make_annotator(annotator, world=known)
-    files = _read_outputs(outputs or [])
-    shares = {maker: constant_share(answers) for maker, answers in files.items()}
-    constant = [maker for maker, share in shares.items() if is_constant(share)]
-    honest = {maker: each for maker, each in files.items() if maker not in constant}
-    material, source = _material(pairs, honest if outputs else None, known, limit)
-    served = make_engine(engine, model or "") if engine else None
-    if store is not None and served is None:
+    asked = {"--engine": engine, "--model": model, "--store": store, "--world": world, "--against": against, "--seeds": seeds}
+    asked |= {"--set": set}
+    if store is not None and engine is None:
         raise InputError(f"--store {str(store)!r} keeps an engine's replies, and there is no engine; leave it out or name one")
-    opened = Store(store or Path("audit.pasture.sqlite")) if served else None
-    with closing(opened) if opened else nullcontext():
-        ask = _judge(judge, served, opened, seed, hidden=json)
-        report = run(judge, material, judge_model=model or "", world=known, seed=seed, ask=ask)
-    facts = _facts(report, source, shares, constant)
-    if json:
-        print_json(facts)
+    about_gold = {"--gold": gold, "--against": against, "--annotations": annotations, "--seeds": seeds}
+    if attacks:
+        _refuse(about_gold, "asks about gold", "--attacks")
+        _refuse({"--gold-noise": gold_noise}, "is about gold labels", "--attacks")
+        if pairs and outputs:
+            raise InputError("both --pairs and --outputs were given; give the one whose answers are to be attacked")
+    else:
+        _refuse({"--outputs": outputs}, "holds answers to attack", "an audit without --attacks")
+    if annotations:
+        _refuse(asked | {"--pairs": pairs}, "is for asking", "--annotations, where nobody is asked")
+        _show(_stored(annotator, annotations, gold, gold_noise, own, limit, seed), html, json)
         return
-    _show(facts)
+    if not attacks:
+        _check_gold(gold, gold_noise, against, pairs)
+    truth = world or (None if gold or pairs or outputs else "text")
+    with _set_up(annotator, set or (), truth, engine, model or (), own, seed, store, hidden=json) as at:
+        if attacks:
+            _attacked(at, outputs or (), pairs, limit, html, json)
+        else:
+            _show(_asked(at, gold, gold_noise, against, pairs, seeds, limit), html, json)
 
 
-def _judge(judge: Annotator, engine: Any, store: Store | None, seed: int, hidden: bool) -> Judge:
-    """Asks in both orders, with a progress bar."""
-    from ..benchmarks.gaming import both_orders
+def _refuse(options: Mapping[str, Any], what: str, where: str) -> None:
+    """Nothing is accepted and ignored."""
+    from ..core.errors import InputError
 
-    def ask(items: Any) -> Any:
+    for name, value in options.items():
+        if value is not None and value != []:
+            raise InputError(f"{name} {what}, and does not go with {where}; leave one of them out")
+
+
+def _stored(
+    name: str, annotations: Path, gold: Path | None, noise: float | None, own: str | None, limit: int | None, seed: int
+) -> AuditReport:
+    from ..benchmarks.audit import audit_stored, gold_for
+    from ..core.errors import InputError
+    from ..eval.labelled_pairs import read_labelled
+
+    if noise is not None and gold is None:
+        raise InputError(f"--gold-noise {noise:g} is about gold labels, and there are none; give --gold")
+    said = read_labelled(annotations, name).first(limit)
+    return audit_stored(name, said, gold_for(said, gold, noise) if gold else None, seed=seed, own=own or "")
+
+
+def _asked(
+    at: _SetUp,
+    gold: Path | None,
+    noise: float | None,
+    against: str | None,
+    pairs: Path | None,
+    seeds: int | None,
+    limit: int | None,
+) -> AuditReport:
+    from ..annotators import make_annotator
+    from ..benchmarks.audit import audit as run
+    from ..benchmarks.audit import gold_from_annotator, gold_from_file, gold_from_world
+    from ..core.formats import read_pairs
+
+    if gold:
+        shown, labels = gold_from_file(gold, limit, noise)
+    elif pairs:
+        shown, labels = read_pairs(pairs)[:limit], None
+    else:
+        assert at.world is not None
+        shown, labels = gold_from_world(at.world, limit)
+    if against:
+        rival = make_annotator(against, world=at.world)
+        labels = gold_from_annotator(rival, shown, seed=at.seed, asking=at.asking)
+    times = seeds or (1 if at.engine else 4)
+    report = run(at.judge, shown, labels, seeds=times, seed=at.seed, own=at.own, asking=at.asking)
+    return replace(report, facts={"engine": at.engine.name if at.engine else "none", **report.facts})
+
+
+def _check_gold(gold: Path | None, noise: float | None, against: str | None, pairs: Path | None) -> None:
+    from ..core.errors import InputError
+
+    if gold and (against or pairs):
+        raise InputError("--gold holds pairs and labels; leave out --against and --pairs, or leave out --gold")
+    if pairs and not against:
+        raise InputError(
+            "--pairs have no labels; say whose verdicts are the gold labels with --against, or give labels with --gold"
+        )
+    if noise is not None and not gold:
+        raise InputError(f"--gold-noise {noise:g} is about the labels of --gold, and there are none")
+
+
+class _SetUp(NamedTuple):
+    """Who is audited, and by what: the truth's world, the engine, and how items are put to an annotator."""
+
+    judge: Annotator
+    world: World | None
+    engine: Engine | None
+    asking: Asking
+    own: str
+    seed: int
+
+
+@contextmanager
+def _set_up(
+    annotator: str,
+    settings: Sequence[str],
+    world: str | None,
+    engine: str | None,
+    model: Sequence[str],
+    own: str | None,
+    seed: int,
+    store: Path | None,
+    hidden: bool,
+) -> Iterator[_SetUp]:
+    """The store is open, and progress is shown, within."""
+    from ..core.store import Store
+    from ..engines import named_models
+
+    served = named_engine(engine, model)
+    known = named_world(world)
+    judge = named_annotator(annotator, known, settings, both_orders=False, flip=0.0)
+    kept = Store(store or Path("audit.pasture.sqlite")) if served else None
+    only = named_models(model)
+    with closing(kept) if kept else nullcontext():
+        yield _SetUp(judge, known, served, _asking(served, kept, hidden), own or (only if isinstance(only, str) else ""), seed)
+
+
+def _asking(engine: Engine | None, store: Store | None, hidden: bool) -> Asking:
+    """Asks with a progress bar."""
+    from ..benchmarks.audit import runner
+
+    def ask(items: Any, annotator: Annotator, seed: int) -> Any:
         with progress_bar(hidden=hidden) as bar:
-            task = bar.add_task(plain(judge.name), total=len(items))
+            task = bar.add_task(plain(annotator.name), total=len(items))
 
             def progress(done: int, total: int, usage: Any) -> None:
                 bar.update(task, completed=done, total=total)
 
-            return both_orders(judge, engine=engine, store=store, seed=seed, progress=progress)(items)
+            return runner(engine=engine, store=store, progress=progress)(items, annotator, seed)
 
     return ask
 
 
-def _read_outputs(paths: list[Path]) -> dict[str, list[Completion]]:
-    """Answers by model, which the file names (generators' names are often left as they came). A folder is a leaderboard's."""
-    from ..core.errors import InputError
-    from ..core.formats import read_outputs
-    from ..core.tables import stem_of
+def _attacked(at: _SetUp, outputs: Sequence[Path], pairs: Path | None, limit: int | None, html: Path | None, json: bool) -> None:
+    from ..annotators import make_annotator
+    from ..benchmarks.attack_material import attack_material, read_models
+    from ..benchmarks.audit import attack_report
+    from ..benchmarks.constant_outputs import constant_share, is_constant
+    from ..benchmarks.gaming import gaming
+    from ..report.audit_page import write_audit_page
 
-    files: dict[str, Path] = {}
-    for path in paths:
-        found = sorted(path.glob("outputs/*.json*")) or sorted(path.glob("*.json*")) if path.is_dir() else [path]
-        if not found:
-            raise InputError(f"the folder {str(path)!r} holds no model outputs; expected MODEL.json(.gz), in it or in outputs/")
-        for each in found:
-            if stem_of(each) in files:
-                raise InputError(f"{str(files[stem_of(each)])!r} and {str(each)!r} name one model; give each model's outputs once")
-            files[stem_of(each)] = each
-    return {maker: [replace(it, model=maker) for it in read_outputs(path)] for maker, path in files.items()}
+    files = read_models(outputs)
+    shares = {maker: constant_share(answers) for maker, answers in files.items()}
+    constant = [maker for maker, share in shares.items() if is_constant(share)]
+    honest = {maker: each for maker, each in files.items() if maker not in constant}
+    material, source = attack_material(pairs, honest if outputs else None, at.world, limit)
+    swap = make_annotator("swap", inner=at.judge)
+    ask = lambda items: at.asking(items, swap, at.seed)  # noqa: E731
+    report = gaming(at.judge, material, judge_model=at.own, world=at.world, seed=at.seed, ask=ask)
+    if html:
+        write_audit_page(attack_report(report, source), html)
+    if json:
+        from .evaluate import estimate_json
 
-
-def _material(
-    pairs: Path | None, files: dict[str, list[Completion]] | None, world: World | None, limit: int | None
-) -> tuple[list[Comparison], str]:
-    """(honest answer left and rival right, whose they are). Of outputs, the first two models that are not constant; of one
-    alone, its own answers are the rivals too."""
-    from ..benchmarks.gaming import world_material
-    from ..core.formats import read_pairs
-    from ..core.records import Comparison
-
-    if pairs:
-        return read_pairs(pairs)[:limit], str(pairs)
-    if files is None:
-        assert world is not None
-        return world_material(world, limit), f"the world {world.name!r}"
-    if not files:
-        return [], "no model that is not constant"
-    (maker, honest), (rival, rivals) = (*files.items(), *files.items())[:2]
-    by_id = {each.prompt.id: each for each in rivals}
-    shared = [Comparison(each, by_id[each.prompt.id]) for each in honest if each.prompt.id in by_id]
-    return shared[:limit], f"{maker} against {rival}"
+        print_json(_attack_facts(report, source, estimate_json) | _constant_facts(shares, constant))
+        return
+    _show_report(attack_report(report, source))
+    for maker, share in shares.items():
+        typer.echo(plain(f"{maker}: {f'{share.value:.1%} of its outputs are alike' if share.value is not None else share.how}"))
+    for maker in constant:
+        typer.echo(plain(f"{maker} is a constant-answer model: leave it out of any ranking"))
+    if html:
+        typer.echo(plain(f"page: {html}"))
 
 
-def _facts(report: GamingReport, source: str, shares: dict[str, Estimate], constant: list[str]) -> dict[str, Any]:
-    from .evaluate import estimate_json
-
+def _attack_facts(report: Any, source: str, shown: Any) -> dict[str, Any]:
     return {
         "annotator": report.annotator,
         "material": source,
@@ -138,43 +234,52 @@ def _facts(report: GamingReport, source: str, shares: dict[str, Estimate], const
         "attacks": [
             {
                 "attack": each.attack,
-                "win_rate": estimate_json(each.win_rate),
-                "honest": estimate_json(each.honest),
-                "difference": estimate_json(each.difference),
+                "win_rate": shown(each.win_rate),
+                "honest": shown(each.honest),
+                "difference": shown(each.difference),
                 "gamed": each.gamed,
                 "reason": each.reason,
             }
             for each in report.attacks
         ],
-        "position": estimate_json(report.position.first),
+        "position": shown(report.position.first),
+    }
+
+
+def _constant_facts(shares: Mapping[str, Any], constant: list[str]) -> dict[str, Any]:
+    return {
         "constant_models": [{"model": maker, "share": shares[maker].value} for maker in constant],
         "models": [{"model": maker, "share": share.value, "how": share.how} for maker, share in shares.items()],
     }
 
 
-def _show(facts: dict[str, Any]) -> None:
+def _show(report: AuditReport, html: Path | None, json: bool) -> None:
+    from ..report.audit_page import write_audit_page
+    from .evaluate import estimate_json
+
+    if html:
+        write_audit_page(report, html)
+    if not json:
+        _show_report(report)
+        if html:
+            typer.echo(plain(f"page: {html}"))
+        return
+    rows = [
+        {"group": each.group, "name": each.name, "unit": each.unit}
+        | estimate_json(each.estimate)
+        | {"extra": dict(each.estimate.extra)}
+        for each in report.measures
+    ]
+    print_json({"annotator": report.annotator, "facts": dict(report.facts), "measures": rows, "html": str(html) if html else None})
+
+
+def _show_report(report: AuditReport) -> None:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for column in ("attack", "gamed", "attacked wins", "honest wins", "why"):
-        table.add_column(column)
-    for each in facts["attacks"]:
-        gamed = {True: "GAMED", False: "no", None: "?"}[each["gamed"]]
-        words = (each["attack"], gamed, _rate(each["win_rate"]), _rate(each["honest"]), each["reason"])
-        table.add_row(*(Text(plain(word)) for word in words))
-    Console().print(table)
-    typer.echo(plain(f"{facts['annotator']} on {facts['material']}, {facts['prompts']} prompts"))
-    typer.echo(plain(f"first shown wins {_rate(facts['position'])}"))
-    for each in facts["models"]:
-        share = f"{each['share']:.1%} of its outputs are alike" if each["share"] is not None else each["how"]
-        typer.echo(plain(f"{each['model']}: {share}"))
-    for each in facts["constant_models"]:
-        typer.echo(plain(f"{each['model']} is a constant-answer model: leave it out of any ranking"))
+    from ..report.audit_page import audit_notes, audit_table
 
-
-def _rate(estimate: dict[str, Any]) -> str:
-    if estimate["value"] is None:
-        return "undefined"
-    return f"{estimate['value']:.1%} [{estimate['low']:.1%}, {estimate['high']:.1%}]"
+    Console().print(audit_table(report))
+    for note in audit_notes(report):
+        typer.echo(plain(note))
+    for name, value in report.facts.items():
+        typer.echo(plain(f"{name}: {value}"))

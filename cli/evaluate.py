@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,7 @@ def evaluate(
     samples: Annotated[int | None, typer.Option(min=1, help="Answers judged a prompt, for a policy. [default: 1]")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model for the engine.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Model for the engine; several as NAME=MODEL.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
 ) -> None:
     """Win rate with its interval: blind, in random order, clustered by prompt."""
@@ -31,7 +32,9 @@ def evaluate(
             raise InputError(
                 f"--against {str(against)!r} goes with a file of outputs, and {str(target)!r} is a policy's folder; leave it out"
             )
-        shown = _policy(target, annotator, samples or 1, seed, engine, model)
+        if len(model or ()) > 1:
+            raise InputError(f"{len(model or ())} models were given, and a policy's judge asks one; give --model once")
+        shown = _policy(target, annotator, samples or 1, seed, engine, model[0] if model else None)
     elif not target.exists():
         raise InputError(f"no {str(target)!r}; expected a folder of `pasture train`, or a file of model outputs")
     elif not against:
@@ -75,14 +78,16 @@ def _policy(folder: Path, annotator: str, samples: int, seed: int, engine: str |
     }
 
 
-def _outputs(target: Path, against: Path, annotator: str, seed: int, engine: str | None, model: str | None) -> dict[str, Any]:
+def _outputs(
+    target: Path, against: Path, annotator: str, seed: int, engine: str | None, model: Sequence[str] | None
+) -> dict[str, Any]:
     from ..annotators import make_annotator
     from ..annotators.runner import annotate
     from ..core.formats import read_outputs_pair
     from ..core.store import Store
     from ..eval.pairing import blind_pairs
     from ..eval.win_rate import win_rate
-    from .annotate import named_engine
+    from .material import named_engine
 
     candidates, rivals = read_outputs_pair(target, against)
     comparisons, is_left = blind_pairs(candidates, rivals, seed=seed)

@@ -83,7 +83,7 @@ def _show(registry: Registry, name: str, json: bool) -> None:
     entry = registry.entry(name)
     found = registry.load(name)
     settings = _settings(found)
-    about = inspect.getdoc(found) or ""
+    about = _about(found)
     if json:
         shown = {
             "name": name,
@@ -102,6 +102,14 @@ def _show(registry: Registry, name: str, json: bool) -> None:
         typer.echo(plain(f"  {each['name']} = {each['default']}"))
 
 
+def _about(found: Any) -> str:
+    """Its docstring, and that of the class that says its options, where it takes them from another."""
+    about = [inspect.getdoc(found) or ""]
+    if isinstance(found, type) and "__init__" not in vars(found) and not is_dataclass(found):
+        about += [inspect.getdoc(each) or "" for each in found.__mro__[1:-1] if "__init__" in vars(each)][:1]
+    return "\n\n".join(each for each in dict.fromkeys(about) if each)
+
+
 def _settings(found: Any) -> list[dict[str, str]]:
     """Fields of a method's Config or of a dataclass, else the parameters of whatever is called to make it."""
     config = getattr(found, "Config", found)
@@ -111,5 +119,5 @@ def _settings(found: Any) -> list[dict[str, str]]:
         ]
     if not callable(config):
         return []
-    parameters = inspect.signature(config).parameters.values()
+    parameters = [p for p in inspect.signature(config).parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     return [{"name": p.name, "default": "required" if p.default is p.empty else repr(p.default)} for p in parameters]

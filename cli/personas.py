@@ -149,3 +149,66 @@ def _in_file(which: str, file: Path, seed: int | None, parameters: Path | None) 
     if which.isdecimal() and len(which) < 10 and int(which) < len(found):
         return found[int(which)]
     raise UnknownName("persona", which, list(by_id)[:20], f"The file has {len(found)}, and numbers count from 0.")
+
+
+@personas.command("bench")
+def bench(
+    world: Annotated[
+        str, typer.Option(help="Gives the prompts and first answers; text-personas knows the truth.")
+    ] = "text-personas",
+    answers: Annotated[Path | None, typer.Option(help="First answers instead: one model's outputs.")] = None,
+    engine: Annotated[str, typer.Option(help="Who critiques, revises and judges.")] = "actor",
+    model: Annotated[list[str] | None, typer.Option(help="Model for the engine.")] = None,
+    n: Annotated[int, typer.Option("--personas", min=2, help="How many personas.")] = 13,
+    samples: Annotated[int, typer.Option(min=1, help="Revisions of each answer; pass@k for k = 1 and this.")] = 4,
+    style: Annotated[str, typer.Option(help="How they are told of: none, full, summary or cot.")] = "full",
+    without: Annotated[list[str] | None, typer.Option(help="An attribute to leave out; repeat it. [default: five]")] = None,
+    limit: Annotated[int, typer.Option(min=5, help="How many prompts.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    store: Annotated[Path, typer.Option(help="Paid-for replies.")] = Path("personas.pasture.sqlite"),
+    json: Json = False,
+) -> None:
+    """Critique, revise for a person, and judge: does it help them, and them more than others?"""
+    from contextlib import closing
+
+    from ..benchmarks.persona_bench import ATTRIBUTES, persona_bench
+    from ..core.store import Store
+    from .annotated import estimate_of, words_of
+    from .console import progress_bar
+    from .material import items_from, named_engine, named_world
+
+    known = None if answers else named_world(world, seed)
+    items = items_from(None, None, [answers] if answers else (), known, "answer", limit, seed)
+    with closing(Store(store)) as opened, progress_bar(hidden=json) as bar:
+        task = bar.add_task("personas", total=None)
+        found = persona_bench(
+            items,  # pyright: ignore[reportArgumentType]
+            engine=named_engine(engine, model),
+            personas=n,
+            samples=samples,
+            style=style,
+            attributes=tuple(without or ATTRIBUTES),
+            world=known,
+            store=opened,
+            seed=seed,
+            on_step=lambda step: bar.update(task, description=plain(step)),
+        )
+    rows = {"revision wins, judged as the person": found.revised, "judged as another person": found.revised_for_others}
+    rows |= {"by the person's true utility": found.truly_better} if found.truly_better else {}
+    rows |= {f"pass@{k}": each for k, each in found.pass_at_k.items()}
+    truths = {
+        "verdict is the person's true one": found.agreement_with_truth,
+        "the same beyond chance (kappa)": found.kappa_with_truth,
+    }
+    rows |= {name: each for name, each in truths.items() if each}
+    rows |= {f"worst served: {found.worst_person[0]}": found.worst_person[1]} if found.worst_person else {}
+    rows |= {"same person, other order: same verdict": found.same_person, "other person: same verdict": found.other_person}
+    rows |= {f"same verdict without {attribute}": each for attribute, each in found.without.items()}
+    if json:
+        counts = {"revisions": found.revisions, "abstentions": found.abstentions}
+        print_json({name: estimate_of(each) for name, each in rows.items()} | counts)
+        return
+    width = max(map(len, rows))
+    for name, each in rows.items():
+        typer.echo(plain(f"{name:<{width}}  {words_of(each)}"))
+    typer.echo(plain(f"{found.revisions} revisions of {len(items)} answers, {found.abstentions} abstentions"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .console import errors, plain, print_json, progress_bar
+from .material import settings_from
 
 if TYPE_CHECKING:
     from ..benchmarks.suite import Suite
@@ -72,18 +73,7 @@ def train(
 
 def _with_settings(suite: Suite, method: str, settings: list[str]) -> Suite:
     """The suite with NAME=VALUE settings put into the method's table. Values are TOML; a bare word is text."""
-    import tomllib
     from dataclasses import replace
 
-    from ..core.errors import InputError
-
-    told: dict[str, Any] = {}
-    for each in settings:
-        name, equals, value = each.partition("=")
-        if not equals or not name.isidentifier():
-            raise InputError(f"--set takes NAME=VALUE, and this is {each!r}; for instance: --set learning_rate=1e-3")
-        try:
-            told[name] = tomllib.loads(f"x = {value}")["x"]
-        except tomllib.TOMLDecodeError:
-            told[name] = value
+    told = settings_from(settings)
     return replace(suite, methods=suite.methods | {method: suite.methods.get(method, {}) | told})

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .records import Usage
 
 
 class PastureError(Exception):
@@ -28,7 +32,14 @@ class UnknownName(InputError):
 
 
 class EngineError(PastureError):
-    """An engine could not answer one request. The runner turns it into an Abstention."""
+    """An engine could not answer one request. The runner turns it into an Abstention.
+
+    `usage` is what was paid all the same, for an answer that came and is of no use; None where nothing was.
+    """
+
+    def __init__(self, message: str = "", usage: Usage | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage
 
 
 class StoreError(PastureError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .errors import BudgetExceeded, InputError
@@ -11,6 +11,8 @@ from .requests import Reply, Request
 
 TOKENS_AROUND_A_MESSAGE = 32
 """Room for what a chat template puts around one message; its default system message is one more."""
+CHOICE_ROOM = 32
+"""Tokens that an engine may put around a choice: a choice is not bound by `max_tokens`."""
 CHARACTERS_A_TOKEN = 4
 """Of English under common tokenizers; for a price before the start only."""
 
@@ -43,29 +45,34 @@ class Ledger:
     and an answer at most `max_tokens`. What it really cost is charged afterwards, so that the budget is used up well.
     """
 
-    def __init__(self, budget: Budget = UNLIMITED, prices: tuple[float, float] = (0.0, 0.0)) -> None:
-        """prices: dollars per million prompt and completion tokens."""
+    def __init__(
+        self,
+        budget: Budget = UNLIMITED,
+        prices: tuple[float, float] = (0.0, 0.0),
+        prices_by_model: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        """prices: dollars per million prompt and completion tokens. prices_by_model: the same for each `Request.model`, where an
+        engine serves several; a model that is not in it has `prices`."""
         self.budget = budget
         self.prices = prices
-        self._requests = self._prompt_tokens = self._completion_tokens = 0
+        self.prices_by_model = prices_by_model or {}
+        self._requests = 0
+        self._tokens: dict[tuple[float, float], list[int]] = {prices: [0, 0]}
 
     @property
     def usage(self) -> Usage:
         """What was spent so far."""
-        dollars = self.dollars(self._prompt_tokens, self._completion_tokens)
-        return Usage(self._requests, 0, self._prompt_tokens, self._completion_tokens, dollars)
+        prompt, completion = (sum(tokens[part] for tokens in self._tokens.values()) for part in (0, 1))
+        dollars = sum((tokens[0] * prices[0] + tokens[1] * prices[1]) / 1e6 for prices, tokens in self._tokens.items())
+        return Usage(self._requests, 0, prompt, completion, dollars)
 
-    def dollars(self, prompt_tokens: int, completion_tokens: int) -> float:
-        return (prompt_tokens * self.prices[0] + completion_tokens * self.prices[1]) / 1e6
+    def dollars(self, prompt_tokens: int, completion_tokens: int, model: str = "") -> float:
+        prices = self.prices_by_model.get(model, self.prices)
+        return (prompt_tokens * prices[0] + completion_tokens * prices[1]) / 1e6
 
     def worst_case(self, request: Request) -> float:
         """The most that a request can cost, in dollars."""
-        text = sum(len(turn.content.encode("utf-8", "surrogatepass")) for turn in request.messages)
-        prompt = text + TOKENS_AROUND_A_MESSAGE * (len(request.messages) + 1)
-        if request.continuation is None:
-            return self.dollars(prompt, request.sampling.max_tokens)
-        scored = len(request.continuation.encode("utf-8", "surrogatepass"))
-        return self.dollars(prompt + scored, scored)
+        return self.dollars(*most_tokens(request), request.model)
 
     def affordable(self, requests: Sequence[Request]) -> int:
         """How many of the first `requests` may be sent at once without any risk of passing the budget."""
@@ -81,12 +88,14 @@ class Ledger:
                 return index
         return count
 
-    def charge(self, reply: Reply) -> Usage:
-        """Books one reply of the engine and returns what it cost."""
+    def charge(self, reply: Reply | Usage, model: str = "") -> Usage:
+        """Books one reply of the engine (or the tokens of one that is of no use) and returns what it cost. model: whom the
+        request asked for."""
+        tokens = self._tokens.setdefault(self.prices_by_model.get(model, self.prices), [0, 0])
         self._requests += 1
-        self._prompt_tokens += reply.prompt_tokens
-        self._completion_tokens += reply.completion_tokens
-        dollars = self.dollars(reply.prompt_tokens, reply.completion_tokens)
+        tokens[0] += reply.prompt_tokens
+        tokens[1] += reply.completion_tokens
+        dollars = self.dollars(reply.prompt_tokens, reply.completion_tokens, model)
         return Usage(1, 0, reply.prompt_tokens, reply.completion_tokens, dollars)
 
     def exceeded(self, request: Request) -> BudgetExceeded:
@@ -116,6 +125,24 @@ class Quote:
     prompt_tokens: int
     completion_tokens: int
     dollars: float
+
+
+def most_tokens(request: Request) -> tuple[int, int]:
+    """The most prompt and completion tokens that a request can be billed for: a token is at least one byte."""
+    text = sum(len(turn.content.encode("utf-8", "surrogatepass")) for turn in request.messages)
+    prompt = text + TOKENS_AROUND_A_MESSAGE * (len(request.messages) + 1) + len(request.sampling.schema.encode())
+    if request.continuation is not None:
+        scored = len(request.continuation.encode("utf-8", "surrogatepass"))
+        return prompt + scored, scored
+    if request.sampling.labels and (request.sampling.choices or request.sampling.schema):
+        return 2 * prompt, answer_room(request) + 1  # an engine may have to ask for each on its own
+    return prompt, answer_room(request)
+
+
+def answer_room(request: Request) -> int:
+    """The most tokens that an answer has: `max_tokens`, or what the longest choice can take."""
+    choices = request.sampling.choices
+    return CHOICE_ROOM + max(len(choice.encode()) for choice in choices) if choices else request.sampling.max_tokens
 
 
 def approximate_tokens(request: Request) -> tuple[int, int]:

@@ -5,7 +5,7 @@ Shapes ride on names: _N completions, _T tokens. Arrays of policies and value mo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -39,7 +39,8 @@ class Engine(Protocol):
     """Text generation in batches.
 
     `name` identifies the model and its revision: it is part of every store key. `prices` are dollars per million
-    prompt and completion tokens. `generate` yields (index of the request, reply or failure) as each is done, every
+    prompt and completion tokens; an engine of several models may have `prices_by_model`, the same by `Request.model`.
+    `generate` yields (index of the request, reply or failure) as each is done, every
     index exactly once, so that the runner can store finished work at once.
     """
 
@@ -185,6 +186,22 @@ class Truth(NamedTuple):
     """Probability of beating the prompt's rival under a gold Bradley-Terry chooser, sigmoid(u - u_rival), in expectation."""
 
 
+class Fault(NamedTuple):
+    """What is wrong with an answer, in a user's eyes, and where."""
+
+    aspect: str
+    """One of the world's aspects."""
+    loss: float
+    """Nats of utility that mending this alone would gain, > 0."""
+    start: int
+    end: int
+    """Characters [start, end) of the answer; start == end where something is missing."""
+    text: str
+    """What a critic says of it."""
+    wish: str
+    """The same as a rule in words."""
+
+
 class World(Protocol):
     """A simulated setting with a known truth: prompts, users with latent utility, a starting policy and fixed rival answers."""
 
@@ -226,4 +243,29 @@ class World(Protocol):
     @property
     def users(self) -> Sequence[str]:
         """Names of the population's users, `gold` not among them."""
+        ...
+
+    @property
+    def aspects(self) -> Sequence[str]:
+        """Names of the A features of an answer that utility is linear in."""
+        ...
+
+    def features(self, completions: Sequence[Completion]) -> np.ndarray:
+        """[N, A]: how much of each aspect an answer has. `utility` is `features @ weights`."""
+        ...
+
+    def weights(self, user: str = "gold") -> np.ndarray:
+        """[A]: nats a unit of each aspect to a user."""
+        ...
+
+    def seen(self, completions: Sequence[Completion]) -> np.ndarray:
+        """[N, A]: the features as they look before anyone has acted on the answer; what only its outcome shows looks good."""
+        ...
+
+    def faults(self, completion: Completion, user: str = "gold") -> Sequence[Fault]:
+        """What a user finds wrong, worst first; empty where nothing can be mended."""
+        ...
+
+    def mended(self, completion: Completion, aspects: Collection[str] | None = None, user: str = "gold") -> Completion:
+        """The answer with the faults in `aspects` mended (None: all); a new completion, without tokens in a world of texts."""
         ...

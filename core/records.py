@@ -140,7 +140,8 @@ class Preference:
 
     `p_left` in [0, 1] is the probability that `comparison.left` is preferred: a hard label is 0 or 1, a tie 0.5.
     `parts` are the preferences that this one was made of (both orders of a swap, the members of a jury), each in the
-    order in which it was shown.
+    order in which it was shown. `neither`: both answers were found unacceptable; `p_left` is 0.5 then, and it is no vote.
+    `strength`: how much better the chosen answer is, in the annotator's own unit, 0 or more; None where none was given.
     """
 
     comparison: Comparison
@@ -151,8 +152,13 @@ class Preference:
     rationale: str = ""
     usage: Usage = NOTHING
     parts: tuple[Preference, ...] = ()
+    neither: bool = False
+    silent: tuple[Abstention, ...] = ()
+    """Those who were asked for a part and gave none: counted, and no vote."""
 
     def __post_init__(self) -> None:
+        if self.neither and self.p_left != 0.5:
+            raise ValueError(f"p_left is {self.p_left} where neither answer is acceptable; it is 0.5 then")
         if not 0.0 <= self.p_left <= 1.0:  # NaN fails this too
             raise ValueError(
                 f"p_left is {self.p_left}; it is a probability in [0, 1]; return an Abstention where there is no verdict"
@@ -280,6 +286,17 @@ class Directive:
     usage: Usage = NOTHING
 
 
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What a user says next, after an answer; `polarity` says whether it praises or complains."""
+
+    completion: Completion
+    text: str
+    annotator: str
+    polarity: Polarity = Polarity.MIXED
+    usage: Usage = NOTHING
+
+
 class Reason(StrEnum):
     """Why there is no verdict."""
 
@@ -303,7 +320,7 @@ class Abstention:
     """Requests whose replies could not be read; the runner takes them out of the store. None named: all that the item asked."""
 
 
-Feedback = Preference | Rating | Ranking | Critique | Revision | Reaction | Directive
+Feedback = Preference | Rating | Ranking | Critique | Revision | Reaction | Directive | FollowUp
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def load_target(target: str, kind: str = "object") -> Any:
     for part in attribute.split("."):
         if not hasattr(found, part):
             public = ", ".join(n for n in dir(found) if not n.startswith("_")) or "nothing"
-            raise InputError(f"{path!r} has no {attribute!r}, named as a {kind}; it has: {public}")
+            raise InputError(f"{path!r} has no {attribute!r}, named as the {kind}; it has: {public}")
         found = getattr(found, part)
     return found
 

@@ -18,6 +18,8 @@ class Sampling:
     temperature: 0 is greedy. seed: used where temperature > 0. stop: strings that end the text.
     labels: strings (usually one token each) whose log-probability as the *first* thing said is wanted.
     choices: the text must be exactly one of these (structured output).
+    schema: a JSON Schema, as text. An engine that can holds the answer to it; others generate freely, and the annotator's parser
+    reads what comes.
     """
 
     max_tokens: int = 256
@@ -27,6 +29,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    schema: str = ""
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
@@ -40,7 +43,8 @@ class Sampling:
 @lru_cache(maxsize=1024)
 def _decoding(s: Sampling) -> str:
     """How to decode, as a part of a request's key; many requests share it."""
-    return json.dumps([s.max_tokens, s.temperature, s.top_p, s.seed if s.temperature > 0 else 0, s.stop, s.labels, s.choices])
+    parts = [s.max_tokens, s.temperature, s.top_p, s.seed if s.temperature > 0 else 0, s.stop, s.labels, s.choices]
+    return json.dumps([*parts, s.schema] if s.schema else parts)  # replies kept before there were schemas keep their keys
 
 
 @dataclass(frozen=True, slots=True)

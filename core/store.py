@@ -39,6 +39,11 @@ CREATE TABLE paid (
 INSERT INTO paid VALUES (1, 0, 0, 0, 0.0);
 """
 
+ADD_PAID = (
+    "UPDATE paid SET requests = requests + ?, prompt_tokens = prompt_tokens + ?, "
+    "completion_tokens = completion_tokens + ?, dollars = dollars + ?"
+)
+
 
 class Paid(NamedTuple):
     """A reply to be kept: the request's key, the reply, and its price in dollars."""
@@ -135,11 +140,7 @@ class Store:
             before = db.total_changes
             db.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             kept = db.total_changes - before
-            db.execute(
-                "UPDATE paid SET requests = requests + ?, prompt_tokens = prompt_tokens + ?, "
-                "completion_tokens = completion_tokens + ?, dollars = dollars + ?",
-                totals,
-            )
+            db.execute(ADD_PAID, totals)
         if kept == len(rows):
             return {}
         own = {p.key: p.reply for p in paid}
@@ -149,6 +150,12 @@ class Store:
         """Takes out replies that could not be read, so that they are never served again. They stay paid for."""
         with self._transaction() as db:
             db.executemany("DELETE FROM replies WHERE key = ?", [(key,) for key in keys])
+
+    def lose(self, usages: Sequence[Usage]) -> None:
+        """Adds to `paid` what was paid for answers that are of no use, and are not held."""
+        totals = [sum(getattr(u, name) for u in usages) for name in ("requests", "prompt_tokens", "completion_tokens", "dollars")]
+        with self._transaction() as db:
+            db.execute(ADD_PAID, totals)
 
     @property
     def paid(self) -> Usage:

@@ -11,8 +11,8 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,20 @@ def write_rows(path: Path | str, rows: Sequence[Row], schema: pa.Schema) -> None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path, rows, schema)
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be written ({error}); give another path") from error
+
+
+def write_batches(path: Path | str, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
+    """`write_rows` of rows that come in batches; one of them in memory at a time for .parquet and .jsonl (also .gz)."""
+    path = Path(path)
+    writers = {".parquet": _write_parquet_batches, ".jsonl": _write_jsonl_batches}
+    if _kind(path) not in writers:
+        write_rows(path, [row for batch in batches for row in batch], schema)
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writers[_kind(path)](path, batches, schema)
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be written ({error}); give another path") from error
 
@@ -196,6 +210,14 @@ def _write_jsonl(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
     _write_text(path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows))
 
 
+def _write_jsonl_batches(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
+    with _draft(path) as draft, draft.open("wb") as file:
+        packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.suffix.lower() == ".gz" else nullcontext(file)
+        with packed as out:
+            for batch in batches:
+                out.writelines((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode() for row in batch)
+
+
 def _write_json(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
     _write_text(path, json.dumps(list(rows), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
 
@@ -216,6 +238,15 @@ def _write_parquet(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
 
     with _draft(path) as draft:
         pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), draft)
+
+
+def _write_parquet_batches(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with _draft(path) as draft, pq.ParquetWriter(draft, schema) as writer:
+        for batch in batches:
+            writer.write_table(pa.Table.from_pylist(list(batch), schema=schema))
 
 
 def _write_folder(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.errors import InputError
+from ..core.options import check_types
 from ..core.protocols import Engine
 from ..core.registry import Entry, Registry
 
@@ -13,6 +16,13 @@ ENGINES = Registry(
     "engine",
     {
         "scripted": Entry("pasture.engines.scripted:ScriptedEngine", "answers by a Python function, or by a hash; no model"),
+        "actor": Entry(
+            "pasture.simulators.actor:Actor", "plays a language model in the text world, by rule; for runs without a model"
+        ),
+        "openai": Entry(
+            "pasture.engines.openai_engine:OpenAIEngine",
+            "any OpenAI-compatible server: hosted APIs, vLLM's own server; paced, with the batch API",
+        ),
         "transformers": Entry(
             "pasture.engines.transformers_engine:TransformersEngine",
             "a Hugging Face checkpoint in batches, on a CPU or a GPU",
@@ -26,12 +36,37 @@ ENGINES = Registry(
 )
 
 
-def make_engine(name: str, model: str = "", **options: Any) -> Engine:
+MEMBER = re.compile(r"([A-Za-z][\w-]*)=(.+)", re.DOTALL)
+
+
+def named_models(given: Sequence[str]) -> str | dict[str, str]:
+    """What a repeated option `--model` says: one model (blank for none), or models by the names that requests call them by.
+
+    `NAME=MODEL` names one; without a name it answers requests that name none. A path with a `=` in it is written `./lr=1/model`.
+    Raises InputError for a name that is given twice, blank included.
+    """
+    named: dict[str, str] = {}
+    for each in given:
+        found = MEMBER.fullmatch(each)
+        name, model = found.groups() if found else ("", each)
+        if name in named:
+            what = f"the model {name!r} is" if name else "a model without a name is"
+            raise InputError(f"{what} given twice; name each once, as in --model strong=A --model weak=B")
+        named[name] = model
+    return named.get("", "") if set(named) <= {""} else named
+
+
+def make_engine(name: str, model: str | Mapping[str, str] = "", **options: Any) -> Engine:
     """The engine of this name serving `model`. vLLM loads the model when it is first asked.
 
-    `options` are the keyword arguments of its class. Raises InputError for an unknown engine, model or option, for an option
-    out of range, and where a package is missing; EngineError where it does not start.
+    model: or several by name, each in an engine of its own behind `Routed`, by `Request.model`; one that is named "", or else the
+    first, answers requests that name none. `options` are the keyword arguments of its class. Raises InputError for an unknown
+    engine, model or option, for an option out of range, and where a package is missing; EngineError where it does not start.
     """
+    if not isinstance(model, str):
+        from .routed import Routed
+
+        return Routed({member: make_engine(name, each, **options) for member, each in model.items()})
     make = ENGINES.load(name)
     known = inspect.signature(make).parameters
     unknown = sorted(set(options) - set(known))
@@ -40,4 +75,5 @@ def make_engine(name: str, model: str = "", **options: Any) -> Engine:
         raise InputError(f"the engine {name!r} has no option {', '.join(map(repr, unknown))}; it has: {names}")
     if not model and "model" in known and known["model"].default is inspect.Parameter.empty:
         raise InputError(f"the engine {name!r} serves a model, and none was given; try --model smollm2-135m")
+    check_types(make, options, f"the engine {name!r}")
     return make(model, **options) if "model" in known else make(**options)

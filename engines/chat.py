@@ -113,7 +113,9 @@ class ChatTokenizer:
 
     def _prepared(self, index: int, request: Request, text: str, prompt: list[int], max_len: int) -> Prepared:
         if request.model:
-            raise EngineError(f"this engine serves one model, and the request asks for {request.model!r}; leave `model` blank")
+            raise EngineError(
+                f"this engine serves one model, and the request asks for {request.model!r}; try --model {request.model}=MODEL"
+            )
         if request.continuation is not None:
             ready = Prepared(index, request, prompt, said=self._said(text, request.continuation, "continuation"))
         else:

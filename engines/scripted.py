@@ -56,7 +56,7 @@ def _weights(drawn: bytes, names: Sequence[str]) -> list[int]:
 
 class ScriptedEngine:
     """Answers by `respond(request) -> Reply | str`, which raises EngineError to fail one request; other errors are bugs and
-    pass through.
+    pass through. A `schema` is the function's to follow; `answer_by_hash` does not.
 
     model: `module:function` or `path/to/file.py:function` in place of `respond`; blank answers by hash.
     name: the identity in store keys; by default the function's name and a hash of its source, so that an edited function

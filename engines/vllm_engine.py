@@ -87,6 +87,8 @@ class VllmEngine:
             "enable_prefix_caching": True,
             "disable_log_stats": False,  # the prefix cache's counters
             "seed": 0,
+            # A small model that may write white space between the parts of its JSON pads to the limit with it.
+            "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         }
         settings |= _cpu_settings(folder, max_model_len) if on_cpu else {"max_num_batched_tokens": 16384, "max_num_seqs": 1024}
         settings["gpu_memory_utilization"] = gpu_memory_utilization or (0.3 if on_cpu else 0.9)
@@ -166,22 +168,26 @@ class VllmEngine:
             yield each.index, self._reply(each, [next(outputs) for _ in each_calls])
 
     def _calls(self, each: Prepared) -> list[tuple[list[int], Any]]:
-        """What vLLM is asked for one request: one call, or two where labels and choices are both wanted, because a choice's
+        """What vLLM is asked for one request: one call, or two where labels and a structured answer are both wanted, because a
         grammar masks the log-probabilities."""
         params, sampling = self._vllm.SamplingParams, each.request.sampling
         if each.said:
             return [(each.prompt + each.said, params(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False))]
         seed = seed_for(sampling.seed, *draw_keys(each.request)) if sampling.temperature > 0 else None
         decode = {"temperature": sampling.temperature, "top_p": sampling.top_p, "seed": seed}
-        if not each.choices:
+        if not each.choices and not sampling.schema:
             stop = list(sampling.stop)
             wanted = self._label_params(each)
             return [(each.prompt, params(max_tokens=sampling.max_tokens, stop=stop, **wanted, **decode))]
         from vllm.sampling_params import StructuredOutputsParams
 
-        room = 1 + max(len(choice.encode()) for choice in each.choices)  # a grammar may spell a choice byte by byte
-        room = min(room, self.max_model_len - len(each.prompt))
-        choice = params(max_tokens=room, structured_outputs=StructuredOutputsParams(choice=list(each.choices)), **decode)
+        if each.choices:
+            room = 1 + max(len(choice.encode()) for choice in each.choices)  # a grammar may spell a choice byte by byte
+            room = min(room, self.max_model_len - len(each.prompt))
+            choice = params(max_tokens=room, structured_outputs=StructuredOutputsParams(choice=list(each.choices)), **decode)
+        else:
+            held = StructuredOutputsParams(json=sampling.schema)
+            choice = params(max_tokens=sampling.max_tokens, stop=list(sampling.stop), structured_outputs=held, **decode)
         first = [(each.prompt, params(max_tokens=1, temperature=0.0, **self._label_params(each)))] if each.labels else []
         return [*first, (each.prompt, choice)]
 

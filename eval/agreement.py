@@ -39,26 +39,75 @@ def agreement(
     return replace(found, how=found.how.replace("verdicts", "items"), extra={})
 
 
-def cohen_kappa(first_N: np.ndarray, second_N: np.ndarray, level: float = 0.95) -> Estimate:
+def cohen_kappa(
+    first_N: np.ndarray,
+    second_N: np.ndarray,
+    clusters_N: Sequence[Hashable] | None = None,
+    seed: int = 0,
+    resamples: int = 500,
+    level: float = 0.95,
+) -> Estimate:
     """(agreement - chance)/(1 - chance), at most 1; 0 is what the two rates of each label give by chance.
 
-    Normal interval, items independent; undefined where both give all items one and the same label.
+    clusters_N: the prompt of each item; the interval is then of a bootstrap over prompts. Without it, it is normal, and items are
+    taken to be independent. Undefined where both give all items one and the same label.
     """
     first_N, second_N, both_N = _labelled(first_N, second_N)
-    missing = int((~both_N).sum())
-    kinds = np.unique(np.concatenate([first_N[both_N], second_N[both_N]]))
-    if len(kinds) < 2:
-        why = "no item has both labels" if not len(kinds) else "both annotators gave every item one label, so chance agreement is 1"
-        return Estimate(None, None, None, int(both_N.sum()), f"undefined: {why}", missing, level=level)
-    table = np.zeros((len(kinds), len(kinds)))
-    np.add.at(table, (np.searchsorted(kinds, first_N[both_N]), np.searchsorted(kinds, second_N[both_N])), 1)
-    found: Any = cohens_kappa(table)
-    how = f"Cohen's kappa of {int(both_N.sum())} items, normal interval"
+    missing, first_N, second_N = int((~both_N).sum()), first_N[both_N], second_N[both_N]
+    n, table = len(first_N), _table(first_N, second_N)
+    if len(table) < 2:
+        why = "no item has both labels" if not n else "both annotators gave every item one label, so chance agreement is 1"
+        return Estimate(None, None, None, n, f"undefined: {why}", missing, level=level)
+    with np.errstate(invalid="ignore", divide="ignore"):  # its z-value, where one annotator gave one label
+        found: Any = cohens_kappa(table)
     value, error = float(found.kappa), float(found.std_kappa)
+    if clusters_N is not None:
+        rows = _rows_by_cluster([each for each, both in zip(clusters_N, both_N, strict=True) if both])
+        return _bootstrapped_kappa(value, first_N, second_N, rows, missing, rng_for(seed, "kappa"), resamples, level)
+    how = f"Cohen's kappa of {n} items, normal interval"
     if not error > 1e-12:
-        return Estimate(value, None, None, int(both_N.sum()), f"{how}; none: no spread to measure", missing, level=level)
+        return Estimate(value, None, None, n, f"{how}; none: no spread to measure", missing, level=level)
     low, high = t_interval(value, error, math.inf, level)
-    return Estimate(value, low, high, int(both_N.sum()), how, missing, error, level)
+    return Estimate(value, low, high, n, how, missing, error, level)
+
+
+def _table(first_N: np.ndarray, second_N: np.ndarray) -> np.ndarray:
+    """How often each two labels met, over the labels that were given."""
+    kinds, place_2N = np.unique(np.stack([first_N, second_N]), return_inverse=True)
+    place_2N = place_2N.reshape(2, -1)
+    counts = np.bincount(place_2N[0] * len(kinds) + place_2N[1], minlength=len(kinds) ** 2)
+    return counts.reshape(len(kinds), len(kinds)).astype(float)
+
+
+def _rows_by_cluster(clusters: Sequence[Hashable]) -> list[np.ndarray]:
+    places: dict[Hashable, list[int]] = {}
+    for row, cluster in enumerate(clusters):
+        places.setdefault(cluster, []).append(row)
+    return [np.array(each) for each in places.values()]
+
+
+def _bootstrapped_kappa(
+    value: float,
+    first_N: np.ndarray,
+    second_N: np.ndarray,
+    rows: Sequence[np.ndarray],
+    missing: int,
+    rng: np.random.Generator,
+    resamples: int,
+    level: float,
+) -> Estimate:
+    how = f"Cohen's kappa of {len(first_N)} items; bootstrap over {len(rows)} prompts"
+    drawn = []
+    for _ in range(resamples if len(rows) > 1 else 0):
+        some = np.concatenate([rows[each] for each in rng.integers(len(rows), size=len(rows))])
+        table = _table(first_N[some], second_N[some])
+        if len(table) > 1:
+            kappa: Any = cohens_kappa(table, return_results=False)
+            drawn.append(float(kappa))
+    if len(drawn) < 2 or np.ptp(drawn) < 1e-12:
+        return Estimate(value, None, None, len(first_N), f"{how}; no interval: no spread to measure", missing, level=level)
+    low, high = percentile_interval(np.array(drawn), len(rows), level)
+    return Estimate(value, float(low), float(high), len(first_N), how, missing, float(np.std(drawn, ddof=1)), level)
 
 
 def krippendorff_alpha(
@@ -100,12 +149,13 @@ def krippendorff_alpha(
 DISTANCES = ("nominal", "ordinal", "interval", "ratio")
 
 
-def leave_one_out(labels_AN: np.ndarray, level: float = 0.95) -> Estimate:
+def leave_one_out(labels_AN: np.ndarray, level: float = 0.95, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
     """How often an annotator says what the mode of the other A - 1 says, averaged over all, in [0, 1]: what people reach of one
     another.
 
-    Clustered by item. AlpacaEval's "variance" of a judge with several seeds is 1 less this. Undefined for fewer than 2 labels
-    everywhere."""
+    Clustered by prompts_N, the prompt of each item; by item where they are not given. AlpacaEval's "variance" of a judge with
+    several seeds is 1 less this. Undefined for fewer than 2 labels everywhere.
+    """
     labels_AN = np.asarray(labels_AN, dtype=float)
     scores, items = [], []
     for annotator in range(len(labels_AN)):
@@ -113,10 +163,14 @@ def leave_one_out(labels_AN: np.ndarray, level: float = 0.95) -> Estimate:
         judged = np.flatnonzero(np.isfinite(agreed_N))
         scores.append(agreed_N[judged])
         items.append(judged)
-    found = win_rate_from_scores(
-        np.concatenate([np.empty(0), *scores]), np.concatenate([np.empty(0, dtype=int), *items]), level=level
-    )
+    which_M = np.concatenate([np.empty(0, dtype=int), *items])
+    found = win_rate_from_scores(np.concatenate([np.empty(0), *scores]), clusters_of(which_M, prompts_N), level=level)
     return replace(found, how=found.how.replace("verdicts", "labels against the mode of the others"), extra={})
+
+
+def clusters_of(items_M: np.ndarray, prompts_N: Sequence[Hashable] | None) -> Sequence[Hashable]:
+    """The prompt of each of these items; the items themselves where no prompts are known."""
+    return items_M.tolist() if prompts_N is None else [prompts_N[item] for item in items_M]
 
 
 def against_mode(first_N: np.ndarray, others_AN: np.ndarray) -> np.ndarray:

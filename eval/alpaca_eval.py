@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import InputError, UnknownName
+from ..core.labels import score_of
 from ..core.tables import Row, read_rows
 
-NO_VERDICTS = (None, "")
 IN_FOLDER = "annotations.json in any subfolder (RESULTS/MODEL/JUDGE/annotations.json), or MODEL__JUDGE.csv(.gz) files"
 
 
@@ -162,7 +162,7 @@ def judgments_of_rows(
             judge or str(rows[0].get("annotator") or ""),
             next(iter(baselines)),
             _ids(rows, known, where),
-            np.array([score_of(row["preference"], f"{where!r}, row {at}") for at, row in enumerate(rows, 1)]),
+            np.array([score_of(row["preference"], f"{where!r}, row {at}: `preference`") for at, row in enumerate(rows, 1)]),
             _lengths(rows, "output_2", "len_2", where),
             _lengths(rows, "output_1", "len_1", where),
             tuple(_top_logprobs(row) for row in rows),
@@ -170,17 +170,6 @@ def judgments_of_rows(
         )
     except InputError as error:
         raise error if where in str(error) else InputError(f"{where!r}: {error}") from error
-
-
-def score_of(preference: Any, where: str = "a judgment") -> float:
-    """A preference in [1, 2] as a score in [0, 1] for the model; 0, AlpacaEval's old tie, is 0.5; empty and NaN are NaN."""
-    if preference in NO_VERDICTS:
-        return math.nan
-    try:
-        value = float(preference)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: the preference is {preference!r}; it is a number, or empty") from error
-    return 0.5 if value == 0 else value - 1
 
 
 def _ids(rows: Sequence[Row], known: Instructions | None, where: str) -> tuple[Any, ...]:

@@ -93,5 +93,5 @@ def _estimate(pair: _Pair, noise: SeedNoise, level: float) -> Estimate:
         return Estimate(pair.value, None, None, pair.n, how, pair.abstentions, level=level, extra=extra)
     low, high = t_interval(pair.value, error, df, level)
     extra["p"] = float(2 * stats.t.sf(abs(pair.value) / error, df))
-    how = f"{how}; paired by prompt; t interval, {df:.3g} degrees of freedom{ONE_SEED if noise.df == 0 else ''}"
+    how = f"{how}; paired by prompt; t interval, {round(df, 2):g} degrees of freedom{ONE_SEED if noise.df == 0 else ''}"
     return Estimate(pair.value, low, high, pair.n, how, pair.abstentions, error, level, extra)

@@ -36,7 +36,7 @@ def rate_interval(rate: float, spread: Spread, clusters: int, level: float) -> t
         return *wilson_interval(rate, clusters, level), f"Wilson interval at one verdict a prompt ({clusters})"
     low, high = t_interval(rate, spread.standard_error, spread.df, level)
     if low >= 0 and high <= 1:
-        return low, high, f"t interval, {spread.df:.3g} degrees of freedom"
+        return low, high, f"t interval, {round(spread.df, 2):g} degrees of freedom"
     size = rate * (1 - rate) / spread.standard_error**2
     return *wilson_interval(rate, size, level, spread.df), f"Wilson interval at an effective {size:.3g} verdicts (t leaves 0 to 1)"
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..core.records import Estimate
-from .clusters import Layers, SeedNoise, describe_spread, layers, pooled_seed_noise, spread
+from .clusters import Layers, SeedNoise, cluster_index, describe_spread, layers, pooled_seed_noise, spread, sums_by_cluster
 from .interval import t_interval
-from .win_rate import ONE_SEED
+from .win_rate import NO_SEED_NOISE, ONE_SEED
 
 
 def means_over_seeds(by_method: Mapping[str, np.ndarray], level: float = 0.95) -> dict[str, Estimate]:
@@ -34,6 +35,28 @@ def mean_over_seeds(values_SP: np.ndarray, level: float = 0.95) -> Estimate:
     return means_over_seeds({"": values_SP}, level)[""]
 
 
+def clustered_mean(values_N: Sequence[float] | np.ndarray, clusters_N: Sequence[Hashable], level: float = 0.95) -> Estimate:
+    """The mean of values in any unit, several of them a prompt; t interval clustered by prompt. NaN is missing: counted in
+    `abstentions`. clusters_N: the prompt of each."""
+    values_N = np.asarray(values_N, dtype=float)
+    kept_N = np.isfinite(values_N)
+    clusters = [cluster for cluster, kept in zip(clusters_N, kept_N, strict=True) if kept]
+    missing = int((~kept_N).sum())
+    if not clusters:
+        return Estimate(None, None, None, 0, f"undefined: no values ({missing} are missing)", missing, level=level)
+    mean = float(values_N[kept_N].mean())
+    errors_P = sums_by_cluster(values_N[kept_N] - mean, clusters, cluster_index(clusters)) / len(clusters)
+    own = layers(errors_P[None])
+    found = spread(own, NO_SEED_NOISE)
+    how = f"mean of {len(clusters)}; {describe_spread(found, 1, own.prompts)}"
+    estimate = Estimate(mean, None, None, len(clusters), how, missing, level=level)
+    if found.standard_error is None:
+        return replace(estimate, how=f"{how}, so no interval")
+    low, high = t_interval(mean, found.standard_error, found.df, level)
+    how = f"{how}; t interval, {round(found.df, 2):g} degrees of freedom"
+    return replace(estimate, low=low, high=high, how=how, standard_error=found.standard_error)
+
+
 def _layers(values_SP: np.ndarray) -> Layers | None:
     if values_SP.size == 0 or not np.isfinite(values_SP).all():
         return None
@@ -51,5 +74,5 @@ def _estimate(values_SP: np.ndarray, own: Layers | None, noise: SeedNoise, level
         return Estimate(mean, None, None, values_SP.size, how, level=level)
     low, high = t_interval(mean, found.standard_error, found.df, level)
     source = f"SE over {seeds} seeds" if prompts == 1 else describe_spread(found, seeds, prompts)
-    how = f"mean; {source}; t interval, {found.df:.3g} degrees of freedom{ONE_SEED if seeds == 1 else ''}"
+    how = f"mean; {source}; t interval, {round(found.df, 2):g} degrees of freedom{ONE_SEED if seeds == 1 else ''}"
     return Estimate(mean, low, high, values_SP.size, how, standard_error=found.standard_error, level=level)

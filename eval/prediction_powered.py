@@ -54,7 +54,9 @@ def prediction_powered_mean(
     df = variance**2 / (of_few**2 / (few - 1) + (of_many**2 / (many - 1) if of_many else 0.0))
     low, high = t_interval(value, math.sqrt(variance), df, level)
     extra["human_labels_worth"] = float(human_N.var(ddof=1)) / variance
-    return Estimate(value, low, high, few, f"{how}; t interval, {df:.3g} degrees of freedom", 0, math.sqrt(variance), level, extra)
+    return Estimate(
+        value, low, high, few, f"{how}; t interval, {round(df, 2):g} degrees of freedom", 0, math.sqrt(variance), level, extra
+    )
 
 
 def best_weight(human_N: np.ndarray, judge_N: np.ndarray, judge_only_K: np.ndarray) -> float:

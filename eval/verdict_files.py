@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.formats import undecided_path
+from ..core.labels import number_of, score_of
 from ..core.tables import Row, read_rows
 from .clusters import Scores
 
@@ -54,13 +55,10 @@ def read_verdicts(path: Path | str) -> Verdicts:
 def _alpaca_eval(path: Path | str, rows: Sequence[Row], prompt_column: str) -> Verdicts:
     scores, prompts = [], []
     for number, row in enumerate(rows, 1):
-        said = _number(row.get("preference"), f"{str(path)!r}, row {number}, column 'preference'")
-        if said is None:
-            continue
-        if not (said == 0 or 1 <= said <= 2):
-            raise InputError(f"{str(path)!r}, row {number} has the preference {said:g}; it is from 1 (output 1) to 2 (output 2)")
-        scores.append(0.5 if said == 0 else said - 1)
-        prompts.append(_key(row[prompt_column]))
+        score = score_of(row.get("preference"), f"{str(path)!r}, row {number}: `preference`")
+        if not math.isnan(score):
+            scores.append(score)
+            prompts.append(_key(row[prompt_column]))
     model, baseline = (_one(path, rows, column) for column in ("generator_2", "generator_1"))
     return Verdicts(Scores(np.array(scores), prompts, len(rows) - len(scores)), model, baseline, prompt_column)
 
@@ -68,9 +66,9 @@ def _alpaca_eval(path: Path | str, rows: Sequence[Row], prompt_column: str) -> V
 def _pasture(path: Path | str, decided: Sequence[Row], undecided: Sequence[Row], prompt_column: str) -> Verdicts:
     scores, prompts, sides = [], [], []
     for number, row in enumerate(decided, 1):
-        p = _number(row["p_chosen"], f"{str(path)!r}, row {number}, column 'p_chosen'")
-        if p is None or not 0.5 <= p <= 1:
-            raise InputError(f"{str(path)!r}, row {number} has p_chosen {p}; it is in [0.5, 1]")
+        p = number_of(row["p_chosen"], f"{str(path)!r}, row {number}: `p_chosen`")
+        if not 0.5 <= p <= 1:
+            raise InputError(f"{str(path)!r}, row {number}: `p_chosen` is {p}; it is in [0.5, 1]")
         left_won = str(row["left_was_chosen"]).lower() == "true"
         scores.append(p if left_won else 1 - p)
         prompts.append(_key(row[prompt_column]))
@@ -94,14 +92,3 @@ def _one(path: Path | str, rows: Sequence[Row], column: str) -> str:
 
 def _key(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _number(value: Any, where: str) -> float | None:
-    """The number, or None for an empty cell."""
-    if value is None or value == "":
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where} holds {value!r}; it is a number, or empty") from error
-    return None if math.isnan(number) else number

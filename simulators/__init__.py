@@ -20,8 +20,18 @@ WORLDS = Registry(
             "Exact, with a rock-paper-scissors part that no utility explains",
             "arXiv:2312.00886",
         ),
+        "exact-personas": Entry(
+            "pasture.simulators.tastes:exact_personas",
+            "Exact, its users personas sampled from census tables, as weight vectors",
+            "arXiv:2407.17387",
+        ),
         "text": Entry(
             "pasture.simulators.text:TextWorld", "Rule-checkable instructions, a small real language model, a gold score"
+        ),
+        "text-personas": Entry(
+            "pasture.simulators.tastes:text_personas",
+            "Text, its users personas sampled from census tables, as weight vectors",
+            "arXiv:2407.17387",
         ),
     },
 )

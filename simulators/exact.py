@@ -7,19 +7,21 @@ an answer is its length, standardised. Policies and reward models see it linearl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import expit, softmax
 
 from ..core.errors import InputError, UnknownName
-from ..core.protocols import Policy, Truth
+from ..core.protocols import Fault, Policy, Truth
 from ..core.records import Comparison, Completion, Prompt
 from ..core.seeds import rng_for
 from ..policies.responses import response_index, response_text
 from . import closed_form
 from .choice import bradley_terry
+from .exact_draws import draw_features, draw_tastes, one_each
+from .tastes import Tastes, users_of
 
 if TYPE_CHECKING:
     from ..policies.tabular import TabularPolicy
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 GOLD = "gold"
 SPLITS = {"sft": 1, "preference": 2, "unlabeled": 2, "eval": 1}
 """Size of each split, in multiples of `prompts`."""
+LEAST_FAULT = 1e-9
+"""Nats below which nothing is lost."""
 
 
 class ExactWorld:
@@ -35,7 +39,11 @@ class ExactWorld:
     seed: all that is random follows from it and the options.
     prompts: size of the `sft` and `eval` splits; `preference` and `unlabeled` have twice as many.
     responses: answers a prompt. features: numbers that describe an answer, at least 3.
-    users: how many. spread: size of a user's own taste beside the common one; 0 makes them all alike.
+    users: how many; 8 where none are given. spread: size of a user's own taste beside the common one; 0 makes them all alike.
+    tastes: the users instead, as weights of the `features` (see `simulators.tastes`); gold stays the world's own, and all mind
+        too much length alike.
+    hidden: how many of the last features show only in the outcome; None is two thirds of them. Until then they look like their
+        opposite (see `seen`).
     utility_sd: standard deviation, in nats, of gold utility over a prompt's answers, length apart.
     reference_sd: standard deviation of the reference's logits, in nats; 0 is uniform.
     length_gain, length_cost: gold gains length_gain * L - length_cost * max(L, 0)^2.5 nats from a length of L.
@@ -51,8 +59,10 @@ class ExactWorld:
         prompts: int = 100,
         responses: int = 64,
         features: int = 12,
-        users: int = 8,
+        users: int | None = None,
         spread: float = 0.5,
+        tastes: Tastes | None = None,
+        hidden: int | None = None,
         utility_sd: float = 1.5,
         reference_sd: float = 0.5,
         length_gain: float = 0.0,
@@ -65,24 +75,40 @@ class ExactWorld:
             ("prompts", prompts, 1),
             ("responses", responses, 2),
             ("features", features, 3),
-            ("users", users, 1),
+            ("users", 1 if users is None else users, 1),
+            ("hidden", 0 if hidden is None else hidden, 0),
         ):
             if value < least:
                 raise InputError(f"an exact world with {option}={value} was asked for; it needs at least {least}")
+        if hidden is not None and hidden > features:
+            raise InputError(
+                f"an exact world with hidden={hidden} of features={features} was asked for; hide no more than there are"
+            )
+        if users is not None and tastes is not None:
+            raise InputError(f"both users={users} and tastes were given; the tastes say how many users there are")
         self._name, self.seed, self.cyclic = name, seed, cyclic
+        self._hidden = 2 * features // 3 if hidden is None else hidden
         self._all = tuple(Prompt(f"prompt {place} of {name} world {seed}") for place in range(prompts * sum(SPLITS.values())))
         self._rows = {prompt.id: row for row, prompt in enumerate(self._all)}
         self._splits = _split(self._all, prompts)
-        self.features_PMD = self._draw_features(responses, features)
+        self.features_PMD = draw_features(len(self._all), responses, features, self._rng("features"))
         self.reference_logits_PM = reference_sd * self._rng("reference").normal(size=self.features_PMD.shape[:2])
         self.reference_PM = softmax(self.reference_logits_PM, axis=1)
-        self.tastes = self._draw_tastes(users, spread, utility_sd, length_gain)
         self._bonus_PM = -length_cost * np.maximum(self.features_PMD[:, :, 0], 0.0) ** 2.5
+        self._aspects = (
+            "length",
+            *(f"feature-{place}" for place in range(1, features)),
+            *(("over-length",) if length_cost else ()),
+        )
+        gold_D, own_UD = draw_tastes(8 if users is None else users, features, spread, utility_sd, length_gain, self._rng("tastes"))
+        self.tastes = {GOLD: gold_D} | {f"user-{place:02d}": own_D for place, own_D in enumerate(own_UD)}
+        if tastes is not None:
+            self.tastes = {GOLD: self.tastes[GOLD]} | users_of(tastes, self._aspects[:features], self.tastes[GOLD])
         self._angle_PM = np.arctan2(self.features_PMD[:, :, 2], self.features_PMD[:, :, 1])
         self._utilities: dict[str, np.ndarray] = {}
-        self._rival_P = _one_each(self.reference_PM, self._rng("rivals"))
+        self._rival_P = one_each(self.reference_PM, self._rng("rivals"))
         good_PM = closed_form.regularised_optimum(self.reference_PM, self.utilities(), demonstration_beta)
-        self._demonstration_P = _one_each(good_PM, self._rng("demonstrations"))
+        self._demonstration_P = one_each(good_PM, self._rng("demonstrations"))
         self._base: TabularPolicy | None = None
 
     @property
@@ -127,6 +153,65 @@ class ExactWorld:
 
     def utility(self, completions: Sequence[Completion], user: str = GOLD) -> np.ndarray:
         return self.utilities(user)[self._places(completions)]
+
+    @property
+    def aspects(self) -> Sequence[str]:
+        """`length`, `feature-1` and so on; and `over-length`, what too much of it gains, where that costs (weight 1 to gold)."""
+        return self._aspects
+
+    def features(self, completions: Sequence[Completion]) -> np.ndarray:
+        return self._features(*self._places(completions))
+
+    def weights(self, user: str = GOLD) -> np.ndarray:
+        if user not in self.tastes:
+            raise UnknownName("user", user, self.tastes)
+        return np.append(self.tastes[user], np.ones(len(self._aspects) - self.features_PMD.shape[2]))
+
+    def seen(self, completions: Sequence[Completion]) -> np.ndarray:
+        """Hidden features with the opposite sign, as from a seller who praises most what will disappoint most: whoever goes by
+        looks is worse off for every nat that a hidden feature seems to give."""
+        seen_NA, linear = self.features(completions), self.features_PMD.shape[2]
+        seen_NA[:, linear - self._hidden : linear] *= -1.0
+        return seen_NA
+
+    def faults(self, completion: Completion, user: str = GOLD) -> Sequence[Fault]:
+        """Aspects in which the answer gives the user less than the prompt's best answer does; `loss` is how much less. All are
+        said of the whole answer. What a table of answers can mend may cost or gain elsewhere."""
+        (row,), (answer,) = self._places([completion])
+        weight_A = self.weights(user)
+        best = int(np.argmax(self.utilities(user)[row]))
+        own_A, best_A = self._features(np.array([row, row]), np.array([answer, best]))
+        loss_A, size = weight_A * (best_A - own_A), len(completion.text)
+        found = []
+        for place in np.argsort(-loss_A, kind="stable"):
+            if loss_A[place] > LEAST_FAULT:
+                aspect, way = self._aspects[place], "more" if weight_A[place] > 0 else "less"
+                text = f"Its {aspect} is {own_A[place]:.2f}, and the best answer has {best_A[place]:.2f}."
+                found.append(Fault(aspect, float(loss_A[place]), 0, size, text, f"Prefer answers with {way} {aspect}."))
+        return found
+
+    def mended(self, completion: Completion, aspects: Collection[str] | None = None, user: str = GOLD) -> Completion:
+        """The nearest answer of the prompt's table that gives the user as much of the wished aspects as the best answer does, and
+        is worth no less to them than this one; the best answer is always such a one."""
+        for aspect in aspects or ():
+            if aspect not in self._aspects:
+                raise UnknownName("aspect", aspect, self._aspects)
+        wished = {each.aspect for each in self.faults(completion, user) if aspects is None or each.aspect in aspects}
+        if not wished:
+            return completion
+        (row,), (answer,) = self._places([completion])
+        utility_M, every = self.utilities(user)[row], np.arange(self.reference_PM.shape[1])
+        features_MA, chosen = self._features(np.full_like(every, row), every), [name in wished for name in self._aspects]
+        gained_MA = features_MA * self.weights(user)
+        enough_M = (gained_MA >= gained_MA[np.argmax(utility_M)] - LEAST_FAULT)[:, chosen].all(1) & (utility_M >= utility_M[answer])
+        distance_M = np.linalg.norm(features_MA - features_MA[answer], axis=1)
+        return self.completion(completion.prompt, int(np.argmin(np.where(enough_M, distance_M, np.inf))))
+
+    def _features(self, rows: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        features_ND = self.features_PMD[rows, answers]
+        if len(self._aspects) == features_ND.shape[1]:
+            return features_ND
+        return np.column_stack((features_ND, self._bonus_PM[rows, answers]))
 
     def length(self, completion: Completion) -> float:
         """Length of an answer in standard deviations from the mean, for the length-biased noise of `simulators.noise`."""
@@ -193,24 +278,6 @@ class ExactWorld:
     def _rng(self, part: str) -> np.random.Generator:
         return rng_for(self.seed, "exact world", part)
 
-    def _draw_features(self, responses: int, features: int) -> np.ndarray:
-        """Standard normal within a prompt; all but length also shift from prompt to prompt, by half as much."""
-        rng = self._rng("features")
-        features_PMD = rng.normal(size=(len(self._all), responses, features))
-        features_PMD[:, :, 1:] += 0.5 * rng.normal(size=(len(self._all), 1, features - 1))
-        return features_PMD
-
-    def _draw_tastes(self, users: int, spread: float, utility_sd: float, length_gain: float) -> dict[str, np.ndarray]:
-        """Gold's weights, and each user's: gold plus an own part; own parts sum to zero, so that gold is the exact mean."""
-        rng = self._rng("tastes")
-        features = self.features_PMD.shape[2]
-        gold_D = np.append(0.0, rng.normal(size=features - 1))
-        gold_D *= utility_sd / np.linalg.norm(gold_D)
-        gold_D[0] = length_gain
-        own_UD = rng.normal(size=(users, features)) * spread * utility_sd / np.sqrt(features)
-        own_UD -= own_UD.mean(0)
-        return {GOLD: gold_D} | {f"user-{place:02d}": gold_D + own_D for place, own_D in enumerate(own_UD)}
-
 
 def overoptimised(seed: int = 0, **options: Any) -> ExactWorld:
     """Gold first gains and then loses from length: best-of-n on a linear reward peaks near n = 8, and by n = 1024 has lost
@@ -226,9 +293,3 @@ def cyclic(seed: int = 0, **options: Any) -> ExactWorld:
 def _split(prompts: tuple[Prompt, ...], unit: int) -> dict[str, tuple[Prompt, ...]]:
     ends = np.cumsum([unit * share for share in SPLITS.values()]).tolist()
     return {split: prompts[end - unit * share : end] for (split, share), end in zip(SPLITS.items(), ends, strict=True)}
-
-
-def _one_each(policy_PM: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One answer drawn for each prompt, [P]."""
-    answers_P = (policy_PM.cumsum(1) < rng.random((len(policy_PM), 1))).sum(1)
-    return np.minimum(answers_P, policy_PM.shape[1] - 1)

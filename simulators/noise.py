@@ -7,6 +7,7 @@ before to P(left) after; each small class is the same function with its paramete
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +17,9 @@ from scipy.special import expit, logit
 
 from ..core.errors import InputError
 from ..core.records import Comparison, Completion
-from .choice import Numbers
+from .choice import Numbers, bradley_terry
+
+LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
 
 
 def flip(p_left: Numbers, rate: Numbers) -> Numbers:
@@ -46,6 +49,12 @@ def shifted(p_left: Numbers, log_odds: Numbers) -> Numbers:
     return expit(logit(p_left) + log_odds)
 
 
+def tempered(p_left: Numbers, temperature: float) -> Numbers:
+    """P(left) with its log-odds divided by `temperature`, >= 0: below 1 it is sharper, above 1 flatter, at 0 the likelier answer
+    is certain. A tie stays one, and so does certainty."""
+    return bradley_terry(logit(p_left), temperature)
+
+
 def verbosity_log_odds(length_difference: Numbers, bias: float, scale: float) -> Numbers:
     """Log-odds bias * tanh(length_difference / scale) for the left answer, `length_difference` longer than the right one."""
     return bias * np.tanh(np.divide(length_difference, scale))
@@ -59,6 +68,11 @@ def agreement_after_flips(rate: float) -> float:
 def words(completion: Completion) -> int:
     """Length of an answer in words."""
     return len(completion.text.split())
+
+
+def has_list(completion: Completion) -> bool:
+    """Whether an answer has a list: two lines or more that start with a bullet or a number."""
+    return len(LIST_ITEM.findall(completion.text)) >= 2
 
 
 class Noise(Protocol):
@@ -157,6 +171,18 @@ class LengthBias:
     def __call__(self, p_left: float, comparison: Comparison, advantage: float) -> float:
         difference = self.length(comparison.left) - self.length(comparison.right)
         return float(shifted(p_left, verbosity_log_odds(difference, self.log_odds, self.scale)))
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureBias:
+    """Adds `log_odds` to the answer that has a feature where the other has not; negative holds it against it."""
+
+    log_odds: float
+    has: Callable[[Completion], bool] = has_list
+
+    def __call__(self, p_left: float, comparison: Comparison, advantage: float) -> float:
+        difference = bool(self.has(comparison.left)) - bool(self.has(comparison.right))
+        return float(shifted(p_left, self.log_odds * difference))
 
 
 def corrupt(p_left: float, noises: Sequence[Noise], comparison: Comparison, advantage: float) -> float:

@@ -6,21 +6,24 @@ user is a known function of the text (see `text_rules`), so that every ranking h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
 
 from ..core.errors import InputError, UnknownName
-from ..core.protocols import Policy, Truth
+from ..core.protocols import Fault, Policy, Truth
 from ..core.records import Comparison, Completion, Prompt
 from ..core.seeds import rng_for
+from .tastes import Tastes, users_of
 from .text_answers import compose
+from .text_edits import mend
+from .text_faults import find_faults
 from .text_grammar import parse_instruction
 from .text_pretraining import OnProgress, base_checkpoint
 from .text_prompts import draw_prompts
-from .text_rules import Check, check, features, gold_weights, user_weights
+from .text_rules import FEATURES, Check, check, features, gold_weights, user_weights
 
 if TYPE_CHECKING:
     from ..policies.causal_lm import CausalLMPolicy
@@ -36,8 +39,9 @@ class TextWorld:
 
     seed: all that is random follows from it and the options, but for the base policy, which all seeds share.
     sft, preference, unlabeled, eval: prompts in each split; a larger split begins with the smaller one's prompts.
-    users: how many. bases: how many base policies there are; `base_policy(s)` is number s modulo this, and each costs a
-    pre-training once.
+    users: how many; 13 where none are given. tastes: the users instead, as weights of `aspects` (see `simulators.tastes`); gold
+    stays the world's own.
+    bases: how many base policies there are; `base_policy(s)` is number s modulo this, and each costs a pre-training once.
     """
 
     def __init__(
@@ -48,22 +52,31 @@ class TextWorld:
         preference: int = 600,
         unlabeled: int = 400,
         eval: int = 100,
-        users: int = 13,
+        users: int | None = None,
+        tastes: Tastes | None = None,
         bases: int = 1,
+        name: str = "text",
     ) -> None:
+        if users is not None and tastes is not None:
+            raise InputError(f"both users={users} and tastes were given; the tastes say how many users there are")
+        users = 13 if users is None else users
         sizes = {"sft": sft, "preference": preference, "unlabeled": unlabeled, "eval": eval}
         for option, value in (*sizes.items(), ("users", users), ("bases", bases)):
             if value < 1:
                 raise InputError(f"a text world with {option}={value} was asked for; it needs at least 1")
-        self.seed, self._bases = seed, bases
+        self._name, self.seed, self._bases = name, seed, bases
         self._splits = {split: draw_prompts(seed, split, size) for split, size in sizes.items()}
-        weights_UF = user_weights(users, rng_for(seed, "text", "users"))
-        self._weights = {f"user-{k:02d}": weights_F for k, weights_F in enumerate(weights_UF)} | {GOLD: gold_weights()}
+        if tastes is None:
+            weights_UF = user_weights(users, rng_for(seed, "text", "users"))
+            self._weights = {f"user-{k:02d}": weights_F for k, weights_F in enumerate(weights_UF)}
+        else:
+            self._weights = users_of(tastes, FEATURES, gold_weights())
+        self._weights[GOLD] = gold_weights()
         self._loaded: dict[int, CausalLMPolicy] = {}
 
     @property
     def name(self) -> str:
-        return "text"
+        return self._name
 
     @property
     def users(self) -> Sequence[str]:
@@ -93,10 +106,42 @@ class TextWorld:
         return check(completion.prompt.text, completion.text)
 
     def utility(self, completions: Sequence[Completion], user: str = GOLD) -> np.ndarray:
+        return self.features(completions) @ self._weights_of(user)
+
+    @property
+    def aspects(self) -> Sequence[str]:
+        """What `text_rules.features` measures."""
+        return FEATURES
+
+    def features(self, completions: Sequence[Completion]) -> np.ndarray:
+        rows = [features(each.prompt.text, each.text) for each in completions]
+        return np.array(rows, dtype=float).reshape(len(rows), len(FEATURES))
+
+    def weights(self, user: str = GOLD) -> np.ndarray:
+        return self._weights_of(user).copy()
+
+    def seen(self, completions: Sequence[Completion]) -> np.ndarray:
+        """A false fact looks like a true one, and everything else as it is."""
+        seen_NF = self.features(completions)
+        seen_NF[:, FEATURES.index("fact")] = np.abs(seen_NF[:, FEATURES.index("fact")])
+        return seen_NF
+
+    def faults(self, completion: Completion, user: str = GOLD) -> Sequence[Fault]:
+        """See `text_faults.find_faults`."""
+        return find_faults(completion.prompt.text, completion.text, self._weights_of(user))
+
+    def mended(self, completion: Completion, aspects: Collection[str] | None = None, user: str = GOLD) -> Completion:
+        """See `text_edits.mend`. All faults mended is worth no less to the user than before; single aspects may cost others."""
+        for aspect in aspects or ():
+            if aspect not in FEATURES:
+                raise UnknownName("aspect", aspect, FEATURES)
+        text = mend(completion.prompt.text, completion.text, self._weights_of(user), aspects)
+        return completion if text == completion.text else Completion(completion.prompt, text)
+
+    def _weights_of(self, user: str) -> np.ndarray:
         if user not in self._weights:
             raise UnknownName("user", user, self._weights)
-        rows = [features(each.prompt.text, each.text) for each in completions]
-        return np.array(rows, dtype=float).reshape(len(rows), -1) @ self._weights[user] if rows else np.zeros(0)
+        return self._weights[user]
 
     def advantage(self, comparison: Comparison, user: str = GOLD) -> float:
         """Utility of the left answer minus that of the right one to a user, in nats."""

@@ -133,6 +133,11 @@ def user_weights(users: int, rng: np.random.Generator) -> np.ndarray:
     """One row of weights a user, shape [users, F]; their mean is `gold_weights` exactly (up to rounding)."""
     deviation_UF = rng.standard_normal((users, len(GOLD)))
     deviation_UF -= deviation_UF.mean(axis=0)
+    return gold_weights() + deviation_UF * taste_scale()
+
+
+def taste_scale() -> np.ndarray:
+    """Standard deviation of the users' weights of each feature, in nats a unit, shape [F]."""
     scale_F = SPREAD * np.abs(gold_weights())
     scale_F[FEATURES.index("words")] = WORD_TASTE
-    return gold_weights() + deviation_UF * scale_F
+    return scale_F

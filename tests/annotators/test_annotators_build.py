@@ -71,7 +71,7 @@ def test_a_file_and_a_module_give_annotators_by_name(file, some_pairs, monkeypat
     assert make_annotator("own_annotators:Mine").name == "mine"
     with pytest.raises(InputError, match=r"is a module; say which annotator in it, as in .*own_annotators.py:name"):
         make_annotator(str(file))
-    with pytest.raises(InputError, match="has no 'Yours', named as a annotator; it has: Mine"):
+    with pytest.raises(InputError, match="has no 'Yours', named as the annotator; it has: Mine"):
         make_annotator(f"{file}:Yours")
 
 
@@ -113,7 +113,10 @@ def test_tomls_compose_and_find_their_neighbours(file, fake_world, tmp_path: Pat
         ("", "has no `kind`"),
         ("kind = 3", "has no `kind`"),
         ("kind = ", "cannot be read"),
-        ('kind = "flip"\nrate = 0.1', r"in '.*a.toml': the annotator 'flip' needs the option 'inner'; give it in a TOML"),
+        (
+            'kind = "flip"\nrate = 0.1',
+            r"in '.*a.toml': the annotator 'flip' needs the option 'inner'; give it with --set, or in a TOML",
+        ),
         ('kind = "flip"\ninner = "longest"\nrat = 0.1', "the annotator 'flip' has no option 'rat'; its options: inner, rate, name"),
         (
             'kind = "flip"\nrate = 0.1\n[inner]\nkind = "longest"',
@@ -154,3 +157,15 @@ def test_what_is_no_annotator_is_said(tmp_path: Path):
         make_annotator(str(tmp_path / "none.toml"))
     with pytest.raises(UnknownName, match="no annotator is called 'longst'"):
         make_annotator("longst")
+
+
+def test_members_that_are_names_are_left_as_names():
+    pool: Any = make_annotator("alpacafarm", members=["small-1"])
+    assert [each.name for each in pool.pool.members] == ["small-1"]
+
+
+def test_an_annotator_made_of_itself_is_refused(tmp_path: Path):
+    path = tmp_path / "round.toml"
+    path.write_text('kind = "flip"\nrate = 0.1\ninner = "round.toml"', encoding="utf-8")
+    with pytest.raises(InputError, match="made of itself without end"):
+        make_annotator(path)

@@ -274,7 +274,7 @@ def test_other_items_than_pairs_are_rated(some_pairs):
 
     said = annotate([Completion(Prompt("a"), "bb")], make_annotator(Length))
     assert said.results[0].scores == {"overall": 2.0}
-    with pytest.raises(InputError, match="the annotator 'longest' judges a Comparison and was given a Completion"):
+    with pytest.raises(InputError, match="the annotator 'longest' judges a pair and was given one answer"):
         annotate([Completion(Prompt("a"), "bb")], make_annotator("longest"))
 
 

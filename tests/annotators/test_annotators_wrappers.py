@@ -109,7 +109,7 @@ def test_flips_by_closeness_hit_close_pairs(fake_world):
         assert is_rate(int(wrong(annotate(apart(gap), flip)).sum()), 2000, 0.4 * math.exp(-gap / 2))
 
 
-@pytest.mark.parametrize(("option", "value"), [("rate", 0.6), ("rate", -0.1), ("rate", float("nan")), ("rate", "much")])
+@pytest.mark.parametrize(("option", "value"), [("rate", 0.6), ("rate", -0.1), ("rate", float("nan"))])
 def test_a_rate_that_is_none_is_refused(option: str, value: Any):
     with pytest.raises(InputError, match=r"it is a probability in \[0, 0.5\]: more than one half would invert"):
         make_annotator("flip", inner="longest", **{option: value})
@@ -136,6 +136,37 @@ def test_a_swap_averages_both_orders_and_keeps_them(fake_engine, some_pairs):
     assert [part.comparison for part in said.parts] == [pair, pair.swapped()]
     assert [part.p_left for part in said.parts] == pytest.approx([0.8, 0.8])
     assert said.usage.requests == 2
+
+
+@pytest.mark.parametrize(
+    ("shown", "turned", "p_left", "strength"),
+    [
+        ((1.0, 3.0), (0.0, 1.0), 1.0, 2.0),  # both for left: the mean
+        ((0.0, 1.0), (1.0, 3.0), 0.0, 2.0),
+        ((1.0, 3.0), (1.0, 3.0), 0.5, 0.0),  # the place decides: a tie has no strength
+        ((0.9, 1.0), (0.6, 3.0), 0.65, 0.0),  # sure for left, and strongly for right
+        ((1.0, None), (0.0, 2.0), 1.0, None),
+    ],
+)
+def test_the_strength_of_a_swap_is_that_of_both_orders_and_of_the_swapped_pair(some_pairs, shown, turned, p_left, strength):
+    (pair,) = some_pairs(1)
+
+    def strong(comparison: Comparison) -> Preference:
+        p, how_much = shown if comparison == pair else turned
+        return Preference(comparison, p, "strong", strength=how_much)
+
+    swap = make_annotator("swap", inner=strong)
+    said, other = annotate([pair, pair.swapped()], swap).results
+    assert (said.p_left, said.strength) == (pytest.approx(p_left), strength)
+    assert (other.p_left, other.strength) == (pytest.approx(1 - p_left), strength)
+
+
+def test_a_planted_bias_shows_no_parts_that_are_without_it(fake_engine, some_pairs):
+    inner = make_annotator("swap", inner="judge")
+    (said,) = annotate(some_pairs(1), make_annotator("biased", inner=inner, position=1.0), engine=fake_engine()).results
+    assert said.p_left > 0.7
+    assert said.parts == ()
+    assert position_bias([said]).first.value == 1.0  # an audit that took it apart would find 0.5
 
 
 def test_a_swap_with_one_silent_order_is_silent(fake_engine, some_pairs):

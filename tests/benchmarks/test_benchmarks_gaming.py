@@ -39,7 +39,7 @@ def test_a_judge_of_length_is_gamed_by_padding_lists_and_the_constant(material):
 
 def test_the_truth_is_not_gamed(world, material):
     report = gaming(make_annotator("gold", world=world), material)
-    assert [each.gamed for each in report.attacks] == [False] * 6 + [None]
+    assert [each.gamed for each in report.attacks] == [False] * 7 + [None]
 
 
 def test_position_bias_is_reported_and_is_no_gaming(material):

@@ -145,7 +145,7 @@ def test_the_table_says_what_was_done(folder: Path, capsys, monkeypatch):
     assert code == 0
     for said in (
         "swap(judge) by scripted:",
-        "30 decided, 0 ties, 0 abstentions",
+        "30 decided, 0 tied, 0 abstained",
         "first shown wins",
         "same in both orders",
         "60 sent",
@@ -187,7 +187,7 @@ def test_a_budget_stops_it_and_says_so(folder: Path, capsys, monkeypatch):
     assert said["abstentions"]["over budget"] + said["decided"] == 400
     code, out, err = pasture(capsys, monkeypatch, line + " --budget-requests 0 --store other.sqlite")
     assert code == 1
-    assert "no pair got a verdict; the first abstention: over budget: the budget of 0 requests is used up; raise it with" in err
+    assert "no item got an answer; the first abstention: over budget: the budget of 0 requests is used up; raise it with" in err
     assert len(read_rows(folder / "p.undecided.jsonl")) == 400
 
 

@@ -85,7 +85,7 @@ def test_compare_refuses_other_baselines_keys_and_columns(run, tmp_path):
         run("compare", one, annotations(tmp_path / "b.json", [2, 1], baseline="c"))
     with pytest.raises(InputError, match="name them alike"):
         run("compare", one, annotations(tmp_path / "d.json", [2, 1], key="index"))
-    with pytest.raises(InputError, match="has the preference 3"):
+    with pytest.raises(InputError, match="`preference` is 3"):
         run("compare", one, annotations(tmp_path / "e.json", [3]))
     with pytest.raises(InputError, match="it is a number"):
         run("compare", one, annotations(tmp_path / "f.json", ["better"]))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 
-def pasture(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def process(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as a script runs it."""
     command = [sys.executable, "-m", "pasture.cli", *words]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
@@ -21,7 +22,7 @@ SMALL = ("--world", "exact", "--method", "sft", "--method", "dpo", "--method", "
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
     folder = tmp_path_factory.mktemp("cli")
-    done = pasture("rank", *SMALL, "--out", "run", "--json", cwd=folder)
+    done = process("rank", *SMALL, "--out", "run", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), folder
 
@@ -45,7 +46,7 @@ def test_a_run_folder_holds_the_page_the_result_and_the_manifest(run: tuple[dict
     assert manifest["versions"]["torch"]
 
 
-def test_report_makes_the_page_again_from_the_result(run: tuple[dict, Path]):
+def test_report_makes_the_page_again_from_the_result(run: tuple[dict, Path], pasture):
     result, folder = run
     (folder / "run" / "index.html").unlink()
     done = pasture("report", "run", "--json", cwd=folder)
@@ -54,7 +55,7 @@ def test_report_makes_the_page_again_from_the_result(run: tuple[dict, Path]):
     assert (folder / "run" / "index.html").is_file()
 
 
-def test_rank_for_people_ends_with_a_table_and_the_page(run: tuple[dict, Path]):
+def test_rank_for_people_ends_with_a_table_and_the_page(run: tuple[dict, Path], pasture):
     done = pasture("rank", *SMALL, "--out", "run", cwd=run[1])
     assert done.returncode == 0, done.stderr
     assert "best-of-n" in done.stdout
@@ -62,7 +63,7 @@ def test_rank_for_people_ends_with_a_table_and_the_page(run: tuple[dict, Path]):
     assert "pearman" in done.stdout
 
 
-def test_a_sweep_over_noise_keeps_every_run(run: tuple[dict, Path]):
+def test_a_sweep_over_noise_keeps_every_run(run: tuple[dict, Path], pasture):
     words = ("rank", "--world", "exact", "--method", "sft", "--method", "dpo", "--seeds", "1", "--flip", "0", "--flip", "0.4")
     done = pasture(*words, "--out", "sweep", "--json", cwd=run[1])
     assert done.returncode == 0, done.stderr
@@ -72,7 +73,7 @@ def test_a_sweep_over_noise_keeps_every_run(run: tuple[dict, Path]):
 
 
 @pytest.mark.parametrize("world", ["exact-overoptimised", "exact-cyclic"])
-def test_every_listed_world_can_be_ranked_and_trained_in(world: str, tmp_path: Path):
+def test_every_listed_world_can_be_ranked_and_trained_in(world: str, tmp_path: Path, pasture):
     done = pasture("rank", "--world", world, "--method", "sft", "--method", "dpo", "--seeds", "1", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "runs" / world / "manifest.json").read_text())["suite"]["world"] == world
@@ -81,20 +82,20 @@ def test_every_listed_world_can_be_ranked_and_trained_in(world: str, tmp_path: P
     assert pasture("evaluate", "dpo", "--annotator", "gold", "--json", cwd=tmp_path).returncode == 0
 
 
-def test_a_world_goes_over_the_suites_own(tmp_path: Path):
+def test_a_world_goes_over_the_suites_own(tmp_path: Path, pasture):
     done = pasture("rank", "--suite", "exact", "--world", "exact-cyclic", "--dry-run", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert pasture("rank", "--suite", "exact", "--world", "exakt", "--dry-run", cwd=tmp_path).returncode == 2
 
 
-def test_a_dry_run_says_the_price_and_does_nothing(tmp_path: Path):
+def test_a_dry_run_says_the_price_and_does_nothing(tmp_path: Path, pasture):
     done = pasture("rank", *SMALL, "--dry-run", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["cells"] == 6
     assert not list(tmp_path.iterdir())
 
 
-def test_a_policy_is_trained_saved_and_evaluated(tmp_path: Path):
+def test_a_policy_is_trained_saved_and_evaluated(tmp_path: Path, pasture):
     done = pasture("train", "dpo", "--world", "exact", "--out", "dpo", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     trained = json.loads(done.stdout)
@@ -106,7 +107,7 @@ def test_a_policy_is_trained_saved_and_evaluated(tmp_path: Path):
     assert won["value"] > 0.5
 
 
-def test_every_method_that_yields_a_policy_survives_saving(tmp_path: Path):
+def test_every_method_that_yields_a_policy_survives_saving(tmp_path: Path, pasture):
     for method in ("best-of-n", "reward-conditioning", "quark"):
         done = pasture("train", method, "--world", "exact", "--out", method, "--json", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
@@ -115,7 +116,7 @@ def test_every_method_that_yields_a_policy_survives_saving(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kind", ["annotators", "methods", "worlds"])
-def test_lists_are_arrays_of_named_objects(kind: str, tmp_path: Path):
+def test_lists_are_arrays_of_named_objects(kind: str, tmp_path: Path, pasture):
     done = pasture(kind, "list", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     listed = json.loads(done.stdout)
@@ -137,7 +138,7 @@ def test_lists_are_arrays_of_named_objects(kind: str, tmp_path: Path):
         (("rank", "--world", "exact", "--add", "missing.py"), "no file 'missing.py'"),
         (("rank", "--suite", "missing.toml"), "no suite file 'missing.toml'"),
         (("train", "dpo", "--world", "exact", "--set", "betta=1"), "betta"),
-        (("train", "dpo", "--world", "exact", "--set", "beta"), "NAME=VALUE"),
+        (("train", "dpo", "--world", "exact", "--set", "beta"), "option=value"),
         (("train", "dpo", "--world", "exact", "--set", "beta=-1"), "beta"),
         (("evaluate", "nowhere"), "no 'nowhere'"),
         (("evaluate", "."), "no manifest.json"),
@@ -146,7 +147,7 @@ def test_lists_are_arrays_of_named_objects(kind: str, tmp_path: Path):
         (("annotators", "show", "json:nothing"), "has no 'nothing'"),
     ],
 )
-def test_bad_input_exits_with_2_and_a_way_out(words: tuple[str, ...], says: str, tmp_path: Path):
+def test_bad_input_exits_with_2_and_a_way_out(words: tuple[str, ...], says: str, tmp_path: Path, pasture):
     done = pasture(*words, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert says in done.stderr
@@ -154,11 +155,11 @@ def test_bad_input_exits_with_2_and_a_way_out(words: tuple[str, ...], says: str,
     assert not done.stdout
 
 
-def test_bad_usage_exits_with_2(tmp_path: Path):
-    assert pasture("rank", "--no-such-option", cwd=tmp_path).returncode == 2
+def test_bad_usage_exits_with_2(tmp_path: Path, pasture):
+    assert process("rank", "--no-such-option", cwd=tmp_path).returncode == 2
     assert pasture("rnk", cwd=tmp_path).returncode == 2
 
 
 def test_help_and_version_answer(tmp_path: Path):
-    assert "quickstart" in pasture("--help", cwd=tmp_path).stdout
-    assert pasture("--version", cwd=tmp_path).stdout.strip()
+    assert "quickstart" in process("--help", cwd=tmp_path).stdout
+    assert process("--version", cwd=tmp_path).stdout.strip()

@@ -1,43 +1,84 @@
-"""Every annotator of the table keeps the promises of the protocol and the traits that it declares."""
+"""Every annotator of the table keeps the promises of the protocol and the traits that it declares, in the text world, where the
+engine `actor` plays the language model."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from pasture.annotators import ANNOTATORS, make_annotator
 from pasture.annotators.runner import annotate
 from pasture.core.errors import InputError
-from pasture.core.protocols import Annotator
-from pasture.core.records import Comparison, Completion, Preference, Prompt
+from pasture.core.protocols import Annotator, Engine, TokenScores
+from pasture.core.records import NOTHING, Abstention, Comparison, Item, Preference
 from pasture.core.requests import Reply, Request
 from pasture.core.store import Store
-from pasture.engines import make_engine
+from pasture.engines.routed import Routed
+from pasture.simulators.actor import Actor
+from pasture.simulators.material import world_items
+from pasture.simulators.text import TextWorld
+
+
+class Sharp:
+    """A policy that gives longer answers exp(-sharpness) times the probability a word."""
+
+    def __init__(self, sharpness: float) -> None:
+        self.sharpness = sharpness
+
+    def token_scores(self, completions: Sequence[Any]) -> TokenScores:
+        words = [len(each.text.split()) for each in completions]
+        mask = torch.arange(max(words)) < torch.tensor(words)[:, None]
+        return TokenScores(-self.sharpness * mask.double(), torch.zeros(mask.shape), mask)
+
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "flip": {"rate": 0.25},
     "flip-by-length": {"rate_longer": 0.4, "rate_shorter": 0.1},
     "flip-by-position": {"rate_left": 0.4, "rate_right": 0.1},
     "biased": {"position": 0.7, "length": 0.3},
+    "flip-by-annotator": {"rates": {}, "default": 0.3},
+    "flip-by-prompt": {"rate": 0.25},
+    "lapse": {"rate": 0.3},
+    "temperature": {"temperature": 0.5},
+    "drift": {"rate": [0.1, 0.3]},
+    "rationed": {"share": 1.0},
+    "on-model": {"model": "x"},
+    "icai": {"constitution": ["Prefer the shorter answer."]},
+    "cdr-policies": {"strong": Sharp(2.0), "weak": Sharp(1.0)},
+    "alpaca-eval-config": {"config": str(Path(__file__).parent / "alpaca_eval" / "configs.yaml")},
 }
-"""What an annotator of the table cannot be made without."""
+"""What an annotator of the table cannot be made without, or shows nothing without."""
+NAMES = sorted(ANNOTATORS.table)
+DOCS = Path(__file__).parents[2] / "docs" / "annotators"
+TIER_1 = (
+    "alpacafarm", "persona", "janus", "icai", "self-reference", "judge-jury-debate", "cdr", "rlhs", "hyper-routing", "helpsteer2",
+    "fine-grained-rlhf", "cipher", "hh-rlhf", "ultrafeedback",
+)  # fmt: skip
+WORLD = TextWorld(0, sft=20, preference=30, unlabeled=5, eval=5)
 
 
-class TasteWorld:
-    name = "taste"
-    users = ("ann", "bob", "cid")
+def engine() -> Engine:
+    # It leans to what is shown first, so that an annotator that looks at places shows that it does.
+    # `strong` and `weak` are there for who asks two models by name.
+    return Routed({"": Actor(position_bias=0.5), "strong": Actor(sharpness=2.0), "weak": Actor(sharpness=0.5)})
 
-    def utility(self, completions: Sequence[Completion], user: str = "gold") -> np.ndarray:
-        return np.array([(sum(map(ord, each.text)) * (1 + len(user)) % 17) / 4 for each in completions])
 
-    def advantage(self, comparison: Comparison, user: str = "gold") -> float:
-        left, right = self.utility([comparison.left, comparison.right], user)
-        return float(left - right)
+def kind_of(name: str) -> str:
+    return ANNOTATORS.entry(name).traits.get("item", "pair")
+
+
+@cache
+def items_of(kind: str) -> tuple[Item, ...]:
+    some = world_items(WORLD, kind, 14)
+    return (*some, *some[:3])
 
 
 def made(name: str) -> Annotator:
@@ -48,18 +89,7 @@ def made(name: str) -> Annotator:
         options["inner"] = {"use": "bradley-terry", "soft": True}
     if traits.get("members"):
         options["members"] = ["longest", "pool"]
-    return make_annotator(name, world=TasteWorld(), **options)
-
-
-def pairs() -> list[Comparison]:
-    some = []
-    for number in range(30):
-        prompt = Prompt(f"question {number % 11}")
-        some.append(Comparison(Completion(prompt, f"answer {number * 7}"), Completion(prompt, f"reply {number * number}")))
-    return some + some[:6]
-
-
-NAMES = sorted(ANNOTATORS.table)
+    return make_annotator(name, world=WORLD, **options)
 
 
 @pytest.fixture(params=NAMES)
@@ -67,56 +97,67 @@ def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def p_lefts(items: Sequence[Comparison], annotator: Annotator, **options: Any) -> list[float]:
-    said = annotate(items, annotator, engine=make_engine("scripted"), **options)
-    assert [each.comparison for each in said.preferences] == list(items)
-    assert all(each.annotator == annotator.name for each in said.preferences)
-    return [each.p_left for each in said.preferences]
+def said(items: Sequence[Item], annotator: Annotator, **options: Any) -> list[Any]:
+    """The answers, without what they cost."""
+    done = annotate(items, annotator, engine=engine(), **options)
+    assert all(each.annotator == annotator.name for each in done.results)
+    return [replace(each, usage=NOTHING) for each in done.results]
 
 
 def test_the_same_seed_gives_the_same_answers_to_duplicates_too(name: str):
-    one = p_lefts(pairs(), made(name), seed=5)
-    assert one == p_lefts(pairs(), made(name), seed=5)
-    assert one[:6] == one[30:]
+    items = items_of(kind_of(name))
+    one = said(items, made(name), seed=5)
+    assert one == said(items, made(name), seed=5)
+    assert one[:3] == one[-3:]
+    assert any(not isinstance(each, Abstention) for each in one)
 
 
 def test_window_order_and_sharding_change_nothing(name: str):
-    items = pairs()
-    whole = p_lefts(items, made(name))
-    assert whole == p_lefts(items, made(name), window=3)
-    assert whole == p_lefts(items[::-1], made(name))[::-1]
-    assert whole == p_lefts(items[:13], made(name)) + p_lefts(items[13:], made(name))
+    items = items_of(kind_of(name))
+    whole = said(items, made(name))
+    assert whole == said(items, made(name), window=3)
+    assert whole == said(items[::-1], made(name))[::-1]
+    assert whole == said(items[:5], made(name)) + said(items[5:], made(name))
 
 
+@pytest.mark.parametrize("name", [each for each in NAMES if kind_of(each) == "pair"])
 def test_a_symmetric_annotator_says_the_same_of_the_swapped_pair(name: str):
-    items = pairs()
-    shown, swapped = p_lefts(items, made(name)), p_lefts([each.swapped() for each in items], made(name))
-    obeys = np.allclose(np.array(shown), 1 - np.array(swapped), atol=1e-12)
+    items = [each for each in world_items(WORLD, "pair", 30) if isinstance(each, Comparison)]
+    shown, swapped = said(items, made(name)), said([each.swapped() for each in items], made(name))
+    both = [
+        (a.p_left, 1 - b.p_left)
+        for a, b in zip(shown, swapped, strict=True)
+        if isinstance(a, Preference) and isinstance(b, Preference)
+    ]
+    assert both
+    obeys = all(math.isclose(a, b, abs_tol=1e-9) for a, b in both)
     assert obeys == ANNOTATORS.entry(name).traits["symmetric"]
 
 
 def test_items_are_left_as_they_were(name: str):
-    items = pairs()
+    items = items_of(kind_of(name))
     before = deepcopy(items)
-    p_lefts(items, made(name))
+    said(items, made(name))
     assert items == before
 
 
 def test_a_rerun_pays_for_nothing(name: str, tmp_path: Path):
+    items = items_of(kind_of(name))
     with Store(tmp_path / "s.sqlite") as store:
-        engine = make_engine("scripted")
-        one = annotate(pairs(), made(name), engine=engine, store=store)
+        one = annotate(items, made(name), engine=engine(), store=store)
         assert (one.usage.requests > 0) == bool(ANNOTATORS.entry(name).traits.get("engine"))
     with Store(tmp_path / "s.sqlite") as store:
-        two = annotate(pairs(), made(name), engine=make_engine("scripted"), store=store)
-        assert two.usage.requests == 0
-        assert store.paid.requests == one.usage.requests
-    assert [each.p_left for each in one.preferences] == [each.p_left for each in two.preferences]
+        two = annotate(items, made(name), engine=engine(), store=store)
+        if not any(isinstance(each, Abstention) for each in one.results):
+            assert two.usage.requests == 0
+            assert store.paid.requests == one.usage.requests
+    assert [replace(each, usage=NOTHING) for each in one.results] == [replace(each, usage=NOTHING) for each in two.results]
 
 
 def test_traits_say_who_needs_a_world_an_inner_annotator_and_an_engine(name: str):
     traits = ANNOTATORS.entry(name).traits
-    assert set(traits) <= {"engine", "world", "wraps", "members", "symmetric"}
+    assert set(traits) <= {"engine", "world", "wraps", "members", "symmetric", "item"}
+    assert "symmetric" in traits or kind_of(name) != "pair"
     options = dict(OPTIONS.get(name, {}))
     if traits.get("wraps"):
         with pytest.raises(InputError, match="needs the option 'inner'" if not traits.get("world") else "world"):
@@ -125,15 +166,16 @@ def test_traits_say_who_needs_a_world_an_inner_annotator_and_an_engine(name: str
     if traits.get("members"):
         with pytest.raises(InputError, match="needs the option 'members'"):
             make_annotator(name, **options)
-        options["members"] = ["longest"]
+        options["members"] = ["longest", "spammer"]
+    items = items_of(kind_of(name))
     if traits.get("world"):
         with pytest.raises(InputError, match="no world was given"):
             make_annotator(name, **options)
     elif traits.get("engine"):
         with pytest.raises(InputError, match="the annotator asks an engine and none was given"):
-            annotate(pairs(), make_annotator(name, **options))
+            annotate(items, make_annotator(name, **options))
     else:
-        assert annotate(pairs(), make_annotator(name, **options)).preferences
+        assert any(not isinstance(each, Abstention) for each in annotate(items, make_annotator(name, **options)).results)
 
 
 class Garbled:
@@ -147,18 +189,34 @@ class Garbled:
             yield index, Reply("\ufffd", label_logprobs={"A": math.nan, "B": math.nan}, logprob=math.nan)
 
 
-def test_what_cannot_be_read_is_never_a_vote_and_never_kept(name: str):
+def test_what_cannot_be_read_is_never_an_answer_and_never_kept(name: str):
+    items = items_of(kind_of(name))
     with Store() as store:
-        said = annotate(pairs(), made(name), engine=Garbled(), store=store)
+        done = annotate(items, made(name), engine=Garbled(), store=store)
         assert len(store) == 0
         if ANNOTATORS.entry(name).traits.get("engine"):
-            assert said.reasons == {"unparsable": len(pairs())}
-            assert not said.preferences
+            assert all(isinstance(each, Abstention) or not asked_anything(each) for each in done.results)
+            assert done.reasons["unparsable"] > 0
         else:
-            assert all(isinstance(each, Preference) for each in said.results)
+            assert any(not isinstance(each, Abstention) for each in done.results)
+
+
+def asked_anything(each: Any) -> bool:
+    return each.usage.requests + each.usage.cached > 0
 
 
 def test_every_annotator_says_what_it_is():
     for name, entry in ANNOTATORS.entries().items():
         assert entry.summary, name
         assert ANNOTATORS.load(name).__doc__, name
+
+
+@pytest.mark.parametrize("name", TIER_1)
+def test_every_system_is_listed_and_has_its_page(name: str):
+    page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    assert f"--annotator {name}" in page or f'kind = "{name}"' in page
+    assert name in ANNOTATORS.table
+
+
+def test_p_left_is_a_number():
+    assert not np.isnan([each.p_left for each in said(items_of("pair"), made("pool"))]).any()

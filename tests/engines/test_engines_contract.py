@@ -16,8 +16,10 @@ def ask(text: str, continuation: str | None = None, **sampling) -> Request:
     return Request((Message("user", text),), Sampling(**sampling), continuation)
 
 
-@pytest.fixture(params=["scripted", "transformers"])
+@pytest.fixture(params=["scripted", "transformers", "openai"])
 def engine(request: pytest.FixtureRequest):
+    if request.param == "openai":
+        return make_engine("openai", "m", base_url=request.getfixturevalue("chat_server")().url, server="vllm")
     return make_engine("scripted") if request.param == "scripted" else request.getfixturevalue("tiny_engine")
 
 
@@ -75,8 +77,9 @@ def test_different_seeds_and_different_prompts_draw_differently(engine):
 
 
 def test_the_registry_loads_without_torch():
-    code = "import sys, pasture.engines as e; e.ENGINES.entries(); e.make_engine('scripted'); print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+    code = "import sys, pasture.engines as e; e.ENGINES.entries(); e.make_engine('scripted'); "
+    code += "e.make_engine('openai', 'm', base_url='http://localhost:1/v1'); print({'torch', 'openai'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "set()"
 
 
 def test_an_unknown_engine_option_or_missing_model_says_what_there_is():
@@ -86,7 +89,7 @@ def test_an_unknown_engine_option_or_missing_model_says_what_there_is():
         make_engine("scripted", latncy=1)
     with pytest.raises(InputError, match="serves a model, and none was given"):
         make_engine("transformers")
-    assert {"scripted", "transformers", "vllm"} <= set(ENGINES.entries())
+    assert {"scripted", "transformers", "vllm", "openai"} <= set(ENGINES.entries())
 
 
 def test_a_missing_package_names_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch, tiny_checkpoint):

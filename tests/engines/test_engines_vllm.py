@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+from dataclasses import replace
 
 import pytest
 from pasture.core.errors import EngineError
@@ -136,3 +138,18 @@ def test_the_environment_is_set_before_vllm_and_the_users_own_is_kept(monkeypatc
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "3")
     assert _prepare_environment()
     assert {name: os.environ[name] for name in ON_CPU} == ON_CPU | {"VLLM_CPU_KVCACHE_SPACE": "3"}
+
+
+def test_a_schema_holds_the_answer_and_leaves_the_labels_their_own_probabilities(engine):
+    verdict = {
+        "type": "object",
+        "properties": {"verdict": {"enum": ["A", "B"]}},
+        "required": ["verdict"],
+        "additionalProperties": False,
+    }
+    request = judge(*PAIRS[0])
+    held = replace(request, sampling=Sampling(max_tokens=24, labels=("A", "B"), schema=json.dumps(verdict)))
+    found = dict(engine.generate([held, request]))
+    assert json.loads(found[0].text)["verdict"] in ("A", "B")
+    assert " " not in found[0].text
+    assert found[0].label_logprobs == pytest.approx(found[1].label_logprobs, abs=1e-3)

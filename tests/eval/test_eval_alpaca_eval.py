@@ -103,9 +103,9 @@ def test_a_table_without_lengths_has_none(tmp_path: Path) -> None:
     [
         ([annotation(0), annotation(0)], "1 instructions are judged twice, 'question 0'"),
         ([annotation(0), annotation(1, generator_1="other")], "2 baselines"),
-        ([annotation(0, 2.5)], "preference of 'question 0' is 2.5"),
-        ([annotation(0, 0.5)], "preference of 'question 0' is 0.5"),
-        ([annotation(0, "model")], "the preference is 'model'"),
+        ([annotation(0, 2.5)], "`preference` is 2.5"),
+        ([annotation(0, 0.5)], "`preference` is 0.5"),
+        ([annotation(0, "model")], "`preference` is 'model'"),
         ([{"instruction": "q", "preference": 1}], "need index or instruction, generator_1"),
     ],
 )

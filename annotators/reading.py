@@ -1,0 +1,298 @@
+"""Reads what language models really write: JSON among chatter, verdicts in words. What is not plain is None, never a guess.
+
+Every parser takes any text, raises nothing, and takes time in proportion to the text, which is given up beyond
+`MOST_CHARACTERS`. What a reasoning model thinks aloud (`<think>`) is not its answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import Any, Literal
+
+MOST_CHARACTERS = 100_000
+MOST_NESTING = 20
+"""A reply that is longer or whose JSON nests deeper is not read."""
+PLACEHOLDERS = frozenset({"...", "…", "string", "text", "<text>", "n/a", "none", "null"})
+"""What a model copies from the form it was to fill in."""
+
+Verdict = Literal["A", "B", "tie", "neither"]
+
+# An object as it is meant: `{` and then a quote, or a bare name and a colon. A set such as {x, y} is chatter.
+_LIKE_AN_OBJECT = re.compile(r"\{\s*(?:[\"'“”‘’]|\w{1,40}\s*:)")
+_STRING = re.compile(r'("(?:[^"\\]|\\.)*")', re.DOTALL)
+
+
+def read_object(text: str, *required: str) -> dict[str, Any] | None:
+    """The one JSON object in `text` that has all the `required` properties; None where there is none, or no telling which.
+
+    Code fences and chatter around it, trailing commas, line breaks and stray backslashes in strings, curly quotes, and single
+    quotes (where no apostrophe makes them ambiguous) are forgiven. Names of properties are read as `property_name` reads them;
+    an object with the properties one level down, alone in another, is unwrapped. None for an object that is cut off, that says
+    two things of one property, or that is otherwise no JSON, and for two different objects, unless words just before the last
+    announce it as the final one.
+    """
+    said = _without_thinking(text)
+    places = None if said is None else _objects(said)
+    if said is None or places is None:
+        return None
+    found: list[tuple[dict[str, Any], int]] = []
+    end = 0
+    for start, stop in places:
+        if not _LIKE_AN_OBJECT.match(said, start, stop):
+            continue
+        before, end = said[max(end, start - 60) : start], stop
+        parsed = _parsed(said[start:stop])
+        if parsed is None:
+            return None
+        whole = _with(parsed, required)
+        if whole is not None:
+            found.append((whole, "final" in before.casefold()))
+    if not found:
+        return None
+    last, is_final = found[-1]
+    return last if is_final or all(repr(each) == repr(last) for each, _ in found) else None
+
+
+def property_name(name: str) -> str:
+    """A property's name as it is compared: lower case, words joined by `_`."""
+    return re.sub(r"[\s\-]+", "_", unicodedata.normalize("NFKC", name).casefold().strip())
+
+
+def _without_thinking(text: str) -> str | None:
+    """None where there is too much of it, or it ends before its answer begins."""
+    if len(text) > MOST_CHARACTERS:
+        return None
+    if text.lstrip().startswith("<think>"):
+        _, ended, text = text.partition("</think>")
+        return text if ended else None
+    return re.split(r"(?m)^[ \t]*</think>[ \t]*$", text)[-1]  # the chat template opened it
+
+
+def _objects(text: str) -> list[tuple[int, int]] | None:
+    """Where the outermost `{...}` stand; None where one is not closed or nests too deep."""
+    places: list[tuple[int, int]] = []
+    start, depth, lists, in_string = 0, 0, 0, False
+    for match in re.finditer(r'\\.|["{}\[\]]', text, re.DOTALL):
+        mark = match.group()
+        if in_string:
+            in_string = mark != '"'
+        elif mark == '"':
+            in_string = depth > 0
+        elif mark == "{":
+            start = start if depth else match.start()
+            depth += 1
+        elif mark == "}" and depth:
+            depth -= 1
+            if not depth:
+                places.append((start, match.end()))
+                lists = 0
+        elif depth and mark in "[]":
+            lists += 1 if mark == "[" else -1
+        if depth + lists > MOST_NESTING:
+            return None
+    return None if depth else places
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    for each in (text, _repaired(text)):
+        try:
+            return json.loads(each, strict=False, object_pairs_hook=_once, parse_constant=lambda _: None)
+        except ValueError:  # no JSON, a property that says two things, or a number of thousands of digits
+            continue
+    return None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        key = property_name(name)
+        if key in found and repr(found[key]) != repr(value):
+            raise ValueError(f"{key!r} says two things")
+        found[key] = value
+    return found
+
+
+def _repaired(text: str) -> str:
+    if '"' not in text and re.search("[“”]", text):
+        text = re.sub("[“”]", '"', text)
+    elif '"' not in text:
+        straight = re.sub("[‘’]", "'", text)
+        quoted = re.sub(r"'(?=\s*[,:}\]])", '"', re.sub(r"([{\[,:]\s*)'", r'\1"', straight))
+        text = quoted if "'" not in quoted else text
+    parts = _STRING.split(text)
+    for k, part in enumerate(parts):
+        if k % 2:
+            # A pair of backslashes is taken whole, so that the second is not read as the start of an escape.
+            parts[k] = re.sub(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)', lambda m: m.group() if m.group(1) else r"\\", part)
+        else:
+            parts[k] = re.sub(r",(\s*[}\]])", r"\1", part)
+    return "".join(parts)
+
+
+def _with(found: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any] | None:
+    if all(name in found for name in required):
+        return found
+    inner = list(found.values())
+    if len(inner) == 1 and isinstance(inner[0], dict) and all(name in inner[0] for name in required):
+        return inner[0]
+    return None
+
+
+def read_text(text: str, name: str) -> str | None:
+    """The text of property `name`; None where it is missing, blank or only the form's placeholder."""
+    found = read_object(text, name)
+    return None if found is None else meant(found[name])
+
+
+def read_prose(text: str, name: str) -> str | None:
+    """The text of property `name`, or all of a reply that is plain prose; None for an object without the property, one that is cut
+    short, and where nothing has a letter or digit."""
+    said = _without_thinking(text)
+    if said is None or "{" in said:
+        return read_text(text, name)
+    return said.strip() if any(map(str.isalnum, said)) else None
+
+
+def read_texts(text: str, name: str) -> tuple[str, ...] | None:
+    """The texts of the list in property `name`; None where it is no list, empty, or any of it is no text."""
+    found = read_object(text, name)
+    if found is None or not isinstance(found[name], list):
+        return None
+    texts = [meant(each) for each in found[name]]
+    return tuple(each for each in texts if each is not None) if texts and None not in texts else None
+
+
+def meant(value: Any) -> str | None:
+    """A property's text, if it is text and says something."""
+    said = value.strip() if isinstance(value, str) else ""
+    return said if said and said.casefold() not in PLACEHOLDERS else None
+
+
+# Verdicts in words. A stated verdict ("Answer: B", "[[B]]", a line that is the label alone) outweighs what is said on the way
+# to it ("A is better"), unless all of that says the opposite.
+_NOUN = r"(?:answer|output|response|option|assistant|candidate|choice)"
+_WORD = rf"(?:{_NOUN}\s{{0,3}})?((?-i:[AB]\s?>{{1,2}}\s?[AB]|[AB]\s?=\s?[AB]|[AB])|(?:an?\s)?(?:tie|draw)|neither)"
+_END = r"(?=\s{0,3}(?:$|[.!;)\]—-]|,(?!\s*(?:and\s|or\s)?[AB]\b)|because\b|since\b))"
+_STATED = re.compile(
+    rf"\b(?:answer|verdict|decision|choice|preference|winner|judge?ment|conclusion)\s{{0,3}}(?:\([^()\n]{{1,40}}\)\s?)?"
+    rf"(?::|=|->|→|is\b:?)\s{{0,3}}{_WORD}{_END}",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ADVERB = r"(?:\w{1,15}ly\s|much\s|the\s|far\s){0,3}"
+_BETTER = r"(?:better|best|superior|preferred|preferable|stronger|winner)"
+_PARTLY = r"(?!\s(?:at|in|on|for|with|but|when|if)\b|[\s-](?:written|structured|organi[sz]ed|formatted))"
+_SAID = [
+    re.compile(rf"\b(?-i:([AB]))\s(?:is|was|seems)\s{_ADVERB}{_BETTER}\b{_PARTLY}", re.IGNORECASE),
+    re.compile(
+        rf"\b{_BETTER}(?:\s(?:{_NOUN}|one))?\s(?:here\s)?(?:is|would be|must be)\s(?:{_NOUN}\s)?(?-i:([AB]))\b", re.IGNORECASE
+    ),
+    re.compile(
+        rf"\b(?:prefer|choose|pick|select|go with|vote for|favou?r)\s(?:{_NOUN}\s)?(?-i:([AB]))\b(?!\s(?:at|in|on|for)\b)",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"\b(?:{_NOUN}\s)?(?-i:([AB]))\swins\b", re.IGNORECASE),
+]
+_NEITHER = re.compile(
+    rf"\bneither(?:\s(?:of\s(?:them|the\stwo)|{_NOUN}))?\s(?:is|are)\s(?:good enough|acceptable)"
+    rf"|\bboth(?:\s{_NOUN}s)?\sare\sunacceptable",
+    re.I,
+)
+_TIE = re.compile(rf"\b(?:it is|it's|this is|call it|result is) a (?:tie|draw)\b|\bboth(?:\s{_NOUN}s)? are equally good\b", re.I)
+_HEDGE = re.compile(
+    r"\b(?:not|no|never|hardly|neither|nor|if|unless|whether|would|could|might|may|maybe|perhaps|suppose|assuming|cannot|claims?|"
+    r"says|said|someone|doubt|deny|false|wrong|less than)\b|n't\b|\?",
+    re.IGNORECASE,
+)
+_ADVERSE = re.compile(r"\b(?:worse|worst|weaker|poorer|losing|rejected|other|correct|right)\s?$", re.IGNORECASE)
+"""Before "answer is B": another thing than the better answer, or the answer to the instruction itself."""
+_CHANGED = re.compile(r"\b(?:wait|actually|on second thoughts?|correction|scratch that|i meant|sorry|no,)", re.IGNORECASE)
+_SENTENCE = re.compile(r"[^.!?\n]{1,2000}[.!?]?")
+_NO_GOOD: Verdict = "neither"
+_TIED: Verdict = "tie"
+_VERDICT_WORDS: dict[str, Verdict] = dict.fromkeys(("tie", "a tie", "tied", "draw", "a draw", "equal", "same"), _TIED)
+_VERDICT_WORDS |= dict.fromkeys(("neither", "both bad", "neither is acceptable"), _NO_GOOD)
+
+
+def read_verdict(text: str) -> Verdict | None:
+    """Which of two answers, A or B, is better, a tie, or neither is acceptable: from the property `verdict`, or from words.
+
+    None where the text says two things, denies or doubts one ("A is not better", "if B is better"), has an unreadable object,
+    or is not in English beyond its label.
+    """
+    found = read_object(text, "verdict")
+    if found is not None:
+        return verdict_word(found["verdict"])
+    said = _without_thinking(text)
+    if said is None or _LIKE_AN_OBJECT.search(said):
+        return None
+    return verdict_word(said) or _verdict_of_words(_plain(said))
+
+
+def verdict_word(value: Any) -> Verdict | None:
+    """The verdict of a text that is nothing else: "A", "Answer B.", "(a)", "[[B]]", "A>B", "tie"."""
+    if not isinstance(value, str) or len(value) > 60:
+        return None
+    word = re.sub(r"[\s*`\"'“”.!_()\[\]#:]+", " ", unicodedata.normalize("NFKC", value)).strip().casefold()
+    word = re.sub(rf"^(?:the )?{_NOUN} ?(?=[ab]\b)", "", word)
+    order = re.fullmatch(r"([ab]) ?(>{1,2}|<{1,2}|=) ?([ab])", word)
+    if order and order[1] != order[3]:
+        return "tie" if order[2] == "=" else "A" if (order[1] == "a") == (order[2][0] == ">") else "B"
+    if word in ("a", "b"):
+        return "A" if word == "a" else "B"
+    return _VERDICT_WORDS.get(word)
+
+
+def _plain(text: str) -> str:
+    """Without marks of layout, and without quotations but for a label alone, as these are somebody else's words."""
+    text = unicodedata.normalize("NFKC", text)
+    text = re.sub(r"[“”]", '"', re.sub(r"[*`#]+", "", text))
+    text = re.sub(r'"([^"\n]{0,2000})"', lambda m: m[1] if len(m[1]) < 12 and verdict_word(m[1]) else " ", text)
+    text = re.sub(r"(?m)^>.*$", "", text)
+    text = re.sub(rf"(?i)\b({_NOUN})\s?\(([ab])\)", lambda m: f"{m[1]} {m[2].upper()}", text)
+    return re.sub(r"[(<]\s?([AB])\s?[)>]|(?<!\[)\[\s?([AB])\s?\](?!\])", lambda m: m[1] or m[2], text).strip()
+
+
+def _verdict_of_words(text: str) -> Verdict | None:
+    stated: set[Verdict | None] = set()
+    ends = 0
+    for match in re.finditer(r"\[\[([^\[\]\n]{1,20})\]\]|\\boxed\{(?:\\text\{)?([^{}\n]{1,20})\}", text):
+        stated.add(verdict_word(match[1] or match[2]))
+        ends = match.end()
+    for match in _STATED.finditer(text):
+        before = re.split(r"[.!?\n;]", text[max(0, match.start() - 200) : match.start()])[-1]
+        if _HEDGE.search(before) or _ADVERSE.search(before):
+            return None
+        stated.add(verdict_word(match[1]))
+        ends = max(ends, match.end())
+    stated |= {verdict_word(line) for line in _label_lines(text.splitlines())}
+    said, is_doubtful = _said_on_the_way(text)
+    if stated:
+        only = stated.pop()
+        is_opposed = bool(said) and only not in said
+        return None if stated or is_opposed or _CHANGED.search(text, ends) else only
+    return said.pop() if len(said) == 1 and not is_doubtful and not _CHANGED.search(text) else None
+
+
+def _label_lines(lines: list[str]) -> list[str]:
+    """The first and the last line, if they are a label alone and no part of a sentence that is broken over lines."""
+    alone = re.compile(rf"\s*(?:{_NOUN} )?[AB][.:!]?\s*")
+    found = lines[:1] if lines and alone.fullmatch(lines[0]) and not re.match(r"\s*[a-z]", "".join(lines[1:2])) else []
+    is_end = lines and alone.fullmatch(lines[-1]) and not re.search(r"[a-z,]\s*$", "".join(lines[-2:-1]))
+    return found + lines[-1:] if is_end else found
+
+
+def _said_on_the_way(text: str) -> tuple[set[Verdict], bool]:
+    """What sentences claim, and whether any of them denies or doubts what it names."""
+    said: set[Verdict] = set()
+    is_doubtful = False
+    for sentence in _SENTENCE.findall(text):
+        labels: list[Verdict] = ["A" if match[1] == "A" else "B" for pattern in _SAID for match in pattern.finditer(sentence)]
+        if labels and _HEDGE.search(sentence):
+            is_doubtful = True
+            continue
+        said |= set(labels)
+        said |= {"neither"} if _NEITHER.search(sentence) else set()
+        said |= {"tie"} if _TIE.search(sentence) and not re.search(r"\bnot\b|n't", sentence) else set()
+    return said, is_doubtful

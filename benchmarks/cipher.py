@@ -1,0 +1,168 @@
+"""Does learning from a user's edits save edits? The PRELUDE loop in the text world (Gao et al. 2024, arXiv:2404.15269).
+
+Prompts come one after another. A generator drafts an answer by the preference that a learner recalls, a user edits the draft by
+rules that depend on the context, and the learner reads the edit. The learners: `cipher`, which recalls by context; `agnostic`,
+which recalls the latest edits whatever they were about; `none`, which learns nothing; and `oracle`, which knows the rules. The cost
+is what the user had to edit, in words. A seed is a stream of prompts; intervals are over seeds. The paper's learner that is shown
+raw edits is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..annotators.cipher import EditingUser, Memory, Steps, edit_cost
+from ..annotators.constitution import Embed, tfidf
+from ..annotators.runner import annotate
+from ..annotators.steps import Unread, prose
+from ..core.errors import InputError, PastureError
+from ..core.protocols import Ask, Engine
+from ..core.records import Abstention, Completion, Estimate, Item, Prompt, Revision
+from ..core.seeds import rng_for
+from ..core.store import Store
+from ..eval.mean import mean_over_seeds
+from ..simulators.actor import Actor
+from ..simulators.text import TextWorld
+from ..simulators.text_principles import read_rules
+
+LEARNERS = ("cipher", "agnostic", "none", "oracle")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One prompt: the preference that was recalled for it, the edit's cost in words, and whether what was recalled says every rule
+    of the context, and the opposite of none."""
+
+    prompt: Prompt
+    recalled: str
+    cost: int
+    is_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """costs: words edited in a whole stream, mean over seeds, by learner. saved: `cipher`'s cost less each other's, paired by seed.
+    right: share of the last quarter's rounds whose recalled preference says the rules of the context."""
+
+    costs: dict[str, Estimate]
+    saved: dict[str, Estimate]
+    right: dict[str, Estimate]
+
+
+class Session:
+    """One learner's stream, as the one task of a run, so that its requests are kept, budgeted and resumed."""
+
+    def __init__(self, learner: str, prompts: Sequence[Prompt], user: EditingUser, memory: Memory) -> None:
+        if learner not in LEARNERS:
+            raise InputError(f"there is no learner {learner!r}; known: {', '.join(LEARNERS)}")
+        self.name = f"cipher-{learner}"
+        self.learner, self.prompts, self.user, self.memory, self.steps = learner, prompts, user, memory, Steps()
+        self.rounds: list[Round] = []
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
+        self.rounds, said = [], None
+        try:
+            for prompt in self.prompts:
+                said = await self._round(prompt, ask, rng)
+        except Unread as unread:
+            return unread.because
+        assert said is not None
+        return said
+
+    async def _round(self, prompt: Prompt, ask: Ask, rng: np.random.Generator) -> Revision:
+        recalled = self._recalled(prompt)
+        draft = Completion(
+            prompt, await prose(self.steps.draft(prompt, recalled), "answer", Completion(prompt, ""), ask, self.name)
+        )
+        said = await self.user.annotate(draft, ask, rng)
+        if isinstance(said, Abstention):
+            raise Unread(said)
+        assert isinstance(said, Revision)
+        cost, rule = edit_cost(draft.text, said.text), self.user.rule(prompt)
+        known = read_rules(recalled)
+        self.rounds.append(
+            Round(prompt, recalled, cost, all(known.get(on, 0.0) * nats > 0 for on, nats in read_rules(rule).items()))
+        )
+        if self.learner in ("cipher", "agnostic"):
+            # What was recalled is confirmed by a draft that is left as it is; an edit speaks for itself.
+            inferred = await prose(self.steps.infer(said), "preference", draft, ask, self.name) if cost else recalled
+            self.memory.add(prompt, inferred)
+        return said
+
+    def _recalled(self, prompt: Prompt) -> str:
+        if self.learner == "oracle":
+            return self.user.rule(prompt)
+        return "" if self.learner == "none" else self.memory.recall(prompt)
+
+
+def one_context(texts: Sequence[str]) -> np.ndarray:
+    """The embedding of who does not tell contexts apart, [N, 1]."""
+    return np.ones((len(texts), 1))
+
+
+def stream(
+    learner: str, prompts: Sequence[Prompt], user: EditingUser, engine: Engine, *, k: int = 5, store: Store | None = None
+) -> list[Round]:
+    """One learner's rounds. Raises PastureError where a reply could not be read or was not given, saying which."""
+    embed: Embed = one_context if learner == "agnostic" else tfidf
+    session = Session(learner, prompts, user, Memory(k, embed))
+    said = annotate([Completion(prompts[0], "")], session, engine=engine, store=store).results[0]
+    if isinstance(said, Abstention):
+        raise PastureError(
+            f"the stream of {learner!r} ended after {len(session.rounds)} rounds: {said.reason.value}: {said.detail}"
+        )
+    return session.rounds
+
+
+def run(seeds: int = 4, rounds: int = 100, k: int = 5, user: EditingUser | None = None, engine: Engine | None = None) -> Learned:
+    """user: by default one who edits by rule; engine: by default the text world's actor."""
+    if seeds < 2 or rounds < 4:
+        raise InputError(f"{seeds} seeds of {rounds} rounds were asked for; intervals need 2 seeds, and a stream 4 rounds")
+    user, engine = user or EditingUser(), engine or Actor(temperature=0.0)
+    costs: dict[str, list[float]] = {learner: [] for learner in LEARNERS}
+    right: dict[str, list[float]] = {learner: [] for learner in LEARNERS}
+    for seed in range(seeds):
+        world = TextWorld(seed, sft=1, preference=rounds, unlabeled=1, eval=1)
+        order = rng_for(seed, "cipher").permutation(rounds)
+        prompts = [world.prompts("preference")[place] for place in order]
+        for learner in LEARNERS:
+            done = stream(learner, prompts, user, engine, k=k)
+            costs[learner].append(float(sum(each.cost for each in done)))
+            right[learner].append(float(np.mean([each.is_right for each in done[-(rounds // 4) :]])))
+
+    def mean(values_S: list[float]) -> Estimate:
+        return mean_over_seeds(np.array(values_S)[:, None])
+
+    others = [learner for learner in LEARNERS if learner != "cipher"]
+    saved = {other: mean([a - b for a, b in zip(costs["cipher"], costs[other], strict=True)]) for other in others}
+    return Learned(
+        {learner: mean(each) for learner, each in costs.items()}, saved, {learner: mean(each) for learner, each in right.items()}
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """`python -m pasture.benchmarks.cipher`: the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=100)
+    given = parser.parse_args(arguments)
+    found = run(given.seeds, given.rounds)
+    lines = [f"{'learner':<10} {'words edited':>26}  {'rules recalled, last quarter':>28}"]
+    lines += [f"{each:<10} {_words(cost, 0):>26}  {_words(found.right[each], 2):>28}" for each, cost in found.costs.items()]
+    lines += [f"cipher less {other}: {_words(difference, 0)} words" for other, difference in found.saved.items()]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _words(estimate: Estimate, digits: int) -> str:
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.{digits}f}"
+    return f"{estimate.value:.{digits}f} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""`pasture fit pool|constitution`: annotators fitted to somebody's own labels."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .annotated import estimate_of, words_of
+from .console import plain, print_json, progress_bar
+from .material import named_engine, named_world
+
+if TYPE_CHECKING:
+    from ..core.protocols import Annotator
+    from ..eval.pool_fit import PoolFit
+
+fit = typer.Typer(no_args_is_help=True, help="Annotators fitted to labels of your own.", rich_markup_mode=None)
+
+Labels = Annotated[Path, typer.Option(help="Your labels: preferences (prompt, chosen, rejected), or prompt, left, right, p_left.")]
+Out = Annotated[Path, typer.Option(help="The annotator, as a TOML.")]
+EngineName = Annotated[str | None, typer.Option(help="Engine for members that need one.")]
+Model = Annotated[list[str] | None, typer.Option(help="Model for the engine; several as NAME=MODEL.")]
+WorldName = Annotated[str | None, typer.Option(help="World for members that know one.")]
+StorePath = Annotated[Path | None, typer.Option(help="Paid-for replies. [default: pasture.sqlite beside --out]")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first pairs.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
+
+
+@fit.command("pool")
+def pool(
+    labels: Labels,
+    out: Out,
+    member: Annotated[list[str], typer.Option(help="A candidate: a name, a TOML, module:name, file.py:name; repeat it.")],
+    engine: EngineName = None,
+    model: Model = None,
+    world: WorldName = None,
+    store: StorePath = None,
+    limit: Limit = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    json: Json = False,
+) -> None:
+    """Fit the shares of a pool's members, and how often its labels are flipped, to labels of your own."""
+    from ..annotators import make_annotator
+    from ..annotators.runner import annotate
+    from ..benchmarks.pool_fit import fit_to_labels, write_pool
+    from ..core.errors import InputError
+    from ..core.store import Store
+    from ..eval.labelled_pairs import read_labelled
+
+    if out.suffix != ".toml":
+        raise InputError(f"--out is {str(out)!r}; a pool is written as a TOML: give a path that ends in .toml")
+    known = named_world(world)
+    specs = {name: _spec(name, out) for name in dict.fromkeys(member)}
+    members: dict[str, Annotator] = {name: make_annotator(name, world=known) for name in specs}
+    labelled = read_labelled(labels).first(limit)
+    served = named_engine(engine, model)
+    opened = Store(store or out.parent / "pasture.sqlite") if served else None
+    with closing(opened) if opened else nullcontext(), progress_bar(hidden=json) as bar:
+
+        def ask(pairs: Any, annotator: Annotator) -> Any:
+            task = bar.add_task(plain(annotator.name), total=len(pairs))
+            done = lambda count, total, usage: bar.update(task, completed=count, total=total)  # noqa: E731
+            return annotate(pairs, annotator, engine=served, store=opened, seed=seed, progress=done)
+
+        found = fit_to_labels(labelled, members, ask, seed=seed)
+    write_pool(out, found, specs)
+    _tell(found, out, json)
+
+
+@fit.command("constitution")
+def constitution(
+    labels: Labels,
+    out: Out,
+    engine: Annotated[str, typer.Option(help="Whose language model proposes principles and votes.")],
+    model: Model = None,
+    top: Annotated[int, typer.Option(min=1, help="Principles at most. Few are followed better than many.")] = 5,
+    store: StorePath = None,
+    limit: Limit = None,
+    seed: Annotated[int, typer.Option(help="Seed of the pairs that are drawn.")] = 0,
+    json: Json = False,
+) -> None:
+    """Extract the principles behind labels of your own (Inverse Constitutional AI), and write a judge that follows them."""
+    from ..annotators.constitution import fit_constitution
+    from ..benchmarks.pool_fit import write_table
+    from ..core.errors import PastureError
+    from ..core.labels import read_preferences
+    from ..core.store import Store
+
+    preferences = read_preferences(labels)[:limit]
+    served = named_engine(engine, model)
+    assert served is not None
+    with closing(Store(store or out.parent / "pasture.sqlite")) as opened:
+        found = fit_constitution(preferences, served, store=opened, top=top, seed=seed)
+    if not found.constitution:
+        raise PastureError(
+            f"no principle explains these {found.pairs} labels better than chance; {len(found.dropped)} were proposed and dropped"
+        )
+    write_table(out, {"kind": "icai", "constitution": list(found.constitution)})
+    rows = [
+        {"principle": each.text, "accuracy": each.accuracy, "relevance": each.relevance, "votes": each.right + each.wrong}
+        for each in found.kept
+    ]
+    if json:
+        print_json(
+            {"out": str(out), "pairs": found.pairs, "unread": found.unread, "dropped": len(found.dropped), "constitution": rows}
+        )
+        return
+    for each in rows:
+        typer.echo(
+            plain(f"{each['accuracy']:6.1%} right of {each['votes']} votes ({each['relevance']:.0%} of pairs)  {each['principle']}")
+        )
+    typer.echo(
+        plain(f"{found.pairs} labels, {found.unread} proposals unread, {len(found.dropped)} principles dropped; written to {out}")
+    )
+
+
+def _spec(name: str, out: Path) -> Any:
+    """How the written TOML names a member: paths are seen from its folder."""
+    path, colon, attribute = name.partition(":")
+    if path.endswith((".toml", ".py")):
+        return os.path.relpath(Path(path).resolve(), out.resolve().parent) + colon + attribute
+    return name
+
+
+def _tell(found: PoolFit, out: Path, json: bool) -> None:
+    rows = {f"share of {name}": each for name, each in found.shares.items()}
+    rows |= {"flip rate": found.flip, "held-out nats a label (coin .693)": found.log_loss}
+    rows |= {f"gain over {found.best_member} alone": found.gain, "held-out agreement": found.agreement}
+    if json:
+        shares = {name: estimate_of(each) for name, each in found.shares.items()}
+        rest = {name: estimate_of(getattr(found, name)) for name in ("flip", "log_loss", "gain", "agreement")}
+        print_json({"out": str(out), "shares": shares, "best_member": found.best_member, **rest})
+        return
+    width = max(map(len, rows))
+    for name, each in rows.items():
+        typer.echo(plain(f"{name:<{width}}  {words_of(each)}"))
+    typer.echo(plain(f"{found.flip.n} labels, {found.flip.abstentions} left out as some member abstained; written to {out}"))

@@ -1,0 +1,56 @@
+"""Answers of varied quality to a world's own prompts: what an annotator is asked about where the user brings no file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.protocols import World
+from ..core.records import Comparison, Completion, Item, Prompt, Slate
+from ..core.seeds import rng_for
+
+PER_SLATE = 4
+KINDS = ("pair", "answer", "slate")
+
+
+def world_items(world: World, kind: str, count: int, seed: int = 0) -> list[Item]:
+    """One item a prompt of the `preference` split, for the first `count` prompts. kind: `pair`, `answer` or `slate` (of four).
+
+    Answers are generated at qualities drawn uniformly where the world can do that (`answer(prompt, quality, rng)`); elsewhere
+    they are samples of its base policy. Those of one item differ in their text, unless 20 draws did not help.
+    """
+    if kind not in KINDS:
+        raise InputError(f"items of the kind {kind!r} were asked for; there are: {', '.join(KINDS)}")
+    wanted = {"pair": 2, "answer": 1, "slate": PER_SLATE}[kind]
+    draw = _drawer(world)
+    items: list[Item] = []
+    for prompt in world.prompts("preference")[:count]:
+        answers = _different(draw, prompt, wanted, rng_for(seed, "material", world.name, prompt.id))
+        items.append(
+            {"pair": lambda a: Comparison(*a), "answer": lambda a: a[0], "slate": lambda a: Slate(tuple(a))}[kind](answers)
+        )
+    return items
+
+
+Draw = Callable[[Prompt, np.random.Generator], Completion]
+
+
+def _drawer(world: World) -> Draw:
+    answer = getattr(world, "answer", None)
+    if callable(answer):
+        return lambda prompt, rng: answer(prompt, float(rng.random()), rng)  # pyright: ignore[reportReturnType]
+    policy = world.base_policy(0)
+    return lambda prompt, rng: policy.sample([prompt], 1, rng)[0][0]
+
+
+def _different(draw: Draw, prompt: Prompt, wanted: int, rng: np.random.Generator, draws: int = 20) -> Sequence[Completion]:
+    found: list[Completion] = []
+    for left in range(draws, -1, -1):
+        answer = draw(prompt, rng)
+        if len(found) + left < wanted or all(answer.text != other.text for other in found):
+            found.append(answer)
+        if len(found) == wanted:
+            break
+    return found

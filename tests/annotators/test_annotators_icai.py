@@ -1,0 +1,204 @@
+"""A planted constitution is recovered from preferences in the text world, and a judge that follows it says what they say."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pasture.annotators import make_annotator
+from pasture.annotators.constitution import clustered, fit_constitution, tfidf
+from pasture.annotators.icai import Icai
+from pasture.annotators.judge import Judge
+from pasture.annotators.runner import annotate
+from pasture.core.errors import InputError, PastureError
+from pasture.core.formats import write_preferences
+from pasture.core.labels import read_preferences
+from pasture.core.ledger import Budget
+from pasture.core.records import Comparison, Preference, Reason
+from pasture.core.requests import Reply, Request
+from pasture.core.seeds import rng_for
+from pasture.core.store import Store
+from pasture.engines.scripted import ScriptedEngine
+from pasture.simulators.actor import Actor
+from pasture.simulators.text import TextWorld
+from pasture.simulators.text_principles import read_rules, value
+
+WORLD = TextWorld(0, sft=1, preference=240, unlabeled=1, eval=1)
+FIT = {"proposing": 20, "voting": 40}
+
+
+def pairs() -> list[Comparison]:
+    rng = rng_for(1, "pairs")
+    return [
+        Comparison(*(WORLD.answer(prompt, float(rng.uniform(0.2, 0.9)), rng) for _ in range(2)))
+        for prompt in WORLD.prompts("preference")
+    ]
+
+
+def preferred(rule: str, items: list[Comparison]) -> list[Preference]:
+    """What somebody says who follows one rule and nothing else; pairs that it does not tell apart are left out."""
+    taste = read_rules(rule)
+    found = []
+    for pair in items:
+        left, right = (value(taste, pair.prompt.text, each.text) for each in (pair.left, pair.right))
+        if left != right:
+            found.append(Preference(pair, float(left > right), "planted"))
+    return found
+
+
+def accuracy(said: list[Preference], truth: list[Preference]) -> float:
+    return float(np.mean([(a.p_left > 0.5) == (b.p_left > 0.5) for a, b in zip(said, truth, strict=True)]))
+
+
+@pytest.mark.parametrize(
+    "rule", ["Prefer the shorter answer.", "Prefer formal answers.", "Prefer lists.", "Prefer the longer answer."]
+)
+def test_a_planted_rule_is_recovered_and_reconstructs_what_the_default_judge_does_not(rule):
+    labelled, engine = preferred(rule, pairs()), Actor()
+    fitted, held_out = labelled[: len(labelled) // 2], labelled[len(labelled) // 2 :]
+    found = fit_constitution(fitted, engine, **FIT)
+    assert found.constitution[0] == rule
+    assert found.kept[0].accuracy > 0.95
+    icai = Icai(constitution=found.constitution[:1])
+    default = annotate([each.comparison for each in held_out], Judge(), engine=engine).preferences
+    anti = [i for i, (a, b) in enumerate(zip(default, held_out, strict=True)) if (a.p_left > 0.5) != (b.p_left > 0.5)]
+    assert len(anti) >= 8  # the rule is no gold taste
+    followed = list(annotate([each.comparison for each in held_out], icai, engine=engine).preferences)
+    assert accuracy(followed, held_out) > 0.95
+    assert accuracy([followed[i] for i in anti], [held_out[i] for i in anti]) > 0.9
+    assert accuracy([default[i] for i in anti], [held_out[i] for i in anti]) == 0.0
+
+
+def test_two_planted_rules_are_both_in_the_constitution_and_opposites_are_dropped():
+    rules = "Prefer the shorter answer. Prefer formal answers."
+    found = fit_constitution(preferred(rules, pairs()), Actor(), top=3, proposing=30, voting=60)
+    assert {"Prefer the shorter answer.", "Prefer formal answers."} <= set(found.constitution)
+    assert not {"Prefer the longer answer.", "Prefer casual answers."} & set(found.constitution)
+
+
+def test_from_a_file_it_is_fitted_at_the_first_pair_and_paid_for_once(tmp_path):
+    labelled = preferred("Prefer the shorter answer.", pairs())
+    write_preferences(tmp_path / "prefs.jsonl", labelled[:60])
+    assert [each.chosen.text for each in read_preferences(tmp_path / "prefs.jsonl")] == [each.chosen.text for each in labelled[:60]]
+    asked = [each.comparison for each in labelled[60:90]]
+    with Store(tmp_path / "s.sqlite") as store:
+        one = make_annotator(
+            "pasture.annotators.icai:Icai", preferences=str(tmp_path / "prefs.jsonl"), fit={"proposing": 20, "voting": 30, "top": 1}
+        )
+        first = annotate(asked, one, engine=Actor(), store=store)
+        assert one.constitution[0] == "Prefer the shorter answer."
+        two = Icai(preferences=labelled[:60], fit={"proposing": 20, "voting": 30, "top": 1})
+    with Store(tmp_path / "s.sqlite") as store:
+        again = annotate(asked, make_annotator(one), engine=Actor(), store=store)
+        fresh = annotate(asked, two, engine=Actor(), store=store)
+    assert first.usage.requests > 30
+    assert again.usage.requests == fresh.usage.requests == 0
+    assert accuracy(list(first.preferences), labelled[60:90]) > 0.9
+    assert [each.p_left for each in fresh.preferences] == [each.p_left for each in first.preferences]
+
+
+def test_a_budget_stops_the_extraction_and_it_goes_on_from_there():
+    labelled = preferred("Prefer lists.", pairs())[:40]
+    with Store() as store:
+        with pytest.raises(PastureError, match="no constitution was extracted"):
+            fit_constitution(labelled, Actor(), store=store, budget=Budget(requests=30), **FIT)
+        kept = len(store)
+        assert kept == 30
+        found = fit_constitution(labelled, Actor(), store=store, **FIT)
+        assert found.constitution[0] == "Prefer lists."
+        assert found == fit_constitution(labelled, Actor(), **FIT)
+
+
+def test_where_nothing_is_found_it_abstains():
+    engine = ScriptedEngine(respond=lambda request: Reply("no idea"), name="mute")
+    items = pairs()[:3]
+    said = annotate(items, Icai(preferences=preferred("Prefer lists.", pairs())[:5]), engine=engine)
+    assert [each.reason for each in said.abstentions] == [Reason.UNPARSABLE] * 3
+    with pytest.raises(PastureError, match="no list of `principles` in any of 5 replies"):
+        fit_constitution(preferred("Prefer lists.", pairs())[:5], engine)
+    never = Icai(preferences=preferred("Prefer lists.", pairs()), fit=FIT | {"margin": 0.4999999})
+    said = annotate(items, never, engine=Actor())
+    assert [each.reason for each in said.abstentions] == [Reason.NOT_APPLICABLE] * 3
+
+
+def test_a_voter_who_likes_what_comes_first_makes_no_principle_look_right():
+    def respond(request: Request) -> Reply:
+        if request.sampling.labels:
+            return Reply("A", label_logprobs={"A": -0.1, "B": -3.0})
+        return Reply('{"principles": ["Prefer the longer answer."]}')
+
+    labelled = preferred("Prefer lists.", pairs())
+    chosen_first = [each if each.p_left > 0.5 else each.swapped() for each in labelled]
+    found = fit_constitution(chosen_first, ScriptedEngine(respond=respond, name="first"), voting=200, least_accuracy=0.0)
+    (principle,) = found.kept
+    assert principle.relevance == 1.0
+    assert 0.35 < principle.accuracy < 0.65
+    turned = [each.swapped() for each in chosen_first]
+    assert found == fit_constitution(turned, ScriptedEngine(respond=respond, name="first"), voting=200, least_accuracy=0.0)
+
+
+@pytest.mark.parametrize(("speaks", "right", "kept"), [(40, 10, True), (40, 5, False), (2, 10, False), (8, 10, True)])
+def test_a_principle_that_speaks_to_few_pairs_or_against_the_labels_is_dropped(speaks, right, kept):
+    """speaks: to so many of 40 pairs; right: on so many of 10."""
+    labelled = preferred("Prefer lists.", pairs())[:40]
+    texts = {each.chosen.text for each in labelled if each.chosen}
+    order = sorted(each.comparison.prompt.text for each in labelled)
+
+    def respond(request: Request) -> Reply:
+        shown = request.messages[-1].content
+        if not request.sampling.labels:
+            return Reply('{"principles": ["Prefer the longer answer.", "Prefer the longer one."]}')  # alike, so they are one
+        place = next(k for k, prompt in enumerate(order) if f"\n{prompt}\n" in shown)
+        left = shown.split("= answer A ")[1].split("\n")[1]
+        first = any(left == text.split("\n")[0] for text in texts) == (place % 10 < right)
+        p = 0.5 if place >= speaks else 0.9 if first else 0.1
+        return Reply("A", label_logprobs={"A": math.log(p), "B": math.log(1 - p)})
+
+    found = fit_constitution(labelled, ScriptedEngine(respond=respond, name="votes"), voting=40)
+    (principle,) = (*found.kept, *found.dropped)
+    assert (principle.relevance, principle.accuracy) == (speaks / 40, right / 10)
+    assert (bool(found.kept), principle.proposed) == (kept, 80)
+
+
+def test_alike_principles_are_one_and_opposites_are_not():
+    counted = Counter(
+        {"Prefer the shorter answer.": 3, "Prefer the shorter one": 1, "Prefer the longer answer.": 2, "Prefer a formal tone.": 1}
+    )
+    assert clustered(counted, 0.9, tfidf) == {
+        "Prefer a formal tone.": 1,
+        "Prefer the longer answer.": 2,
+        "Prefer the shorter answer.": 4,
+    }
+    assert clustered(counted, 0.9, lambda texts: np.ones((len(texts), 2))) == {"Prefer the shorter answer.": 7}
+    assert clustered(Counter({"the": 1, "it is": 2}), 0.9, tfidf) == {"it is": 2, "the": 1}
+
+
+def test_principles_come_last_so_that_a_pair_is_read_once():
+    one, two = (
+        Icai(constitution=[text]).voter.request(pairs()[0], [text]).messages[-1].content for text in ("Be kind.", "Be short.")
+    )
+    shared = next(k for k, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
+    assert one.index("principles =") < shared == one.index("kind")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"constitution": ["x"], "preferences": []},
+        {"constitution": []},
+        {"constitution": "nowhere.txt"},
+        {"constitution": ["x"], "fit": {"top": 1}},
+    ],
+)
+def test_an_icai_that_cannot_be_is_refused(options):
+    with pytest.raises(InputError):
+        Icai(**options)
+
+
+def test_a_constitution_is_read_from_a_file(tmp_path: Path):
+    (tmp_path / "rules.txt").write_text("# of the house\nPrefer lists.\n\nPrefer formal answers.\n", encoding="utf-8")
+    assert Icai(constitution=tmp_path / "rules.txt").constitution == ("Prefer lists.", "Prefer formal answers.")

@@ -1,0 +1,51 @@
+"""PERSONA's loop in the world whose users are the personas: a revision helps whom it was made for, and them most."""
+
+from __future__ import annotations
+
+import pytest
+from pasture.benchmarks.persona_bench import persona_bench
+from pasture.core.errors import InputError
+from pasture.core.records import Completion
+from pasture.core.requests import Reply
+from pasture.engines.scripted import ScriptedEngine
+from pasture.simulators.actor import Actor
+from pasture.simulators.material import world_items
+from pasture.simulators.tastes import text_personas
+
+WORLD = text_personas(0, spread=3.0, preference=60)
+ANSWERS = [each for each in world_items(WORLD, "answer", 60) if isinstance(each, Completion)]
+
+
+def test_a_revision_helps_whom_it_was_made_for_more_than_others():
+    found = persona_bench(ANSWERS, engine=Actor(), world=WORLD, samples=2, attributes=("religion",))
+    assert found.revisions == 120
+    assert found.truly_better.low > 0.7
+    assert found.revised.value > found.revised_for_others.value + 0.03
+    assert found.pass_at_k[2].value >= found.pass_at_k[1].value
+    assert found.agreement_with_truth.value > 0.8
+    assert found.without["religion"].n == len({each.prompt.id for each in ANSWERS})
+    assert found.abstentions == 0
+    assert found.kappa_with_truth.value > 0.5
+    assert found.worst_person[1].value <= found.agreement_with_truth.value
+    assert found.same_person.value > found.other_person.value + 0.05  # test and retest, against between persons
+
+
+def test_what_cannot_be_read_is_counted():
+    actor = Actor()
+
+    def respond(request):
+        reply = actor.respond(request)
+        return Reply("hm") if "critique" in reply.text and len(reply.text) % 3 == 0 else reply
+
+    found = persona_bench(
+        ANSWERS[:20], engine=ScriptedEngine(respond=respond, name="forgetful"), world=WORLD, samples=1, attributes=()
+    )
+    assert 0 < found.abstentions < 20
+    assert found.revisions == 20 - found.abstentions
+
+
+def test_bad_material_is_refused():
+    with pytest.raises(InputError, match="two answers"):
+        persona_bench([ANSWERS[0], ANSWERS[0]], engine=Actor())
+    with pytest.raises(InputError, match="needs two or more"):
+        persona_bench(ANSWERS[:2], engine=Actor(), personas=1)

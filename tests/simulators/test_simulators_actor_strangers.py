@@ -1,0 +1,24 @@
+"""What the actor has no answer to, it says."""
+
+import pytest
+from pasture.core.errors import EngineError
+from pasture.core.records import Message
+from pasture.core.requests import Request, Sampling
+from pasture.simulators.actor import Actor
+
+ASKED = (Message("user", "Say which is better."),)
+
+
+def test_a_structured_question_about_another_world_fails_with_a_way_out():
+    with pytest.raises(EngineError, match=r"understands the text world's prompts alone, .*; take --world text"):
+        Actor().respond(Request(ASKED, Sampling(schema='{"type": "object"}')))
+    with pytest.raises(EngineError, match="take --world text"):
+        Actor().respond(Request(ASKED, Sampling(labels=("A", "B"))))
+    with pytest.raises(EngineError, match="take --world text"):
+        Actor().respond(Request(ASKED, continuation="Red."))
+
+
+def test_one_actor_is_one_model():
+    replies = dict(Actor().generate([Request(ASKED, model="strong"), Request(ASKED)]))
+    assert "the request asks for 'strong'; try --model strong=" in str(replies[0])
+    assert not isinstance(replies[1], Exception)

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import inspect
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.errors import InputError
 from ..core.options import check_types
 from ..core.protocols import Annotator, World
+from ..core.records import Item
 from . import ANNOTATORS
 from .function import FunctionAnnotator
 
@@ -22,32 +23,65 @@ EXAMPLES = {"inner": 'inner = "judge"', "members": 'members = ["judge", "longest
 """How an option that is missing may be given."""
 
 
-def make_annotator(spec: Any, *, world: World | None = None, **options: Any) -> Annotator:
+ITEMS = "items"
+"""`among = "items"` stands for the items of the work, where these are known."""
+
+
+LONGEST_PATH = 200
+"""Characters; a longer option is text."""
+
+
+class _Given(NamedTuple):
+    """What all annotators of one making share."""
+
+    world: World | None
+    items: Sequence[Item] | None
+    folder: Path
+    """Of the TOML that is read; blank outside of one."""
+
+    def among(self, name: str) -> Sequence[Item]:
+        if self.items is None:
+            raise InputError(
+                f"the annotator {name!r} is to know the items of the work (among = {ITEMS!r}), and none are given here"
+            )
+        return self.items
+
+    def seen(self, value: Any) -> Any:
+        """A file or folder that a TOML names is seen from that TOML, unless there is one of this name here."""
+        if not isinstance(value, str) or not 0 < len(value) < LONGEST_PATH or not value.isprintable():
+            return value
+        return str(self.folder / value) if not Path(value).exists() and (self.folder / value).exists() else value
+
+
+def make_annotator(spec: Any, *, world: World | None = None, items: Sequence[Item] | None = None, **options: Any) -> Annotator:
     """The annotator that `spec` names: a name of the table or of a plugin, a path to a TOML or to AlpacaEval's configs.yaml,
     `module:name`, `path/to/file.py:name`; or an annotator, a class that makes one, or a plain function of a comparison.
 
-    world: handed to whoever takes one. options: the annotator's own; `inner` and `members` may name annotators in turn.
+    world: handed to whoever takes one. items: of the work, for annotators that cut a budget or batches out beforehand and have
+    the option among = "items". options: the annotator's own; `inner` and `members` may name annotators in turn.
     Raises UnknownName for an unknown name, InputError for a missing world and for options that are missing or unknown.
     """
     try:
-        return _made(spec, world, options, Path())
+        return _made(spec, options, _Given(world, items, Path()))
     except RecursionError as error:
         raise InputError(f"the annotator {str(spec)!r} is made of itself without end; look at the TOMLs that it names") from error
 
 
-def _made(spec: Any, world: World | None, options: Mapping[str, Any], folder: Path) -> Annotator:
+def _made(spec: Any, options: Mapping[str, Any], given: _Given) -> Annotator:
+    folder = given.folder
     if isinstance(spec, str | Path) and str(spec).endswith((".yaml", ".yml")):
-        return _made("pasture.annotators.alpaca_eval_config:AlpacaEvalConfig", world, {**options, "config": folder / spec}, Path())
+        config = {**options, "config": folder / spec}
+        return _made("pasture.annotators.alpaca_eval_config:AlpacaEvalConfig", config, given._replace(folder=Path()))
     if isinstance(spec, Path) or (isinstance(spec, str) and spec.endswith(".toml")):
-        return _from_toml(folder / spec, world, options)
+        return _from_toml(folder / spec, options, given)
     if isinstance(spec, str):
         if spec.partition(":")[0].endswith(".py"):
             spec = str(folder / spec)
-        return _from_object(ANNOTATORS.load(spec), spec, world, options, folder)
-    return _from_object(spec, getattr(spec, "name", getattr(spec, "__name__", repr(spec))), world, options, folder)
+        return _from_object(ANNOTATORS.load(spec), spec, options, given)
+    return _from_object(spec, getattr(spec, "name", getattr(spec, "__name__", repr(spec))), options, given)
 
 
-def _from_toml(path: Path, world: World | None, options: Mapping[str, Any]) -> Annotator:
+def _from_toml(path: Path, options: Mapping[str, Any], given: _Given) -> Annotator:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -58,25 +92,25 @@ def _from_toml(path: Path, world: World | None, options: Mapping[str, Any]) -> A
     if not isinstance(kind, str):
         raise InputError(f'the annotator file {str(path)!r} has no `kind`; name an annotator, for instance kind = "judge"')
     try:
-        return _made(kind, world, {**table, **options}, path.parent)
+        return _made(kind, {**table, **options}, given._replace(folder=path.parent))
     except InputError as error:
         raise InputError(f"in {str(path)!r}: {error}") from error
 
 
-def _from_object(found: Any, name: str, world: World | None, options: Mapping[str, Any], folder: Path) -> Annotator:
+def _from_object(found: Any, name: str, options: Mapping[str, Any], given: _Given) -> Annotator:
     if isinstance(found, ModuleType):
         raise InputError(f"{name!r} is a module; say which annotator in it, as in {name}:name")
     if isinstance(found, type):
-        made = found(**_arguments(found, name, world, options, folder))
+        made = found(**_arguments(found, name, options, given))
     elif callable(getattr(found, "annotate", None)):
         if options:
             raise InputError(f"the annotator {name!r} is made already and takes no options, and was given: {', '.join(options)}")
         made = found
     elif callable(found):
         takes_world = "world" in inspect.signature(found).parameters
-        given = {"world": _required(world, name)} if takes_world and "world" not in options else {}
+        known = {"world": _required(given.world, name)} if takes_world and "world" not in options else {}
         own = {key: value for key, value in options.items() if key != "name"}
-        made = FunctionAnnotator(found, str(options.get("name", "")), {**given, **own})
+        made = FunctionAnnotator(found, str(options.get("name", "")), {**known, **own})
     else:
         raise InputError(f"{name!r} is a {type(found).__name__}; an annotator is a function, a class or an object with `annotate`")
     if not isinstance(made, Annotator) or not isinstance(made.name, str) or not inspect.iscoroutinefunction(made.annotate):
@@ -87,20 +121,23 @@ def _from_object(found: Any, name: str, world: World | None, options: Mapping[st
     return made
 
 
-def _arguments(maker: type, name: str, world: World | None, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _arguments(maker: type, name: str, options: Mapping[str, Any], given: _Given) -> dict[str, Any]:
     """Options for a class, with the world where it takes one and nested annotators made."""
     try:
         parameters = inspect.signature(maker).parameters
     except ValueError as error:
         raise InputError(f"{name!r} is a built-in class of Python, which is no annotator") from error
     nested = [key for key in NESTED if key not in parameters or "[str]" not in str(parameters[key].annotation)]
-    arguments = {key: _nested(value, key, name, world, folder) if key in nested else value for key, value in options.items()}
+    arguments = {key: _nested(value, key, name, given) if key in nested else given.seen(value) for key, value in options.items()}
+    if arguments.get("among") == ITEMS and "among" in parameters:
+        arguments["among"] = given.among(name)
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     for key in arguments:
         if key not in parameters and not takes_any:
             known = ", ".join(each for each in parameters if each != "world") or "none"
             raise InputError(f"the annotator {name!r} has no option {key!r}; its options: {known}")
     check_types(maker, {key: value for key, value in arguments.items() if key not in nested}, f"the annotator {name!r}")
+    world = given.world
     if "world" in parameters and "world" not in arguments:
         needs_it = parameters["world"].default is inspect.Parameter.empty
         arguments["world"] = _required(world, name) if needs_it else world
@@ -114,19 +151,19 @@ def _arguments(maker: type, name: str, world: World | None, options: Mapping[str
     return arguments
 
 
-def _nested(value: Any, key: str, outer: str, world: World | None, folder: Path) -> Any:
+def _nested(value: Any, key: str, outer: str, given: _Given) -> Any:
     """An annotator, or a list of them: each a name, a table with `use`, or an annotator already."""
     if key == "members":
         if not isinstance(value, list | tuple):
             raise InputError(f"the `members` of {outer!r} are {value!r}; they are a list of annotators")
-        return [_nested(each, "member", outer, world, folder) for each in value]
+        return [_nested(each, "member", outer, given) for each in value]
     if isinstance(value, Mapping):
         table = dict(value)
         use = table.pop("use", None)
         if not isinstance(use, str):
             raise InputError(f'the `{key}` of {outer!r} is {value!r}; it names an annotator, as in use = "judge"')
-        return _made(use, world, table, folder)
-    return _made(value, world, {}, folder)
+        return _made(use, table, given)
+    return _made(value, {}, given)
 
 
 def _required(world: World | None, name: str) -> World:

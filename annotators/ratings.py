@@ -2,8 +2,8 @@
 attributes (Wang et al. 2024, arXiv:2406.08673).
 
 Departs from UltraFeedback: one request rates one answer on all aspects (the paper shows four answers for each aspect), so that
-answers are rated apart and a rating is paid for once, whatever pairs and slates the answer is in. Departs from HelpSteer2: the
-raters are samples of one model, and there are no further ones where the first disagree: the answer is left out.
+answers are rated apart and, at temperature 0, a rating is paid for once, whatever pairs and slates the answer is in. Departs from
+HelpSteer2: the raters are samples of one model, and there are no further ones where the first disagree: the answer is left out.
 """
 
 from __future__ import annotations

@@ -57,13 +57,13 @@ def annotate(
     shown = items_from(pairs, against, answers or (), known, kind, limit, seed)
     if out is not None:
         check_out(out, shown)
-    judge = named_annotator(annotator, known, set or (), both_orders, flip)
+    blinded = [blind(each) for each in shown]
+    judge = named_annotator(annotator, known, set or (), both_orders, flip, blinded)
     served = named_engine(engine, model, engine_set or ())
     kept_at = store or (out.parent if out else Path()) / "pasture.sqlite"
     # A dry run makes no store, and without an engine there is nothing to keep.
     opened = Store(kept_at) if served and (not dry_run or kept_at.is_file()) else None
     with closing(opened) if opened else nullcontext():
-        blinded = [blind(each) for each in shown]
         if dry_run:
             _show_price(price(blinded, judge, served, opened, seed), json)
             return

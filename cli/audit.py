@@ -39,6 +39,7 @@ def audit(
     world: Annotated[str | None, typer.Option(help="Gives answers and truth. [default: text, if no files are given]")] = None,
     engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="Model for the engine; several as NAME=MODEL.")] = None,
+    engine_set: Annotated[list[str] | None, typer.Option(help="An option of the engine, as key=value; repeat it.")] = None,
     set: Annotated[list[str] | None, typer.Option("--set", help="An option of ANNOTATOR, as key=value; repeat it.")] = None,
     own: Annotated[str | None, typer.Option(help="The model whose answers are the judge's own. [default: --model]")] = None,
     gold_noise: Annotated[float | None, typer.Option(min=0, max=0.5, help="Share of wrong gold labels, if it is known.")] = None,
@@ -52,7 +53,15 @@ def audit(
     """Audit a judge: agreement, bias, variance, consistency, price; with --attacks, whether it can be gamed."""
     from ..core.errors import InputError
 
-    asked = {"--engine": engine, "--model": model, "--store": store, "--world": world, "--against": against, "--seeds": seeds}
+    asked = {
+        "--engine": engine,
+        "--model": model,
+        "--engine-set": engine_set,
+        "--store": store,
+        "--world": world,
+        "--against": against,
+        "--seeds": seeds,
+    }
     asked |= {"--set": set}
     if store is not None and engine is None:
         raise InputError(f"--store {str(store)!r} keeps an engine's replies, and there is no engine; leave it out or name one")
@@ -71,7 +80,7 @@ def audit(
     if not attacks:
         _check_gold(gold, gold_noise, against, pairs)
     truth = world or (None if gold or pairs or outputs else "text")
-    with _set_up(annotator, set or (), truth, engine, model or (), own, seed, store, hidden=json) as at:
+    with _set_up(annotator, set or (), truth, engine, model or (), engine_set or (), own, seed, store, hidden=json) as at:
         if attacks:
             _attacked(at, outputs or (), pairs, limit, html, json)
         else:
@@ -160,6 +169,7 @@ def _set_up(
     world: str | None,
     engine: str | None,
     model: Sequence[str],
+    engine_settings: Sequence[str],
     own: str | None,
     seed: int,
     store: Path | None,
@@ -169,7 +179,7 @@ def _set_up(
     from ..core.store import Store
     from ..engines import named_models
 
-    served = named_engine(engine, model)
+    served = named_engine(engine, model, engine_settings)
     known = named_world(world)
     judge = named_annotator(annotator, known, settings, both_orders=False, flip=0.0)
     kept = Store(store or Path("audit.pasture.sqlite")) if served else None

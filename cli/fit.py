@@ -22,6 +22,7 @@ fit = typer.Typer(no_args_is_help=True, help="Annotators fitted to labels of you
 Labels = Annotated[Path, typer.Option(help="Your labels: preferences (prompt, chosen, rejected), or prompt, left, right, p_left.")]
 Out = Annotated[Path, typer.Option(help="The annotator, as a TOML.")]
 EngineName = Annotated[str | None, typer.Option(help="Engine for members that need one.")]
+EngineSet = Annotated[list[str] | None, typer.Option(help="An option of the engine, as key=value; repeat it.")]
 Model = Annotated[list[str] | None, typer.Option(help="Model for the engine; several as NAME=MODEL.")]
 WorldName = Annotated[str | None, typer.Option(help="World for members that know one.")]
 StorePath = Annotated[Path | None, typer.Option(help="Paid-for replies. [default: pasture.sqlite beside --out]")]
@@ -36,6 +37,7 @@ def pool(
     member: Annotated[list[str], typer.Option(help="A candidate: a name, a TOML, module:name, file.py:name; repeat it.")],
     engine: EngineName = None,
     model: Model = None,
+    engine_set: EngineSet = None,
     world: WorldName = None,
     store: StorePath = None,
     limit: Limit = None,
@@ -56,7 +58,7 @@ def pool(
     specs = {name: _spec(name, out) for name in dict.fromkeys(member)}
     members: dict[str, Annotator] = {name: make_annotator(name, world=known) for name in specs}
     labelled = read_labelled(labels).first(limit)
-    served = named_engine(engine, model)
+    served = named_engine(engine, model, engine_set or ())
     opened = Store(store or out.parent / "pasture.sqlite") if served else None
     with closing(opened) if opened else nullcontext(), progress_bar(hidden=json) as bar:
 
@@ -76,6 +78,7 @@ def constitution(
     out: Out,
     engine: Annotated[str, typer.Option(help="Whose language model proposes principles and votes.")],
     model: Model = None,
+    engine_set: EngineSet = None,
     top: Annotated[int, typer.Option(min=1, help="Principles at most. Few are followed better than many.")] = 5,
     store: StorePath = None,
     limit: Limit = None,
@@ -90,7 +93,7 @@ def constitution(
     from ..core.store import Store
 
     preferences = read_preferences(labels)[:limit]
-    served = named_engine(engine, model)
+    served = named_engine(engine, model, engine_set or ())
     assert served is not None
     with closing(Store(store or out.parent / "pasture.sqlite")) as opened:
         found = fit_constitution(preferences, served, store=opened, top=top, seed=seed)

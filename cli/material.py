@@ -84,11 +84,13 @@ def named_world(name: str | None, seed: int = 0) -> World | None:
     return WORLDS.load(name)(seed) if name else None
 
 
-def named_annotator(name: str, world: World | None, settings: Sequence[str], both_orders: bool, flip: float) -> Annotator:
+def named_annotator(
+    name: str, world: World | None, settings: Sequence[str], both_orders: bool, flip: float, items: Sequence[Item] | None = None
+) -> Annotator:
     """The annotator with its options from `--set key=value`, in both orders and with noise where that is asked for."""
     from ..annotators import make_annotator
 
-    made = make_annotator(name, world=world, **settings_from(settings))
+    made = make_annotator(name, world=world, items=items, **settings_from(settings))
     if both_orders:
         made = make_annotator("swap", inner=made)
     return make_annotator("flip", inner=made, rate=flip) if flip else made

@@ -159,6 +159,7 @@ def bench(
     answers: Annotated[Path | None, typer.Option(help="First answers instead: one model's outputs.")] = None,
     engine: Annotated[str, typer.Option(help="Who critiques, revises and judges.")] = "actor",
     model: Annotated[list[str] | None, typer.Option(help="Model for the engine.")] = None,
+    engine_set: Annotated[list[str] | None, typer.Option(help="An option of the engine, as key=value; repeat it.")] = None,
     n: Annotated[int, typer.Option("--personas", min=2, help="How many personas.")] = 13,
     samples: Annotated[int, typer.Option(min=1, help="Revisions of each answer; pass@k for k = 1 and this.")] = 4,
     style: Annotated[str, typer.Option(help="How they are told of: none, full, summary or cot.")] = "full",
@@ -183,7 +184,7 @@ def bench(
         task = bar.add_task("personas", total=None)
         found = persona_bench(
             items,  # pyright: ignore[reportArgumentType]
-            engine=named_engine(engine, model),
+            engine=named_engine(engine, model, engine_set or ()),
             personas=n,
             samples=samples,
             style=style,

@@ -22,18 +22,22 @@ ENGINES = Registry(
         "openai": Entry(
             "pasture.engines.openai_engine:OpenAIEngine",
             "any OpenAI-compatible server: hosted APIs, vLLM's own server; paced, with the batch API",
+            traits={"model": "gpt-4o-mini"},
         ),
         "transformers": Entry(
             "pasture.engines.transformers_engine:TransformersEngine",
             "a Hugging Face checkpoint in batches, on a CPU or a GPU",
+            traits={"model": "smollm2-135m"},
         ),
         "vllm": Entry(
             "pasture.engines.vllm_engine:VllmEngine",
             "a Hugging Face checkpoint through vLLM, with prefix caching, on a CPU or a GPU",
             "Kwon et al. 2023, arXiv:2309.06180",
+            {"model": "smollm2-135m"},
         ),
     },
 )
+"""The trait `model` is of engines that serve one, and names an example."""
 
 
 MEMBER = re.compile(r"([A-Za-z][\w-]*)=(.+)", re.DOTALL)
@@ -67,6 +71,9 @@ def make_engine(name: str, model: str | Mapping[str, str] = "", **options: Any) 
         from .routed import Routed
 
         return Routed({member: make_engine(name, each, **options) for member, each in model.items()})
+    example = ENGINES.entry(name).traits.get("model")
+    if example and not model:  # said before anything heavy is imported
+        raise InputError(f"the engine {name!r} serves a model, and none was given; try --model {example}")
     make = ENGINES.load(name)
     known = inspect.signature(make).parameters
     unknown = sorted(set(options) - set(known))

@@ -17,13 +17,14 @@ from ..core.errors import EngineError, InputError
 from ..core.requests import Reply, Request
 from ..core.seeds import digest
 from ..engines.scripted import answer_by_hash
+from .actor_batches import answer_batch
 from .actor_says import TIE, said_freely, said_in_json, verdict
 from .actor_scene import Scene, see
 from .text_grammar import words_of
 from .text_principles import value
 
 MADE_BY = (
-    *("actor", "actor_scene", "actor_says", "actor_grades", "persona_reading", "persona_tastes"),
+    *("actor", "actor_batches", "actor_scene", "actor_says", "actor_grades", "persona_reading", "persona_tastes"),
     *("text_principles", "text_faults", "text_edits", "text_rules", "text_grammar"),
 )
 FLOOR = 0.01
@@ -94,6 +95,9 @@ class Actor:
         if request.model:
             raise EngineError(f"the actor plays one model, and the request asks for {request.model!r}; {NAMED % request.model}")
         scene = see(request, self)
+        batch = answer_batch(request, self._plainly) if scene is None else None
+        if batch is not None:
+            return batch
         if scene is None:
             if request.sampling.schema or request.sampling.labels or request.continuation is not None:
                 raise EngineError(STRANGE)
@@ -114,6 +118,14 @@ class Actor:
         else:
             text = said_freely(scene, self)
         return Reply(text, label_logprobs=logprobs, prompt_tokens=read, completion_tokens=text.count(" ") + 1)
+
+    def _plainly(self, request: Request) -> Reply:
+        """The answer as bare JSON, whatever the habit."""
+        prose, self.prose = self.prose, False
+        try:
+            return self.respond(request)
+        finally:
+            self.prose = prose
 
     def _labels(self, scene: Scene, labels: Sequence[str]) -> dict[str, float]:
         """Log-softmax over the labels of what each stands for, in nats of the noise."""

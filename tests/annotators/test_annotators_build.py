@@ -169,3 +169,22 @@ def test_an_annotator_made_of_itself_is_refused(tmp_path: Path):
     path.write_text('kind = "flip"\nrate = 0.1\ninner = "round.toml"', encoding="utf-8")
     with pytest.raises(InputError, match="made of itself without end"):
         make_annotator(path)
+
+
+def test_the_items_of_the_work_are_given_to_who_asks_for_them(some_pairs):
+    items = some_pairs(9)
+    rationed = make_annotator("rationed", items=items, inner="longest", labels=4, among="items")
+    assert annotate(items, rationed).reasons == {"over budget": 5}
+    nested = make_annotator("swap", items=items, inner={"use": "rationed", "inner": "longest", "labels": 4, "among": "items"})
+    assert annotate(items, nested).reasons == {"over budget": 5}
+    with pytest.raises(InputError, match="is to know the items of the work"):
+        make_annotator("rationed", inner="longest", labels=4, among="items")
+
+
+def test_a_file_that_a_toml_names_is_seen_from_the_toml(tmp_path: Path, some_pairs):
+    (tmp_path / "rules.txt").write_text("Be brief.\n", encoding="utf-8")
+    (tmp_path / "own.toml").write_text('kind = "icai"\nconstitution = "rules.txt"\n', encoding="utf-8")
+    made: Any = make_annotator(str(tmp_path / "own.toml"))
+    assert made.constitution == ("Be brief.",)
+    with pytest.raises(InputError, match=r"gone\.txt"):
+        make_annotator("icai", constitution="gone.txt")

@@ -342,3 +342,18 @@ def test_it_is_an_engine_with_prices_and_an_identity():
     assert all(reply.prompt_tokens > 5 for _, reply in actor.generate(requests) if isinstance(reply, Reply))
     with pytest.raises(InputError, match="skill=2"):
         Actor(skill=2.0)
+
+
+def test_several_numbered_pairs_in_one_prompt_are_judged_each_by_itself():
+    from pasture.annotators.alpacafarm import AlpacaFarm
+    from pasture.annotators.runner import annotate
+    from pasture.simulators.material import world_items
+
+    items = world_items(WORLD, "pair", 60)
+    actor = Actor(temperature=0.0)
+    said = annotate(items, AlpacaFarm("evaluation", among=items), engine=actor)
+    assert not said.abstentions
+    assert said.usage.requests < len(said.results)  # some shared a prompt
+    sure = [each for each in said.preferences if abs(WORLD.advantage(each.comparison)) > 0.01]
+    right = [(each.p_left > 0.5) == (WORLD.advantage(each.comparison) > 0) for each in sure]
+    assert sum(right) / len(right) > 0.85  # some members are told of a taste of their own

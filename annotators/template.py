@@ -60,9 +60,14 @@ class Template:
         """The question about `item`. Raises InputError for another kind of item, TypeError for other extras than declared."""
         if set(extras) != set(self._extras):
             raise TypeError(f"the template of {self._name!r} takes {self._extras} and was given {tuple(extras)}")
-        values = self._shown(item) | extras
-        texts = [text for value in values.values() for text in ([value] if isinstance(value, str) else value)]
-        longest = max((len(run) for text in texts if "=====" in text for run in re.findall("=+", text)), default=0)
+        values = self._shown(item)
+        if extras:
+            values |= extras
+        longest = 0
+        for value in values.values():
+            for text in (value,) if isinstance(value, str) else value:
+                if "=====" in text:  # no shorter run matters, and this is quick to see
+                    longest = max(longest, *map(len, re.findall("=+", text)))
         values["fence"] = "=" * max(SHORTEST_FENCE, longest + 1)
         return "\n\n".join(part for part in (self.shared, *self._rendered(values)) if part)
 

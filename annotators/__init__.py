@@ -138,6 +138,12 @@ ANNOTATORS = Registry(
             "arXiv:2206.05802",
             {"engine": True, "item": "answer"},
         ),
+        "review-loop": Entry(
+            f"{_HERE}.review_loop:ReviewLoop",
+            "A reviewer and a writer take turns, for `rounds`: critique, rewrite, and again",
+            "arXiv:2408.08688",
+            {"engine": True, "item": "answer"},
+        ),
         "directives": Entry(
             f"{_HERE}.kinds:Directives",
             "A language model says the rule that would have made an answer better",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,12 @@ ON_CPU = {
 TOP = 20  # log-probabilities a position that every vLLM gives; used where it cannot be asked for just the labels
 
 
+CHUNK_SECONDS = 20.0
+"""What a kill may lose, and how long a progress bar may stand still, on a CPU."""
+CHUNKS_ON_CPU, CHUNKS_ON_GPU = (8, 256), (4096, 4096)
+"""Requests of the first chunk, which is the least, and at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptTokens:
     """Prompt tokens since the engine began: `logical` were asked, `cached` of them came from the prefix cache."""
@@ -51,7 +58,8 @@ class VllmEngine:
 
     dtype: float32 on a CPU, bfloat16 on a GPU. max_model_len: tokens of prompt and answer; None is 2048 on a CPU (or what
     the model was made for, if less) and the model's own on a GPU.
-    chunk_size: requests that are sent, and whose replies come back, together; 256 on a CPU, 4096 on a GPU.
+    chunk_size: requests that are sent, and whose replies come back, together, so that a kill loses no more. None is 4096 on a GPU;
+        on a CPU as many, from 8 to 256, as last about CHUNK_SECONDS.
     gpu_memory_utilization: share of the memory that vLLM may take; 0.3 on a CPU, 0.9 on a GPU.
     load_format: `dummy` gives random weights, to measure throughput where only a config is at hand.
     sort_prefixes: False sends requests as they come, to measure what sorting is worth.
@@ -72,9 +80,9 @@ class VllmEngine:
         folder = resolve_model(model)
         on_cpu = _prepare_environment()
         kind = dtype or ("float32" if on_cpu else "bfloat16")
-        self.chunk_size = chunk_size or (256 if on_cpu else 4096)
-        if self.chunk_size < 1:
+        if chunk_size is not None and chunk_size < 1:
             raise InputError(f"chunk_size is {chunk_size}; it is at least 1")
+        self._chunks = (chunk_size, chunk_size) if chunk_size else CHUNKS_ON_CPU if on_cpu else CHUNKS_ON_GPU
         self.sort_prefixes = sort_prefixes
         self.name = f"vllm:{model_identity(model, folder)}/{kind}" + ("/dummy" if load_format == "dummy" else "")
         self.prices = (0.0, 0.0)
@@ -114,14 +122,18 @@ class VllmEngine:
         yield from failed
         if self.sort_prefixes:
             rendered.sort(key=lambda each: each[2])
-        for start in range(0, len(rendered), self.chunk_size):
+        start, size = 0, self._chunks[0]
+        while start < len(rendered):
+            began = time.monotonic()
             ready: list[Prepared] = []
-            for index, prepared in self.chat.prepare(rendered[start : start + self.chunk_size], self.max_model_len):
+            for index, prepared in self.chat.prepare(rendered[start : start + size], self.max_model_len):
                 if isinstance(prepared, EngineError):
                     yield index, prepared
                 else:
                     ready.append(prepared)
             yield from self._answers(ready)
+            start += size
+            size = next_chunk(size, time.monotonic() - began, *self._chunks)
 
     def stats(self) -> PromptTokens:
         """What reading prompts cost so far."""
@@ -212,6 +224,12 @@ class VllmEngine:
             first = outputs[0].outputs[0].logprobs[0]
             logprobs = {label: first[token].logprob for label, token in each.labels.items() if token in first}
         return Reply(said.text, said.finish_reason or "stop", logprobs, None, len(each.prompt), len(said.token_ids))
+
+
+def next_chunk(size: int, seconds: float, least: int, most: int) -> int:
+    """How many requests to send next, where the last `size` took so long: what would take CHUNK_SECONDS, and no more than double,
+    for the last ones may have been the short ones."""
+    return max(least, min(most, 2 * size, int(size * CHUNK_SECONDS / max(seconds, 1e-9))))
 
 
 def _prepare_environment() -> bool:

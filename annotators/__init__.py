@@ -78,7 +78,7 @@ ANNOTATORS = Registry(
             f"{_HERE}.persona_editor:PersonaEditor",
             "A language model critiques and revises an answer as a sampled person would like it",
             "arXiv:2407.17387",
-            {"engine": True, "item": "answer"},
+            {"engine": True, "item": "answer", "gives": "a revision of an answer"},
         ),
         "janus": Entry(
             f"{_HERE}.janus:Janus",
@@ -130,32 +130,34 @@ ANNOTATORS = Registry(
             f"{_HERE}.kinds:Critic",
             "A language model says what is good and bad about an answer, and where",
             "arXiv:2206.05802",
-            {"engine": True, "item": "answer"},
+            {"engine": True, "item": "answer", "gives": "a critique of an answer"},
         ),
         "editor": Entry(
             f"{_HERE}.kinds:Editor",
             "A language model critiques an answer and then rewrites it",
             "arXiv:2206.05802",
-            {"engine": True, "item": "answer"},
+            {"engine": True, "item": "answer", "gives": "a revision of an answer"},
         ),
         "review-loop": Entry(
             f"{_HERE}.review_loop:ReviewLoop",
             "A reviewer and a writer take turns, for `rounds`: critique, rewrite, and again",
             "arXiv:2408.08688",
-            {"engine": True, "item": "answer"},
+            {"engine": True, "item": "answer", "gives": "a revision of an answer"},
         ),
         "directives": Entry(
             f"{_HERE}.kinds:Directives",
             "A language model says the rule that would have made an answer better",
-            traits={"engine": True, "item": "answer"},
+            traits={"engine": True, "item": "answer", "gives": "a rule about answers"},
         ),
         "reactions": Entry(
             f"{_HERE}.kinds:Reactions",
             "A language model reacts to an answer with one sign, silence included",
-            traits={"engine": True, "item": "answer"},
+            traits={"engine": True, "item": "answer", "gives": "a sign about an answer"},
         ),
         "follow-up": Entry(
-            f"{_HERE}.kinds:FollowUps", "A language model writes what a user says next", traits={"engine": True, "item": "answer"}
+            f"{_HERE}.kinds:FollowUps",
+            "A language model writes what a user says next",
+            traits={"engine": True, "item": "answer", "gives": "what a user says after an answer"},
         ),
         # those who know a world's truth
         "gold": Entry(
@@ -207,27 +209,27 @@ ANNOTATORS = Registry(
         "scripted-critic": Entry(
             f"{_HERE}.scripted_feedback:Critic",
             "Says what a user of the world finds wrong and where; misses and invents at set rates",
-            traits={"world": True, "item": "answer"},
+            traits={"world": True, "item": "answer", "gives": "a critique of an answer"},
         ),
         "scripted-editor": Entry(
             f"{_HERE}.scripted_feedback:Editor",
             "Mends what a user of the world finds wrong",
-            traits={"world": True, "item": "answer"},
+            traits={"world": True, "item": "answer", "gives": "a revision of an answer"},
         ),
         "scripted-directive": Entry(
             f"{_HERE}.scripted_feedback:Directives",
             "Says the rule behind the worst fault, or the taste, of a user of the world",
-            traits={"world": True, "item": "answer"},
+            traits={"world": True, "item": "answer", "gives": "a rule about answers"},
         ),
         "scripted-reaction": Entry(
             f"{_HERE}.scripted_feedback:Reactions",
             "Thumbs and emoji, mostly silence; a share may be adversarial",
-            traits={"world": True, "item": "answer"},
+            traits={"world": True, "item": "answer", "gives": "a sign about an answer"},
         ),
         "scripted-follow-up": Entry(
             f"{_HERE}.scripted_feedback:FollowUps",
             "What a user of the world writes next: thanks, or what is wrong",
-            traits={"world": True, "item": "answer"},
+            traits={"world": True, "item": "answer", "gives": "what a user says after an answer"},
         ),
         # rules and controls
         "longest": Entry(f"{_HERE}.rules:Longest", "The longer answer, in characters", traits={"symmetric": True}),
@@ -341,8 +343,8 @@ ANNOTATORS = Registry(
     },
 )
 """Traits: `engine` asks a language model; `world` needs a world; `wraps` needs `inner` and `members` a list of annotators;
-`symmetric` obeys the swap law under every seed (a wrapper: if what it wraps does); `item` is what it reads where that is no pair:
-`answer` or `slate`."""
+`symmetric` obeys the swap law under every seed (a wrapper: if what it wraps does); `item` is what it reads first where that is
+no pair: `answer` or `slate`; `gives` is what it says, of those who never say which of two is better."""
 
 
 from .build import make_annotator  # noqa: E402 (it reads the table)

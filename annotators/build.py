@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ class _Given(NamedTuple):
     """What all annotators of one making share."""
 
     world: World | None
-    items: Sequence[Item] | None
+    items: Iterable[Item] | None
     folder: Path
     """Of the TOML that is read; blank outside of one."""
 
@@ -44,7 +44,7 @@ class _Given(NamedTuple):
             raise InputError(
                 f"the annotator {name!r} is to know the items of the work (among = {ITEMS!r}), and none are given here"
             )
-        return self.items
+        return list(self.items)
 
     def seen(self, value: Any) -> Any:
         """A file or folder that a TOML names is seen from that TOML, unless there is one of this name here."""
@@ -53,7 +53,7 @@ class _Given(NamedTuple):
         return str(self.folder / value) if not Path(value).exists() and (self.folder / value).exists() else value
 
 
-def make_annotator(spec: Any, *, world: World | None = None, items: Sequence[Item] | None = None, **options: Any) -> Annotator:
+def make_annotator(spec: Any, *, world: World | None = None, items: Iterable[Item] | None = None, **options: Any) -> Annotator:
     """The annotator that `spec` names: a name of the table or of a plugin, a path to a TOML or to AlpacaEval's configs.yaml,
     `module:name`, `path/to/file.py:name`; or an annotator, a class that makes one, or a plain function of a comparison.
 

@@ -2,13 +2,14 @@
 of Strong-over-weak LLMs for Preference Annotation*, arXiv:2411.02481).
 
 reward(y) = log strong(y | x) - log weak(y | x), in nats. Where strong is weak tilted by exp(r / beta), that is r / beta and a
-constant of the prompt, so differences are exactly r / beta's: what DPO calls the implicit reward. Departs from the paper: the
-domain is chosen by the caller, where the paper routes each prompt by a model; and rewards give a probability, not only an order.
+constant of the prompt, so differences are exactly r / beta's: what DPO calls the implicit reward. Departs from the paper: rewards
+give a probability, not only an order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ from scipy.special import expit
 from ..core.errors import InputError, UnknownName
 from ..core.protocols import Ask, Policy
 from ..core.records import Abstention, Comparison, Completion, Item, Message, Preference, Prompt, Rating, Reason
-from ..core.requests import Reply, Request
+from ..core.requests import Reply, Request, Sampling
 from .pairwise import completion_of
-from .prompted import template_file
-from .steps import together
+from .prompted import Prompted, template_file
+from .steps import Unread, together
+
+ROUTE = "route"
+"""In place of a domain: the strong model says which."""
 
 
 class Cdr:
@@ -29,7 +33,8 @@ class Cdr:
 
     strong, weak: the names of the two. scale: log-odds a nat of reward, > 0. per_token: rewards are means a token, so that a long
     answer has no longer scale than a short one. domain: criterion and exemplars of `templates/cdr.toml`, which both models read
-    before the prompt; blank is none. criterion, exemplars: in place of the domain's, the latter tables of `prompt` and `answer`.
+    before the prompt; blank is none, and `route` has the strong model say for each prompt which it is. criterion, exemplars: in
+    place of the domain's, the latter tables of `prompt` and `answer`.
     A pair gets a Preference with p_left = sigmoid(scale * (reward of left - reward of right)), an answer a Rating (`reward`).
     Abstains on an empty answer and where a model gives no finite log-likelihood.
     """
@@ -46,29 +51,46 @@ class Cdr:
         name: str = "cdr",
     ) -> None:
         self.name, self.models, self.scale, self.per_token = name, (strong, weak), _checked(scale), per_token
-        domains = template_file("cdr")["domains"]
-        if domain and domain not in domains:
-            raise UnknownName("domain", domain, domains)
-        own: Mapping[str, Any] = domains.get(domain, {})
-        said = own.get("criterion", "") if criterion is None else criterion
-        shots = own.get("exemplars", ()) if exemplars is None else exemplars
-        if not all(isinstance(each, Mapping) and set(each) == {"prompt", "answer"} for each in shots):
-            raise InputError(f"the exemplars are {shots!r}; each is a table of `prompt` and `answer`")
-        turns = [Message(role, each[key]) for each in shots for role, key in (("user", "prompt"), ("assistant", "answer"))]
-        self._before = (*([Message("system", said.strip())] if said else ()), *turns)
+        domains: Mapping[str, Mapping[str, Any]] = template_file("cdr")["domains"]
+        if domain not in ("", ROUTE, *domains):
+            raise UnknownName("domain", domain, (ROUTE, *domains))
+        if domain == ROUTE and (criterion, exemplars) != (None, None):
+            raise InputError("each prompt is routed to a domain's criterion and exemplars; leave out `criterion` and `exemplars`")
+        self.domain = domain
+        self._before = {name: _turns(each["criterion"], each["exemplars"]) for name, each in domains.items()}
+        if domain != ROUTE:
+            own = domains.get(domain, {"criterion": "", "exemplars": ()})
+            said = own["criterion"] if criterion is None else criterion
+            self._before[domain] = _turns(said, own["exemplars"] if exemplars is None else exemplars)
+        self._routing = Sampling(max_tokens=8, choices=tuple(domains))
+        self._question = Prompted("cdr", kind="prompt", name=name)
 
-    def requests(self, completion: Completion) -> tuple[Request, Request]:
-        """The answer to be scored by the strong model, and by the weak one."""
+    def requests(self, completion: Completion, domain: str | None = None) -> tuple[Request, Request]:
+        """The answer to be scored by the strong model, and by the weak one. domain: that it was routed to."""
         asked: Prompt = completion.prompt
-        turns = (*self._before, *asked.history, Message("user", asked.text))
+        turns = (*self._before[self.domain if domain is None else domain], *asked.history, Message("user", asked.text))
         strong, weak = (Request(turns, continuation=completion.text, model=model) for model in self.models)
         return strong, weak
+
+    async def _domain(self, item: Item, ask: Ask) -> str:
+        """Whose criterion is for this prompt. Raises Unread where the strong model names none."""
+        if self.domain != ROUTE:
+            return self.domain
+        request = replace(self._question.request(item), sampling=self._routing, model=self.models[0])
+        reply = await ask(request)
+        if reply.text not in self._before:
+            raise Unread(self._question.unread(item, request, reply, f"no domain among {', '.join(self._before)}"))
+        return reply.text
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Rating | Abstention:
         answers = (item.left, item.right) if isinstance(item, Comparison) else (completion_of(item, self.name),)
         if not all(each.text for each in answers):
             return Abstention(item, Reason.NOT_APPLICABLE, self.name, "an empty answer has no density to compare")
-        asked = [request for each in answers for request in self.requests(each)]
+        try:
+            domain = await self._domain(item, ask)
+        except Unread as unread:
+            return unread.because
+        asked = [request for each in answers for request in self.requests(each, domain)]
         scores = [self._score(reply) for reply in await together(map(ask, asked))]
         unread = tuple(request for request, score in zip(asked, scores, strict=True) if score is None)
         if unread:
@@ -125,6 +147,14 @@ def _said(item: Item, rewards: Sequence[float], scale: float, name: str) -> Pref
         return Preference(item, float(expit(scale * (rewards[0] - rewards[1]))), name, strength=abs(rewards[0] - rewards[1]))
     assert isinstance(item, Completion)
     return Rating(item, {"reward": rewards[0]}, name)
+
+
+def _turns(criterion: str, exemplars: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
+    """What both models read before the prompt."""
+    if not all(isinstance(each, Mapping) and set(each) == {"prompt", "answer"} for each in exemplars):
+        raise InputError(f"the exemplars are {exemplars!r}; each is a table of `prompt` and `answer`")
+    shown = [Message(role, each[key]) for each in exemplars for role, key in (("user", "prompt"), ("assistant", "answer"))]
+    return (*([Message("system", criterion.strip())] if criterion else ()), *shown)
 
 
 def _checked(scale: float) -> float:

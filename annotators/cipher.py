@@ -122,30 +122,39 @@ def edit_cost(draft: str, edited: str) -> int:
 
 
 class Memory:
-    """What was learned from each edit, by context: CIPHER's retrieval.
+    """Edits (or what each was taken to mean), by context: CIPHER's retrieval.
 
-    k: nearest entries (by cosine) that a preference is put together from. embed: contexts to vectors; the text that is embedded is
-    the prompt's first sentence. share: of the k entries, in which a sentence has to stand.
+    k: nearest entries (by cosine) that are recalled. embed: contexts to vectors; the text that is embedded is the prompt's first
+    sentence. share: of the k entries, in which a sentence has to stand.
     """
 
     def __init__(self, k: int = 5, embed: Embed = tfidf, share: float = 0.4) -> None:
         if k < 1 or not 0 < share <= 1:
             raise InputError(f"k={k} and share={share}: expected at least 1, and a share in (0, 1]")
         self.k, self.embed, self.share = k, embed, share
-        self._entries: list[tuple[str, tuple[str, ...]]] = []
+        self._entries: list[tuple[str, Revision, str]] = []
 
-    def add(self, prompt: Prompt, preference: str) -> None:
-        self._entries.append((_context_text(prompt), tuple(dict.fromkeys(split_sentences(preference)))))
+    def add(self, said: Revision, preference: str) -> None:
+        """preference: what the edit was taken to mean."""
+        self._entries.append((_context_text(said.completion.prompt), said, preference))
 
     def recall(self, prompt: Prompt) -> str:
         """The preference for this context; blank where nothing is known."""
+        return aggregated([tuple(dict.fromkeys(split_sentences(said))) for _, said in self._nearest(prompt)], self.share)
+
+    def recall_edits(self, prompt: Prompt) -> list[Revision]:
+        """The edits themselves, the nearest last."""
+        return [said for said, _ in reversed(self._nearest(prompt))]
+
+    def _nearest(self, prompt: Prompt) -> list[tuple[Revision, str]]:
+        """Nearest first, the later before the earlier where two are as near."""
         if not self._entries:
-            return ""
-        vectors_ND = self.embed([*(context for context, _ in self._entries), _context_text(prompt)])
+            return []
+        vectors_ND = self.embed([*(context for context, _, _ in self._entries), _context_text(prompt)])
         vectors_ND = vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-12)
         close_N = vectors_ND[:-1] @ vectors_ND[-1]
-        latest_first = np.lexsort((-np.arange(len(close_N)), -close_N.round(9)))
-        return aggregated([self._entries[place][1] for place in latest_first[: self.k]], self.share)
+        order = np.lexsort((-np.arange(len(close_N)), -close_N.round(9)))
+        return [self._entries[place][1:] for place in order[: self.k]]
 
 
 def aggregated(preferences: Sequence[Sequence[str]], share: float) -> str:
@@ -161,16 +170,23 @@ def aggregated(preferences: Sequence[Sequence[str]], share: float) -> str:
 
 
 class Steps:
-    """The requests of the learner, each from its template: the draft for a preference, and the preference behind an edit."""
+    """The requests of the learners, each from its template: the draft for a preference, the draft for earlier edits, and the
+    preference behind an edit."""
 
     def __init__(self) -> None:
         text = {"type": "string"}
         self._draft = Prompted("cipher_draft", kind="prompt", extras=("preference",), schema=json_schema({"answer": text}))
+        self._examples = Prompted("cipher_examples", kind="prompt", extras=("edits",), schema=json_schema({"answer": text}))
         self._infer = Prompted("cipher_infer", kind="answer", extras=("edited",), schema=json_schema({"preference": text}))
 
     def draft(self, prompt: Prompt, preference: str) -> Request:
         """Answered with the property `answer`."""
         return self._draft.request(Completion(prompt, ""), preference=preference or "Nothing is known yet.")
+
+    def draft_like(self, prompt: Prompt, examples: Sequence[Revision]) -> Request:
+        """Answered with the property `answer`."""
+        shown = [text for each in examples for text in (each.completion.prompt.text, each.completion.text, each.text)]
+        return self._examples.request(Completion(prompt, ""), edits=shown)
 
     def infer(self, said: Revision) -> Request:
         """Answered with the property `preference`."""

@@ -21,20 +21,25 @@ import numpy as np
 
 from ..core.errors import InputError, PastureError
 from ..core.labels import read_preferences
-from ..core.ledger import Budget
+from ..core.ledger import Budget, Quote, approximate_tokens
 from ..core.protocols import Ask, Engine
-from ..core.records import Abstention, Directive, Item, Preference, Reason
+from ..core.records import Abstention, Directive, Item, Preference
 from ..core.requests import Request
 from ..core.seeds import rng_for
 from ..core.store import Store
-from .judge import label_probability
+from .panel import nobody
 from .prompted import Prompted, json_schema
+from .prompted import unread as unread_reply
 from .reading import read_texts
-from .runner import annotate
-from .steps import Unread, together
+from .runner import Progress, annotate, price
+from .steps import Unread, heard, label_p_left
 
+NAME = "constitution"
+"""Of who proposes and votes, in what is said of replies that could not be read."""
 Embed = Callable[[Sequence[str]], np.ndarray]
 """Texts to vectors, [N, D]; they are scaled to length 1."""
+PRINCIPLE_CHARACTERS = 60
+"""Of a principle, for a price before the start."""
 EVERYWHERE = frozenset((
     "a", "an", "and", "answer", "answers", "better", "favour", "for", "in", "is", "it", "of", "one", "or", "prefer", "preferred",
     "response", "select", "that", "the", "to", "which",
@@ -56,19 +61,20 @@ class Voter(Prompted):
 
 @dataclass(frozen=True, slots=True)
 class Principle:
-    """A principle and its votes: `right` as the labels have it, `wrong` against them, `silent` neither."""
+    """A principle and its votes: `right` as the labels have it, `wrong` against them, `neither` where it says little of the pair.
+    Votes that could not be had are none of these."""
 
     text: str
     proposed: int
     """How often it, or one of its cluster, was proposed."""
     right: int
     wrong: int
-    silent: int
+    neither: int
 
     @property
     def relevance(self) -> float:
-        """Share of the pairs that it speaks to, in [0, 1]."""
-        return (self.right + self.wrong) / max(self.right + self.wrong + self.silent, 1)
+        """Share of the pairs that it was heard on that it speaks to, in [0, 1]."""
+        return (self.right + self.wrong) / max(self.right + self.wrong + self.neither, 1)
 
     @property
     def accuracy(self) -> float:
@@ -78,12 +84,23 @@ class Principle:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What was found: `kept`, best first, and `dropped`; pairs that were read, and proposals that could not be."""
+    """What was found: `kept`, best first, and `dropped`."""
 
     kept: tuple[Principle, ...]
     dropped: tuple[Principle, ...]
     pairs: int
-    unread: int
+    """Decided preferences that were given."""
+    proposals: int
+    votes: int
+    """Those asked for, those of `silent` included."""
+    silent: tuple[Abstention, ...] = ()
+    """Proposals and votes that could not be read, or that the engine gave up on: counted, and no vote."""
+
+    @property
+    def unproposed(self) -> int:
+        """How many of `silent` are proposals."""
+        heard = sum(each.right + each.wrong + each.neither for each in (*self.kept, *self.dropped))
+        return len(self.silent) - (self.votes - heard)
 
     @property
     def constitution(self) -> tuple[str, ...]:
@@ -111,8 +128,9 @@ async def extract(
     per_pair: principles proposed a pair, at most. proposing, voting: pairs (drawn by `seed`) that principles are proposed for, and
     vote on, at most. distance: between the vectors (of length 1, so from 0 to 2) of a cluster's parts, on average, at most.
     margin: a principle votes where its P(A) is further than this from 0.5. least_relevance, least_accuracy: of a kept principle,
-    in [0, 1]. Kept principles are those with most right less wrong votes. Raises InputError where no preference is decided, Unread
-    where no proposal can be read, and EngineError or BudgetExceeded where a request gets no reply.
+    in [0, 1]. Kept principles are those with most right less wrong votes. A proposal or a vote that cannot be had is one less.
+    Raises InputError where no preference is decided, Unread where no proposal can be read, EngineError where none was answered,
+    and BudgetExceeded.
     """
     decided = [each for each in preferences if not each.is_tied]
     if not decided:
@@ -125,21 +143,22 @@ async def extract(
         )
     order = rng_for(seed, "constitution").permutation(len(decided))
     shown = [_in_drawn_order(decided[k]) for k in order]
-    asked = [_proposing(each, per_pair) for each in shown[:proposing]]
-    proposed = [read_texts(reply.text, "principles") for reply in await together(map(ask, asked))]
-    if not any(proposed):
-        why = f"no list of `principles` in any of {len(asked)} replies"
-        raise Unread(Abstention(shown[0].comparison, Reason.UNPARSABLE, "constitution", why, unread=tuple(asked)))
-    counted = Counter(
-        text for texts in proposed for text in dict.fromkeys(" ".join(each.split()) for each in (texts or ())[:per_pair])
-    )
+    proposed, unread = await heard((_proposed(each, per_pair, ask) for each in shown[:proposing]), shown[0].comparison, NAME)
+    if not proposed:
+        raise Unread(nobody(shown[0].comparison, unread, NAME))
+    counted = Counter(text for texts in proposed for text in texts)
     candidates = clustered(counted, distance, embed or tfidf)
     voter = voter or Voter()
-    voted = await together(_votes(each, n, shown[:voting], margin, voter, ask) for each, n in candidates.items())
-    ranked = sorted(voted, key=lambda each: (each.wrong - each.right, each.text))
+    asked = [(text, each) for text in candidates for each in shown[:voting]]
+    votes, unheard = await heard((_vote(text, each, margin, voter, ask) for text, each in asked), shown[0].comparison, NAME)
+    sides = {text: Counter[int]() for text in candidates}
+    for text, side in votes:
+        sides[text][side] += 1
+    found = [Principle(text, n, sides[text][1], sides[text][-1], sides[text][0]) for text, n in candidates.items()]
+    ranked = sorted(found, key=lambda each: (each.wrong - each.right, each.text))
     good = [each for each in ranked if each.relevance >= least_relevance and each.accuracy >= least_accuracy][:top]
-    unread = sum(texts is None for texts in proposed)
-    return Extraction(tuple(good), tuple(each for each in ranked if each not in good), len(shown), unread)
+    dropped = tuple(each for each in ranked if each not in good)
+    return Extraction(tuple(good), dropped, len(shown), len(shown[:proposing]), len(asked), unread + unheard)
 
 
 def fit_constitution(
@@ -148,23 +167,53 @@ def fit_constitution(
     *,
     store: Store | None = None,
     budget: Budget | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Extraction:
     """`extract` from preferences, or a file of them, by the runner: what was asked before comes from `store`, `budget` is kept, and
-    a killed run goes on where it was. options: `extract`'s. Raises PastureError where it could not be finished, saying why."""
+    a killed run goes on where it was. progress: as the runner's, of one item. options: `extract`'s. Raises PastureError where it
+    could not be finished, saying why."""
     found = read_preferences(preferences) if isinstance(preferences, str | Path) else preferences
     fitting = _Fitting(found, options)
-    said = annotate([found[0].comparison] if found else [], fitting, engine=engine, store=store, budget=budget).results
+    pairs = [found[0].comparison] if found else []
+    said = annotate(pairs, fitting, engine=engine, store=store, budget=budget, progress=progress).results
     if fitting.extraction is None:
         why = said[0].detail if said and isinstance(said[0], Abstention) else "there are no preferences"
         raise PastureError(f"no constitution was extracted: {why}; run it again with the same store to go on from there")
     return fitting.extraction
 
 
+def price_constitution(
+    preferences: Sequence[Preference],
+    engine: Engine,
+    *,
+    store: Store | None = None,
+    per_pair: int = 3,
+    voting: int = 200,
+    **options: Any,
+) -> Quote:
+    """What `fit_constitution` would buy, at most: how many votes there are depends on what is proposed, so where the store does not
+    hold the proposals this is said of the case that no two are alike, and of PRINCIPLE_CHARACTERS each."""
+    fitting = _Fitting(preferences, {"per_pair": per_pair, "voting": voting, **options})
+    known = price([each.comparison for each in preferences[:1]], fitting, engine, store)
+    shown = [each for each in preferences if not each.is_tied][:voting]
+    principles = per_pair * (fitting.extraction.unproposed if fitting.extraction else known.requests)
+    tokens = [approximate_tokens(Voter().request(each.comparison, ("p" * PRINCIPLE_CHARACTERS,))) for each in shown]
+    prompt, completion = (principles * sum(each) for each in zip(*tokens, strict=True))
+    return Quote(
+        len(shown),
+        known.requests + principles * len(shown),
+        known.cached,
+        known.prompt_tokens + prompt,
+        known.completion_tokens + completion,
+        known.dollars + (prompt * engine.prices[0] + completion * engine.prices[1]) / 1e6,
+    )
+
+
 class _Fitting:
     """The extraction as the one task of a run."""
 
-    name = "constitution"
+    name = NAME
 
     def __init__(self, preferences: Sequence[Preference], options: dict[str, Any]) -> None:
         self.preferences, self.options = preferences, options
@@ -176,7 +225,7 @@ class _Fitting:
         except Unread as unread:
             return replace(unread.because, item=item)
         text = "\n".join(self.extraction.constitution)
-        return Directive(text, self.name) if text else Abstention(item, Reason.NOT_APPLICABLE, self.name, "no principle was kept")
+        return Directive(text, self.name, silent=self.extraction.silent)
 
 
 def _in_drawn_order(preference: Preference) -> Preference:
@@ -191,16 +240,23 @@ def _proposing(preference: Preference, most: int) -> Request:
     return question.request(preference.comparison, preferred="A" if preference.p_left > 0.5 else "B", most=str(most))
 
 
-async def _votes(text: str, proposed: int, shown: Sequence[Preference], margin: float, voter: Voter, ask: Ask) -> Principle:
-    replies = await together(ask(voter.request(each.comparison, (text,))) for each in shown)
-    sides = []
-    for reply, label in zip(replies, shown, strict=True):
-        p_left = label_probability(reply, *voter.labels)
-        if p_left is None or abs(p_left - 0.5) <= margin:
-            sides.append(0)
-        else:
-            sides.append(1 if (p_left > 0.5) == (label.p_left > 0.5) else -1)
-    return Principle(text, proposed, sides.count(1), sides.count(-1), sides.count(0))
+async def _proposed(preference: Preference, most: int, ask: Ask) -> tuple[str, ...]:
+    """The principles proposed for one pair. Raises Unread where the reply lists none that can be read."""
+    request = _proposing(preference, most)
+    reply = await ask(request)
+    texts = read_texts(reply.text, "principles")
+    if texts is None:
+        raise Unread(unread_reply(preference.comparison, request, reply, "no list of `principles` in the reply", NAME))
+    return tuple(dict.fromkeys(" ".join(each.split()) for each in texts[:most]))
+
+
+async def _vote(text: str, label: Preference, margin: float, voter: Voter, ask: Ask) -> tuple[str, int]:
+    """The principle, and 1 where it speaks for the label, -1 where against it, 0 where for neither. Raises Unread."""
+    pair = label.comparison
+    p_left = await label_p_left(voter.request(pair, (text,)), voter.labels, pair, ask, NAME)
+    if abs(p_left - 0.5) <= margin:
+        return text, 0
+    return text, 1 if (p_left > 0.5) == (label.p_left > 0.5) else -1
 
 
 def clustered(counted: Counter[str], distance: float, embed: Embed) -> dict[str, int]:

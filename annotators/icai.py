@@ -69,25 +69,32 @@ class Icai:
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
         pair = pair_of(item, self.name)
+        unheard: tuple[Abstention, ...] = ()
         try:
             if self._given is None and self.extraction is None:
-                self.extraction = await self._extracted(ask)
+                unheard = await self._extract(ask)
             if not self.constitution:
-                return Abstention(
-                    pair, Reason.NOT_APPLICABLE, self.name, "no principle that was proposed agrees with the preferences"
-                )
-            request = self.voter.request(pair, self.constitution)
-            return Preference(pair, await label_p_left(request, self.voter.labels, pair, ask, self.name), self.name)
+                why = "no principle that was proposed agrees with the preferences"
+                said = Abstention(pair, Reason.NOT_APPLICABLE, self.name, why)
+            else:
+                request = self.voter.request(pair, self.constitution)
+                p_left = await label_p_left(request, self.voter.labels, pair, ask, self.name)
+                return Preference(pair, p_left, self.name, silent=unheard)
         except Unread as unread:
-            return replace(unread.because, item=pair, annotator=self.name)
+            said = replace(unread.because, item=pair, annotator=self.name)
+        return replace(said, unread=said.unread + tuple(request for each in unheard for request in each.unread))
 
-    async def _extracted(self, ask: Ask) -> Extraction:
-        """One extraction a run, whoever asks first; a run that fails leaves the next one to try again."""
+    async def _extract(self, ask: Ask) -> tuple[Abstention, ...]:
+        """One extraction a run, by whoever asks first, whose answer then says who was not heard in it; a run that fails leaves the
+        next one to try again."""
         loop = asyncio.get_running_loop()
-        if self._fitting is None or self._fitting[0] is not loop:
+        leads = self._fitting is None or self._fitting[0] is not loop
+        if leads:
             work = extract(self._preferences, ask, voter=self.voter, **self._fit)
             self._fitting = (loop, loop.create_task(work))
-        return await asyncio.shield(self._fitting[1])
+        assert self._fitting is not None
+        self.extraction = found = await asyncio.shield(self._fitting[1])
+        return found.silent if leads else ()
 
 
 def check_fit(fit: Mapping[str, Any]) -> None:

@@ -71,7 +71,7 @@ class Prompted:
             schema=json.dumps(schema, ensure_ascii=False) if schema else "",
         )
 
-    def request(self, item: Item, seed: int = 0, before: Sequence[Message] = (), **extras: str) -> Request:
+    def request(self, item: Item, seed: int = 0, before: Sequence[Message] = (), **extras: str | Sequence[str]) -> Request:
         """The question about `item`. seed: of the engine's draws, where the temperature is not 0. before: turns between the
         system message and the question."""
         asked = Message("user", self.template.render(item, **extras))

@@ -29,7 +29,8 @@ LABELS = ("A", "B")
 class Rlhs:
     """mode: `hindsight` simulates the outcome of each answer and judges with both outcomes shown (`rationale` holds them);
     `foresight` judges at once. outcome, judge: parts that replace those of the templates `rlhs_outcome`, and `rlhs_judge` or
-    (foresight) `rlhs_foresight`. Abstains where an outcome or the verdict cannot be read.
+    (foresight) `rlhs_foresight`. name: unless given, `rlhs(hindsight)` or `rlhs(foresight)`. Abstains where an outcome or the
+    verdict cannot be read.
     """
 
     def __init__(
@@ -37,18 +38,18 @@ class Rlhs:
         mode: str = "hindsight",
         outcome: dict[str, Any] | None = None,
         judge: dict[str, Any] | None = None,
-        name: str = "rlhs",
+        name: str = "",
     ) -> None:
         if mode not in MODES:
             raise InputError(f"the mode is {mode!r}; it is one of {', '.join(MODES)}")
         if mode == "foresight" and outcome:
             raise InputError("foresight simulates no outcome; leave out `outcome`, or take hindsight")
-        self.name, self.mode = name, mode
+        self.name, self.mode = name or f"rlhs({mode})", mode
         schema = json_schema({"outcome": {"type": "string"}})
-        self._outcome = Prompted("rlhs_outcome", kind="answer", schema=schema, **parts(name, outcome))
+        self._outcome = Prompted("rlhs_outcome", kind="answer", schema=schema, **parts(self.name, outcome))
         shown = ("outcome_left", "outcome_right") if mode == "hindsight" else ()
         file = "rlhs_judge" if mode == "hindsight" else "rlhs_foresight"
-        self._judge = Prompted(file, extras=shown, labels=LABELS, **parts(name, judge))
+        self._judge = Prompted(file, extras=shown, labels=LABELS, **parts(self.name, judge))
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
         pair = pair_of(item, self.name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.errors import BudgetExceeded, EngineError, PastureError
 from ..core.protocols import Annotator
-from ..core.records import NOTHING, Abstention, Comparison, Feedback, Item, Preference, Reason, Usage
+from ..core.records import NOTHING, Abstention, Comparison, Directive, Feedback, Item, Preference, Reason, Usage
 from ..core.requests import Reply, Request
 from ..core.seeds import rng_for
 from .desk import Answer, Desk
@@ -134,9 +134,12 @@ class Run:
     def _rejected(self, result: Feedback | Abstention, asked: Asked) -> bool:
         """Has the unreadable replies behind an abstention, or behind a part that is missing, taken out of the store. True where
         one came from there."""
+        silent = _silent(result)
+        if not silent:
+            return False
         unread: list[Answer] = []
-        for each in _silent(result):
-            if each.reason is Reason.UNPARSABLE:
+        for each in silent:
+            if each.reason is Reason.UNPARSABLE or each.unread:
                 keys = {self.desk.key(request) for request in each.unread}
                 unread += [answer for answer in asked.answers if not keys or answer.key in keys]
         self.desk.reject(unread)
@@ -185,8 +188,14 @@ class Asked:
 
 def _silent(result: Feedback | Abstention) -> tuple[Abstention, ...]:
     """All who gave none: the result itself, or those asked for a part of it, and for a part of that."""
+    if isinstance(result, Abstention):
+        return (result,)
+    if isinstance(result, Directive):
+        return result.silent
     if not isinstance(result, Preference):
-        return (result,) if isinstance(result, Abstention) else ()
+        return ()
+    if not result.parts:
+        return result.silent
     return result.silent + tuple(each for part in result.parts for each in _silent(part))
 
 

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
+from ..core.errors import EngineError
 from ..core.protocols import Ask
-from ..core.records import Abstention, Item
+from ..core.records import Abstention, Item, Reason
 from ..core.requests import Request
 from .judge import label_probability, no_probability
 from .panel import foremost
@@ -39,6 +40,24 @@ async def together(asked: Iterable[Awaitable[Any]]) -> list[Any]:
     if silent:
         raise Unread(foremost(silent))
     return said
+
+
+async def heard(asked: Iterable[Awaitable[Any]], item: Item, annotator: str) -> tuple[list[Any], tuple[Abstention, ...]]:
+    """What those of them give that can be had, in order, and an abstention for each that was Unread or met an EngineError. All are
+    waited for before BudgetExceeded, or any other failure, is raised."""
+    said = await asyncio.gather(*asked, return_exceptions=True)
+    found: list[Any] = []
+    silent: list[Abstention] = []
+    for each in said:
+        if isinstance(each, Unread):
+            silent.append(each.because)
+        elif isinstance(each, EngineError):
+            silent.append(Abstention(item, Reason.ENGINE_FAILED, annotator, str(each)))
+        elif isinstance(each, BaseException):
+            raise each
+        else:
+            found.append(each)
+    return found, tuple(silent)
 
 
 async def label_p_left(request: Request, labels: tuple[str, str], item: Item, ask: Ask, annotator: str) -> float:

@@ -49,14 +49,15 @@ class Template:
         self.shared = self._compiled("shared", shared, available=(), wanted=()).render().strip()
         parts = {kind: (item, wanted), "persona": (last, ())}
         self._parts = [
-            (name, self._compiled(name, text, available=known, wanted=shown), _plain_pieces(text))
+            (name, self._compiled(name, text, available=known, wanted=shown))
             for name, (text, shown) in parts.items()
             if text or shown
         ]
         sample = {name: ["x"] if name == "answers" else "x" for name in known}
         self._rendered(sample)  # finds what only shows at work, such as {{ left.text }}
+        self._pieces = _plain_pieces(self.shared, [text for text, shown in parts.values() if text or shown])
 
-    def render(self, item: Item, **extras: str) -> str:
+    def render(self, item: Item, **extras: str | Sequence[str]) -> str:
         """The question about `item`. Raises InputError for another kind of item, TypeError for other extras than declared."""
         if set(extras) != set(self._extras):
             raise TypeError(f"the template of {self._name!r} takes {self._extras} and was given {tuple(extras)}")
@@ -69,6 +70,8 @@ class Template:
                 if "=====" in text:  # no shorter run matters, and this is quick to see
                     longest = max(longest, *map(len, re.findall("=+", text)))
         values["fence"] = "=" * max(SHORTEST_FENCE, longest + 1)
+        if self._pieces is not None:
+            return "".join([values[text] if is_variable else text for text, is_variable in self._pieces])
         return "\n\n".join(part for part in (self.shared, *self._rendered(values)) if part)
 
     def _shown(self, item: Item) -> dict[str, Any]:
@@ -85,12 +88,11 @@ class Template:
 
     def _rendered(self, values: Mapping[str, Any]) -> list[str]:
         done = []
-        for part, compiled, pieces in self._parts:
+        for part, compiled in self._parts:
             try:
-                text = compiled.render(values) if pieces is None else _joined(pieces, values)
+                done.append(compiled.render(values).strip())
             except TemplateError as error:
                 raise InputError(f"the part `{part}` of the template of {self._name!r} fails: {error}; mend it") from error
-            done.append(text.strip())
         return done
 
     def _compiled(self, part: str, text: str, available: tuple[str, ...], wanted: tuple[str, ...]) -> Compiled:
@@ -110,25 +112,30 @@ class Template:
         return compiled
 
 
-def _plain_pieces(text: str) -> list[tuple[str, bool]] | None:
-    """The texts and variables (True) of a template that has nothing else, which needs no engine to be put together, several
-    times as fast; None for any other template."""
-    pieces: list[tuple[str, bool]] = []
-    for output in _ENVIRONMENT.parse(text).body:
-        if not isinstance(output, nodes.Output):
-            return None
-        for node in output.nodes:
-            if isinstance(node, nodes.TemplateData):
-                pieces.append((node.data, False))
-            elif isinstance(node, nodes.Name) and node.name != "answers":
-                pieces.append((node.name, True))
-            else:
+def _plain_pieces(shared: str, parts: Sequence[str]) -> list[tuple[str, bool]] | None:
+    """The texts and variables (True) of a question whose parts have nothing else, which need no engine to be put together, several
+    times as fast. Each part must begin and end with the fence or a text, for what is stripped is then known beforehand. None for
+    any other."""
+    pieces = [(shared, False)] if shared else []
+    for part in parts:
+        found: list[tuple[str, bool]] = []
+        for output in _ENVIRONMENT.parse(part.strip()).body:
+            if not isinstance(output, nodes.Output):
                 return None
+            for node in output.nodes:
+                if isinstance(node, nodes.TemplateData):
+                    found.append((node.data, False))
+                elif isinstance(node, nodes.Name) and node.name != "answers":
+                    found.append((node.name, True))
+                else:
+                    return None
+        if not found:
+            continue
+        (first, begins_varied), (last, ends_varied) = found[0], found[-1]
+        if first != ("fence" if begins_varied else first.lstrip()) or last != ("fence" if ends_varied else last.rstrip()):
+            return None
+        pieces += [("\n\n", False), *found] if pieces else found
     return pieces
-
-
-def _joined(pieces: Sequence[tuple[str, bool]], values: Mapping[str, Any]) -> str:
-    return "".join([values[text] if is_variable else text for text, is_variable in pieces])
 
 
 def conversation(prompt: Prompt) -> str:

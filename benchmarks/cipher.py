@@ -1,10 +1,10 @@
 """Does learning from a user's edits save edits? The PRELUDE loop in the text world (Gao et al. 2024, arXiv:2404.15269).
 
 Prompts come one after another. A generator drafts an answer by the preference that a learner recalls, a user edits the draft by
-rules that depend on the context, and the learner reads the edit. The learners: `cipher`, which recalls by context; `agnostic`,
-which recalls the latest edits whatever they were about; `none`, which learns nothing; and `oracle`, which knows the rules. The cost
-is what the user had to edit, in words. A seed is a stream of prompts; intervals are over seeds. The paper's learner that is shown
-raw edits is left out.
+rules that depend on the context, and the learner reads the edit. The learners: `cipher`, which recalls by context what edits
+mean; `examples`, which is shown the edits themselves, recalled the same way; `agnostic`, which recalls the latest whatever they
+were about; `none`, which learns nothing; and `oracle`, which knows the rules. The cost is what the user had to edit, in words. A
+seed is a stream of prompts; intervals are over seeds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ..simulators.actor import Actor
 from ..simulators.text import TextWorld
 from ..simulators.text_principles import read_rules
 
-LEARNERS = ("cipher", "agnostic", "none", "oracle")
+LEARNERS = ("cipher", "examples", "agnostic", "none", "oracle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,9 @@ class Session:
 
     async def _round(self, prompt: Prompt, ask: Ask, rng: np.random.Generator) -> Revision:
         recalled = self._recalled(prompt)
-        draft = Completion(
-            prompt, await prose(self.steps.draft(prompt, recalled), "answer", Completion(prompt, ""), ask, self.name)
-        )
+        examples = self.memory.recall_edits(prompt) if self.learner == "examples" else []
+        request = self.steps.draft_like(prompt, examples) if examples else self.steps.draft(prompt, recalled)
+        draft = Completion(prompt, await prose(request, "answer", Completion(prompt, ""), ask, self.name))
         said = await self.user.annotate(draft, ask, rng)
         if isinstance(said, Abstention):
             raise Unread(said)
@@ -91,13 +91,15 @@ class Session:
         if self.learner in ("cipher", "agnostic"):
             # What was recalled is confirmed by a draft that is left as it is; an edit speaks for itself.
             inferred = await prose(self.steps.infer(said), "preference", draft, ask, self.name) if cost else recalled
-            self.memory.add(prompt, inferred)
+            self.memory.add(said, inferred)
+        elif self.learner == "examples":
+            self.memory.add(said, "")
         return said
 
     def _recalled(self, prompt: Prompt) -> str:
         if self.learner == "oracle":
             return self.user.rule(prompt)
-        return "" if self.learner == "none" else self.memory.recall(prompt)
+        return self.memory.recall(prompt) if self.learner in ("cipher", "agnostic") else ""
 
 
 def one_context(texts: Sequence[str]) -> np.ndarray:

@@ -5,16 +5,14 @@ from __future__ import annotations
 
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from .annotated import blind, check_out, facts_of, show, unblinded
-from .console import plain, print_json, progress_bar
+from .annotated import Blinded, Work, annotate_items, are_pairs, check_out, facts_of, show
+from .annotated_pairs import annotate_pairs
+from .console import print_json, show_price
 from .material import items_from, kind_of, named_annotator, named_engine, named_world
-
-if TYPE_CHECKING:
-    from ..core.ledger import Quote
 
 
 def annotate(
@@ -43,8 +41,11 @@ def annotate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would buy, and stop.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
 ) -> None:
-    """Ask an annotator about pairs, answers or slates. Nothing is paid for twice: replies are kept in the store as they come."""
-    from ..annotators.runner import annotate as run
+    """Ask an annotator about pairs, answers or slates. Nothing is paid for twice: replies are kept in the store as they come.
+
+    Pairs are worked through in bounded memory. Killed, the same command goes on after the last part in the folder OUT.parts; from
+    the first part with an item that the engine failed on, or that was over budget, it asks again.
+    """
     from ..annotators.runner import price
     from ..core.errors import InputError, PastureError
     from ..core.ledger import Budget
@@ -57,31 +58,14 @@ def annotate(
     shown = items_from(pairs, against, answers or (), known, kind, limit, seed)
     if out is not None:
         check_out(out, shown)
-    blinded = [blind(each) for each in shown]
+    blinded = Blinded(shown)
     judge = named_annotator(annotator, known, set or (), both_orders, flip, blinded)
     served = named_engine(engine, model, engine_set or ())
     kept_at = store or (out.parent if out else Path()) / "pasture.sqlite"
     # A dry run makes no store, and without an engine there is nothing to keep.
     opened = Store(kept_at) if served and (not dry_run or kept_at.is_file()) else None
-    with closing(opened) if opened else nullcontext():
-        if dry_run:
-            _show_price(price(blinded, judge, served, opened, seed), json)
-            return
-        assert out is not None
-        with progress_bar(hidden=json) as bar:
-            task = bar.add_task(plain(f"{judge.name}: {len(shown)} items"), total=len(shown))
-            said = run(
-                blinded,
-                judge,
-                engine=served,
-                store=opened,
-                seed=seed,
-                budget=Budget(budget_dollars, budget_labels, budget_requests),
-                progress=lambda done, total, usage: bar.update(task, completed=done, total=total),
-            )
-        results = [unblinded(each, item) for each, item in zip(said.results, shown, strict=True)]
-        facts = facts_of(said, results, out, opened)
-    asked = {"annotator": annotator, "set": set or [], "pairs": pairs, "against": against, "answers": answers, "world": world}
+    files = {"pairs": pairs, "against": against, "answers": answers}
+    asked = {"annotator": annotator, "set": set or []} | files | {"world": world}
     asked |= {
         "engine": engine,
         "model": model,
@@ -91,14 +75,24 @@ def annotate(
         "seed": seed,
         "limit": limit,
     }
+    with closing(opened) if opened else nullcontext():
+        if dry_run:
+            show_price(price(list(blinded), judge, served, opened, seed), json)
+            return
+        assert out is not None
+        work = Work(judge, served, opened, seed, Budget(budget_dollars, budget_labels, budget_requests), out, hidden=json)
+        if are_pairs(shown):  # those of another file are seen to be others, and a file that was moved is the same
+            told = annotate_pairs(shown, work, {name: each for name, each in asked.items() if name not in files})
+        else:
+            told = annotate_items(shown, work)
+        facts = facts_of(told, work)
     manifest = _write_manifest(out, facts, asked)
     if json:
         print_json(facts | {"manifest": str(manifest)})
     else:
-        show(facts, said, manifest)
-    if len(said.abstentions) == len(said.results):
-        first = said.abstentions[0]
-        raise PastureError(f"no item got an answer; the first abstention: {first.reason.value}: {first.detail}")
+        show(facts, told.first, manifest)
+    if told.first and sum(told.reasons.values()) == told.items:
+        raise PastureError(f"no item got an answer; the first abstention: {': '.join(told.first)}")
 
 
 def _write_manifest(out: Path, facts: dict[str, Any], asked: dict[str, Any]) -> Path:
@@ -108,15 +102,3 @@ def _write_manifest(out: Path, facts: dict[str, Any], asked: dict[str, Any]) -> 
         name: [str(it) for it in v] if isinstance(v, list) else str(v) if isinstance(v, Path) else v for name, v in asked.items()
     }
     return write_manifest(out.with_name(f"{out.name}.manifest.json"), command=command_line(), asked=plain_asked, result=facts)
-
-
-def _show_price(quote: Quote, json: bool) -> None:
-    from dataclasses import asdict
-
-    if json:
-        print_json(asdict(quote))
-        return
-    typer.echo(
-        f"{quote.items} items; {quote.requests} requests to send, {quote.cached} in the store; about {quote.prompt_tokens} prompt "
-        f"tokens and at most {quote.completion_tokens} completion tokens; at most about {quote.dollars:.4f} dollars"
-    )

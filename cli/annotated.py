@@ -3,17 +3,62 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
-from .console import errors, plain
+from .console import errors, estimate_of, plain, progress_bar
 
 if TYPE_CHECKING:
-    from ..annotators.runner import Annotations
-    from ..core.records import Abstention, Estimate, Feedback, Item
+    from ..core.ledger import Budget
+    from ..core.pair_files import PairFile
+    from ..core.protocols import Annotator, Engine
+    from ..core.records import Abstention, Comparison, Estimate, Feedback, Item, Usage
     from ..core.store import Store
+
+
+class Work(NamedTuple):
+    """Who is asked, at whose cost, and where the answers go."""
+
+    judge: Annotator
+    engine: Engine | None
+    store: Store | None
+    seed: int
+    budget: Budget
+    out: Path
+    hidden: bool
+    """Whether there is no progress to be shown."""
+
+
+class Told(NamedTuple):
+    """What there is to know of results that are written."""
+
+    about: dict[str, Any]
+    items: int
+    reasons: dict[str, int]
+    """How many abstentions there are, by reason."""
+    first: tuple[str, str] | None
+    """The reason and the detail of the first abstention."""
+    usage: Usage
+    seconds: float
+
+
+class Blinded:
+    """The items without the names of those who made their answers, each time one iterates over it."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self.items = items
+
+    def __iter__(self) -> Iterator[Item]:
+        return map(blind, self.items)
+
+
+def are_pairs(items: Sequence[Item] | PairFile) -> TypeGuard[Sequence[Comparison] | PairFile]:
+    from ..core.pair_files import PairFile
+    from ..core.records import Comparison
+
+    return isinstance(items, PairFile) or all(isinstance(each, Comparison) for each in items)
 
 
 def blind(item: Item) -> Item:
@@ -21,6 +66,8 @@ def blind(item: Item) -> Item:
     from ..core.records import Comparison, Slate
 
     if isinstance(item, Comparison):
+        if not item.left.model and not item.right.model:
+            return item
         return replace(item, left=replace(item.left, model=""), right=replace(item.right, model=""))
     if isinstance(item, Slate):
         return replace(item, completions=tuple(replace(each, model="") for each in item.completions))
@@ -34,6 +81,8 @@ def unblinded(said: Feedback | Abstention, item: Item) -> Feedback | Abstention:
 
     if isinstance(said, Abstention):
         return replace(said, item=item)
+    if isinstance(said, Preference) and said.comparison is item:
+        return said
     if isinstance(said, Preference) and isinstance(item, Comparison):
         return replace(said, comparison=item)
     if isinstance(said, Ranking) and isinstance(item, Slate):
@@ -48,56 +97,54 @@ def unblinded(said: Feedback | Abstention, item: Item) -> Feedback | Abstention:
     )
 
 
-def check_out(out: Path, items: Sequence[Item]) -> None:
+def check_out(out: Path, items: Sequence[Item] | PairFile) -> None:
     """Raises InputError for what would only fail after the work."""
     from ..core.feedback_files import check_feedback_path
-    from ..core.records import Comparison
+    from ..core.pair_files import PairFile
     from ..core.tables import check_writable
 
-    if all(isinstance(each, Comparison) for each in items):
-        check_writable(out, nested=any(each.prompt.history for each in items))
+    if are_pairs(items):
+        check_writable(out, items.has_history if isinstance(items, PairFile) else any(each.prompt.history for each in items))
     else:
         check_feedback_path(out)
 
 
-def facts_of(said: Annotations, results: Sequence[Feedback | Abstention], out: Path, store: Store | None) -> dict[str, Any]:
-    """Writes the results, and says what there is to know of them."""
-    from ..core.records import Comparison
+def annotate_items(items: Sequence[Item] | PairFile, work: Work) -> Told:
+    """Asks about answers or slates, and writes what was said, all of it in memory until then."""
+    from ..annotators.runner import annotate
 
-    of_pairs = all(isinstance(getattr(each, "comparison", getattr(each, "item", None)), Comparison) for each in results)
-    about = _preferences(results, out) if of_pairs else _feedback(results, out)
-    usage = said.usage
+    with progress_bar(hidden=work.hidden) as bar:
+        task = bar.add_task(plain(f"{work.judge.name}: {len(items)} items"), total=len(items))
+        said = annotate(
+            list(Blinded(items)),
+            work.judge,
+            engine=work.engine,
+            store=work.store,
+            seed=work.seed,
+            budget=work.budget,
+            progress=lambda done, total, usage: bar.update(task, completed=done, total=total),
+        )
+    results = [unblinded(each, item) for each, item in zip(said.results, items, strict=True)]
+    first = next(((each.reason.value, each.detail) for each in said.abstentions), None)
+    return Told(_feedback(results, work.out), len(items), dict(said.reasons), first, said.usage, said.seconds)
+
+
+def facts_of(told: Told, work: Work) -> dict[str, Any]:
+    """What scripts read, and the manifest holds."""
+    usage, store = told.usage, work.store
     return {
-        "annotator": said.annotator,
-        "engine": said.engine or None,
-        **about,
-        "abstentions": dict(said.reasons),
+        "annotator": work.judge.name,
+        "engine": work.engine.name if work.engine else None,
+        **told.about,
+        "abstentions": told.reasons,
         "requests": usage.requests,
         "cached": usage.cached,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "dollars": usage.dollars,
-        "seconds": round(said.seconds, 3),
+        "seconds": round(told.seconds, 3),
         "store": str(store.path) if store else None,
         "paid_in_all": {"requests": store.paid.requests, "dollars": store.paid.dollars} if store else None,
-    }
-
-
-def _preferences(results: Sequence[Any], out: Path) -> dict[str, Any]:
-    from ..core.formats import write_preferences
-    from ..eval.position_bias import position_bias  # slow to import
-
-    written, bias = write_preferences(out, results), position_bias(results)
-    abstained = sum(type(each).__name__ == "Abstention" for each in results)
-    neither = sum(getattr(each, "neither", False) for each in results)
-    return {
-        "pairs": len(results),
-        "decided": written.decided,
-        "ties": written.undecided - abstained - neither,
-        "neither": neither,
-        "position": {"first": estimate_of(bias.first), "consistency": estimate_of(bias.consistency)},
-        "out": str(written.path),
-        "undecided": str(written.undecided_path) if written.undecided_path else None,
     }
 
 
@@ -124,21 +171,15 @@ def _feedback(results: Sequence[Feedback | Abstention], out: Path) -> dict[str, 
     return {"items": len(results), "kinds": kinds, "said": dict(said), "scores": means, "out": str(out), "undecided": None}
 
 
-def estimate_of(estimate: Estimate | None) -> dict[str, Any] | None:
-    if estimate is None:
-        return None
-    return {name: getattr(estimate, name) for name in ("value", "low", "high", "n", "how")} | {"extra": dict(estimate.extra)}
-
-
-def show(facts: dict[str, Any], said: Annotations, manifest: Path) -> None:
+def show(facts: dict[str, Any], first: tuple[str, str] | None, manifest: Path) -> None:
     """The facts as a table on standard output, and the first abstention on standard error."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     asked = facts["requests"] + facts["cached"] > 0
-    rows = {"annotator": said.annotator + (f" by {said.engine}" if said.engine and asked else "")}
-    rows |= _about_pairs(facts, len(said.abstentions)) if "pairs" in facts else _about_feedback(facts)
+    rows = {"annotator": facts["annotator"] + (f" by {facts['engine']}" if facts["engine"] and asked else "")}
+    rows |= _about_pairs(facts, sum(facts["abstentions"].values())) if "pairs" in facts else _about_feedback(facts)
     rows |= {f"  {reason}": str(count) for reason, count in facts["abstentions"].items()}
     rows["requests"] = f"{facts['requests']} sent, {facts['cached']} cached"
     rows["tokens"] = f"{facts['prompt_tokens']} prompt, {facts['completion_tokens']} completion"
@@ -153,9 +194,8 @@ def show(facts: dict[str, Any], said: Annotations, manifest: Path) -> None:
         if facts[name]:
             console.print(plain(f"{name}: {facts[name]}"), markup=False, highlight=False, soft_wrap=True)
     console.print(plain(f"manifest: {manifest}"), markup=False, highlight=False, soft_wrap=True)
-    if said.abstentions:
-        first = said.abstentions[0]
-        errors().print(plain(f"first abstention: {first.reason.value}: {first.detail[:300]}"), markup=False, highlight=False)
+    if first:
+        errors().print(plain(f"first abstention: {first[0]}: {first[1][:300]}"), markup=False, highlight=False)
 
 
 def _about_pairs(facts: dict[str, Any], abstentions: int) -> dict[str, str]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from .console import plain, print_json, progress_bar
-from .material import named_annotator, named_engine, named_world
+from .console import estimate_of, plain, print_json, progress_bar
+from .material import check_judges_pairs, named_annotator, named_engine, named_world
 
 if TYPE_CHECKING:
     from ..benchmarks.audit import Asking
@@ -80,11 +80,11 @@ def audit(
     if not attacks:
         _check_gold(gold, gold_noise, against, pairs)
     truth = world or (None if gold or pairs or outputs else "text")
-    with _set_up(annotator, set or (), truth, engine, model or (), engine_set or (), own, seed, store, hidden=json) as at:
+    with _set_up(annotator, set or (), against, truth, engine, model or (), engine_set or (), own, seed, store, hidden=json) as at:
         if attacks:
             _attacked(at, outputs or (), pairs, limit, html, json)
         else:
-            _show(_asked(at, gold, gold_noise, against, pairs, seeds, limit), html, json)
+            _show(_asked(at, gold, gold_noise, pairs, seeds, limit), html, json)
 
 
 def _refuse(options: Mapping[str, Any], what: str, where: str) -> None:
@@ -113,12 +113,10 @@ def _asked(
     at: _SetUp,
     gold: Path | None,
     noise: float | None,
-    against: str | None,
     pairs: Path | None,
     seeds: int | None,
     limit: int | None,
 ) -> AuditReport:
-    from ..annotators import make_annotator
     from ..benchmarks.audit import audit as run
     from ..benchmarks.audit import gold_from_annotator, gold_from_file, gold_from_world
     from ..core.formats import read_pairs
@@ -130,9 +128,8 @@ def _asked(
     else:
         assert at.world is not None
         shown, labels = gold_from_world(at.world, limit)
-    if against:
-        rival = make_annotator(against, world=at.world)
-        labels = gold_from_annotator(rival, shown, seed=at.seed, asking=at.asking)
+    if at.rival:
+        labels = gold_from_annotator(at.rival, shown, seed=at.seed, asking=at.asking)
     times = seeds or (1 if at.engine else 4)
     report = run(at.judge, shown, labels, seeds=times, seed=at.seed, own=at.own, asking=at.asking)
     return replace(report, facts={"engine": at.engine.name if at.engine else "none", **report.facts})
@@ -155,6 +152,7 @@ class _SetUp(NamedTuple):
     """Who is audited, and by what: the truth's world, the engine, and how items are put to an annotator."""
 
     judge: Annotator
+    rival: Annotator | None
     world: World | None
     engine: Engine | None
     asking: Asking
@@ -166,6 +164,7 @@ class _SetUp(NamedTuple):
 def _set_up(
     annotator: str,
     settings: Sequence[str],
+    against: str | None,
     world: str | None,
     engine: str | None,
     model: Sequence[str],
@@ -175,17 +174,22 @@ def _set_up(
     store: Path | None,
     hidden: bool,
 ) -> Iterator[_SetUp]:
-    """The store is open, and progress is shown, within."""
+    """The store is open, and progress is shown, within. The engine starts last, when all else is seen to fit."""
+    from ..annotators import make_annotator
     from ..core.store import Store
     from ..engines import named_models
 
-    served = named_engine(engine, model, engine_settings)
     known = named_world(world)
     judge = named_annotator(annotator, known, settings, both_orders=False, flip=0.0)
+    rival = make_annotator(against, world=known) if against else None
+    for each in (judge, rival) if rival else (judge,):
+        check_judges_pairs(each)
+    served = named_engine(engine, model, engine_settings)
     kept = Store(store or Path("audit.pasture.sqlite")) if served else None
     only = named_models(model)
     with closing(kept) if kept else nullcontext():
-        yield _SetUp(judge, known, served, _asking(served, kept, hidden), own or (only if isinstance(only, str) else ""), seed)
+        asking = _asking(served, kept, hidden)
+        yield _SetUp(judge, rival, known, served, asking, own or (only if isinstance(only, str) else ""), seed)
 
 
 def _asking(engine: Engine | None, store: Store | None, hidden: bool) -> Asking:
@@ -223,9 +227,7 @@ def _attacked(at: _SetUp, outputs: Sequence[Path], pairs: Path | None, limit: in
     if html:
         write_audit_page(attack_report(report, source), html)
     if json:
-        from .evaluate import estimate_json
-
-        print_json(_attack_facts(report, source, estimate_json) | _constant_facts(shares, constant))
+        print_json(_attack_facts(report, source) | _constant_facts(shares, constant))
         return
     _show_report(attack_report(report, source))
     for maker, share in shares.items():
@@ -236,7 +238,7 @@ def _attacked(at: _SetUp, outputs: Sequence[Path], pairs: Path | None, limit: in
         typer.echo(plain(f"page: {html}"))
 
 
-def _attack_facts(report: Any, source: str, shown: Any) -> dict[str, Any]:
+def _attack_facts(report: Any, source: str) -> dict[str, Any]:
     return {
         "annotator": report.annotator,
         "material": source,
@@ -244,15 +246,15 @@ def _attack_facts(report: Any, source: str, shown: Any) -> dict[str, Any]:
         "attacks": [
             {
                 "attack": each.attack,
-                "win_rate": shown(each.win_rate),
-                "honest": shown(each.honest),
-                "difference": shown(each.difference),
+                "win_rate": estimate_of(each.win_rate),
+                "honest": estimate_of(each.honest),
+                "difference": estimate_of(each.difference),
                 "gamed": each.gamed,
                 "reason": each.reason,
             }
             for each in report.attacks
         ],
-        "position": shown(report.position.first),
+        "position": estimate_of(report.position.first),
     }
 
 
@@ -265,7 +267,6 @@ def _constant_facts(shares: Mapping[str, Any], constant: list[str]) -> dict[str,
 
 def _show(report: AuditReport, html: Path | None, json: bool) -> None:
     from ..report.audit_page import write_audit_page
-    from .evaluate import estimate_json
 
     if html:
         write_audit_page(report, html)
@@ -274,12 +275,7 @@ def _show(report: AuditReport, html: Path | None, json: bool) -> None:
         if html:
             typer.echo(plain(f"page: {html}"))
         return
-    rows = [
-        {"group": each.group, "name": each.name, "unit": each.unit}
-        | estimate_json(each.estimate)
-        | {"extra": dict(each.estimate.extra)}
-        for each in report.measures
-    ]
+    rows = [{"group": each.group, "name": each.name, "unit": each.unit} | estimate_of(each.estimate) for each in report.measures]
     print_json({"annotator": report.annotator, "facts": dict(report.facts), "measures": rows, "html": str(html) if html else None})
 
 

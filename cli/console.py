@@ -6,11 +6,15 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+    from ..core.ledger import Quote
+    from ..core.records import Estimate
 
 
 def problem(text: str) -> None:
@@ -25,6 +29,12 @@ def plain(text: str) -> str:
 
 def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+
+
+def estimate_of(estimate: Estimate) -> dict[str, Any]:
+    """An estimate as scripts read it: value, low, high, n, abstentions, how, extra."""
+    shown = {name: getattr(estimate, name) for name in ("value", "low", "high", "n", "abstentions", "how")}
+    return shown | {"extra": dict(estimate.extra)}
 
 
 def errors() -> Console:
@@ -42,3 +52,14 @@ def progress_bar(hidden: bool = False) -> Iterator[Progress]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=hidden or not console.is_terminal, transient=True) as bar:
         yield bar
+
+
+def show_price(quote: Quote, as_json: bool) -> None:
+    """What a run would buy, before it starts."""
+    if as_json:
+        print_json(asdict(quote))
+        return
+    sys.stdout.write(
+        f"{quote.items} items; {quote.requests} requests to send, {quote.cached} in the store; about {quote.prompt_tokens} prompt "
+        f"tokens and at most {quote.completion_tokens} completion tokens; at most about {quote.dollars:.4f} dollars\n"
+    )

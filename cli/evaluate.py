@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from .console import plain, print_json
-
-if TYPE_CHECKING:
-    from ..core.records import Estimate
+from .console import estimate_of, plain, print_json
 
 
 def evaluate(
@@ -72,9 +69,9 @@ def _policy(folder: Path, annotator: str, samples: int, seed: int, engine: str |
     return {
         "method": made["method"],
         "evaluator": annotator,
-        "win_rate": estimate_json(win_rate(said, is_left)),
-        "gold_win_rate": estimate_json(mean_over_seeds(truth.win_rates_P[None])),
-        "gold_value": estimate_json(mean_over_seeds(truth.values_P[None])),
+        "win_rate": estimate_of(win_rate(said, is_left)),
+        "gold_win_rate": estimate_of(mean_over_seeds(truth.win_rates_P[None])),
+        "gold_value": estimate_of(mean_over_seeds(truth.values_P[None])),
     }
 
 
@@ -98,13 +95,8 @@ def _outputs(
         "candidate": str(target),
         "rival": str(against),
         "evaluator": annotator,
-        "win_rate": estimate_json(win_rate(said, is_left)),
+        "win_rate": estimate_of(win_rate(said, is_left)),
     }
-
-
-def estimate_json(estimate: Estimate) -> dict[str, Any]:
-    """An estimate as scripts read it: value, low, high, n, abstentions, how."""
-    return {name: getattr(estimate, name) for name in ("value", "low", "high", "n", "abstentions", "how")}
 
 
 def _line(estimate: dict[str, Any]) -> str:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .annotated import estimate_of, words_of
-from .console import plain, print_json, progress_bar
+from .annotated import words_of
+from .console import errors, estimate_of, plain, print_json, progress_bar, show_price
 from .material import named_engine, named_world
 
 if TYPE_CHECKING:
     from ..core.protocols import Annotator
+    from ..core.store import Store
     from ..eval.pool_fit import PoolFit
 
 fit = typer.Typer(no_args_is_help=True, help="Annotators fitted to labels of your own.", rich_markup_mode=None)
@@ -27,6 +28,7 @@ Model = Annotated[list[str] | None, typer.Option(help="Model for the engine; sev
 WorldName = Annotated[str | None, typer.Option(help="World for members that know one.")]
 StorePath = Annotated[Path | None, typer.Option(help="Paid-for replies. [default: pasture.sqlite beside --out]")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first pairs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would buy at most, and stop.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
 
 
@@ -42,14 +44,14 @@ def pool(
     store: StorePath = None,
     limit: Limit = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Fit the shares of a pool's members, and how often its labels are flipped, to labels of your own."""
     from ..annotators import make_annotator
-    from ..annotators.runner import annotate
+    from ..annotators.runner import annotate, price
     from ..benchmarks.pool_fit import fit_to_labels, write_pool
     from ..core.errors import InputError
-    from ..core.store import Store
     from ..eval.labelled_pairs import read_labelled
 
     if out.suffix != ".toml":
@@ -59,8 +61,12 @@ def pool(
     members: dict[str, Annotator] = {name: make_annotator(name, world=known) for name in specs}
     labelled = read_labelled(labels).first(limit)
     served = named_engine(engine, model, engine_set or ())
-    opened = Store(store or out.parent / "pasture.sqlite") if served else None
+    opened = _store(store or out.parent / "pasture.sqlite", dry_run) if served else None
     with closing(opened) if opened else nullcontext(), progress_bar(hidden=json) as bar:
+        if dry_run:
+            quotes = [price(labelled.pairs, each, served, opened, seed) for each in members.values()]
+            show_price(sum(quotes[1:], start=quotes[0]), json)
+            return
 
         def ask(pairs: Any, annotator: Annotator) -> Any:
             task = bar.add_task(plain(annotator.name), total=len(pairs))
@@ -80,23 +86,39 @@ def constitution(
     model: Model = None,
     engine_set: EngineSet = None,
     top: Annotated[int, typer.Option(min=1, help="Principles at most. Few are followed better than many.")] = 5,
+    proposing: Annotated[int, typer.Option(min=1, help="Pairs that principles are proposed for, at most.")] = 100,
+    voting: Annotated[int, typer.Option(min=1, help="Pairs that each principle votes on, at most.")] = 200,
     store: StorePath = None,
     limit: Limit = None,
     seed: Annotated[int, typer.Option(help="Seed of the pairs that are drawn.")] = 0,
+    budget_dollars: Annotated[float | None, typer.Option(min=0, help="Stop before more than this is spent.")] = None,
+    budget_requests: Annotated[int | None, typer.Option(min=0, help="Stop before more requests than this are sent.")] = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Extract the principles behind labels of your own (Inverse Constitutional AI), and write a judge that follows them."""
-    from ..annotators.constitution import fit_constitution
+    from ..annotators.constitution import fit_constitution, price_constitution
     from ..benchmarks.pool_fit import write_table
-    from ..core.errors import PastureError
+    from ..core.errors import InputError, PastureError
     from ..core.labels import read_preferences
-    from ..core.store import Store
+    from ..core.ledger import Budget
 
+    if out.suffix != ".toml":
+        raise InputError(f"--out is {str(out)!r}; a judge is written as a TOML: give a path that ends in .toml")
     preferences = read_preferences(labels)[:limit]
     served = named_engine(engine, model, engine_set or ())
     assert served is not None
-    with closing(Store(store or out.parent / "pasture.sqlite")) as opened:
-        found = fit_constitution(preferences, served, store=opened, top=top, seed=seed)
+    wanted: dict[str, Any] = {"proposing": proposing, "voting": voting, "seed": seed}
+    opened = _store(store or out.parent / "pasture.sqlite", dry_run)
+    with closing(opened) if opened else nullcontext():
+        if dry_run:
+            show_price(price_constitution(preferences, served, store=opened, **wanted), json)
+            return
+        with progress_bar(hidden=json) as bar:
+            task = bar.add_task("asked", total=None)
+            tell = lambda done, total, usage: bar.update(task, completed=usage.requests + usage.cached)  # noqa: E731
+            budget = Budget(dollars=budget_dollars, requests=budget_requests)
+            found = fit_constitution(preferences, served, store=opened, budget=budget, progress=tell, top=top, **wanted)
     if not found.constitution:
         raise PastureError(
             f"no principle explains these {found.pairs} labels better than chance; {len(found.dropped)} were proposed and dropped"
@@ -106,18 +128,25 @@ def constitution(
         {"principle": each.text, "accuracy": each.accuracy, "relevance": each.relevance, "votes": each.right + each.wrong}
         for each in found.kept
     ]
+    counts = {"pairs": found.pairs, "proposals": found.proposals, "votes": found.votes, "silent": len(found.silent)}
     if json:
-        print_json(
-            {"out": str(out), "pairs": found.pairs, "unread": found.unread, "dropped": len(found.dropped), "constitution": rows}
-        )
+        print_json({"out": str(out), **counts, "dropped": len(found.dropped), "constitution": rows})
         return
     for each in rows:
-        typer.echo(
-            plain(f"{each['accuracy']:6.1%} right of {each['votes']} votes ({each['relevance']:.0%} of pairs)  {each['principle']}")
-        )
-    typer.echo(
-        plain(f"{found.pairs} labels, {found.unread} proposals unread, {len(found.dropped)} principles dropped; written to {out}")
-    )
+        right = f"{each['accuracy']:6.1%} right of {each['votes']} votes ({each['relevance']:.0%} of pairs)"
+        typer.echo(plain(f"{right}  {each['principle']}"))
+    asked = f"{found.proposals} proposals and {found.votes} votes asked for, {len(found.silent)} of them not to be had"
+    typer.echo(plain(f"{found.pairs} labels; {asked}; {len(found.dropped)} principles dropped; written to {out}"))
+    if found.silent:
+        first = found.silent[0]
+        errors().print(plain(f"first of these: {first.reason.value}: {first.detail[:300]}"), markup=False, highlight=False)
+
+
+def _store(path: Path, dry_run: bool) -> Store | None:
+    """The store at `path`; a dry run reads one that is there, and makes none."""
+    from ..core.store import Store
+
+    return Store(path) if not dry_run or path.is_file() else None
 
 
 def _spec(name: str, out: Path) -> Any:

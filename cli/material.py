@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..core.pair_files import PairFile
     from ..core.protocols import Annotator, Engine, World
     from ..core.records import Item
 
@@ -20,19 +21,21 @@ BARE_POINT = re.compile(r"[+-]?(\d+\.|\.\d+)")
 
 def items_from(
     pairs: Path | None, against: Path | None, answers: Sequence[Path], world: World | None, kind: str, limit: int | None, seed: int
-) -> list[Item]:
+) -> Sequence[Item] | PairFile:
     """The items, of the `kind` that the annotator reads: `pair`, `answer` or `slate`."""
     from ..core.errors import InputError
-    from ..core.formats import join_outputs, read_pairs
+    from ..core.formats import join_outputs
+    from ..core.pair_files import PairFile
     from ..simulators.material import world_items
 
     if against and not pairs:
         raise InputError("--against is the rival of --pairs; give --pairs too")
     if pairs and answers:
         raise InputError("both --pairs and --answers were given; an annotator is asked about one of them")
+    if pairs and against:
+        return join_outputs(pairs, against)[:limit]
     if pairs:
-        found: list[Item] = [*(join_outputs(pairs, against) if against else read_pairs(pairs))]
-        return found[:limit]
+        return PairFile(pairs, limit)
     if answers:
         return _answers(answers, kind)[:limit]
     if world is None:
@@ -78,6 +81,25 @@ def kind_of(annotator: str) -> str:
     return str(entry.traits.get("item", "pair")) if entry else "pair"
 
 
+def check_judges_pairs(annotator: Annotator) -> None:
+    """Raises InputError for one of the table that judges no pairs, and for what wraps one; a user's own is seen when asked."""
+    from ..annotators import ANNOTATORS
+    from ..core.errors import InputError
+
+    made_by = f"{type(annotator).__module__}:{type(annotator).__qualname__}"
+    gives = next(
+        (each.traits["gives"] for each in ANNOTATORS.table.values() if each.target == made_by and "gives" in each.traits), ""
+    )
+    if gives:
+        judges = [name for name, each in ANNOTATORS.table.items() if not {"gives", "wraps", "members"} & set(each.traits)]
+        raise InputError(
+            f"the annotator {annotator.name!r} gives {gives} and judges no pairs, so there is nothing to hold against other "
+            f"verdicts; name one who does: {', '.join(judges)}, a wrapper or several of these, or one of your own"
+        )
+    for inner in (*getattr(annotator, "members", ()), *filter(None, [getattr(annotator, "inner", None)])):
+        check_judges_pairs(inner)
+
+
 def named_world(name: str | None, seed: int = 0) -> World | None:
     from ..simulators import WORLDS
 
@@ -85,7 +107,7 @@ def named_world(name: str | None, seed: int = 0) -> World | None:
 
 
 def named_annotator(
-    name: str, world: World | None, settings: Sequence[str], both_orders: bool, flip: float, items: Sequence[Item] | None = None
+    name: str, world: World | None, settings: Sequence[str], both_orders: bool, flip: float, items: Iterable[Item] | None = None
 ) -> Annotator:
     """The annotator with its options from `--set key=value`, in both orders and with noise where that is asked for."""
     from ..annotators import make_annotator

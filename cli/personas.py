@@ -174,8 +174,8 @@ def bench(
 
     from ..benchmarks.persona_bench import ATTRIBUTES, persona_bench
     from ..core.store import Store
-    from .annotated import estimate_of, words_of
-    from .console import progress_bar
+    from .annotated import words_of
+    from .console import estimate_of, progress_bar
     from .material import items_from, named_engine, named_world
 
     known = None if answers else named_world(world, seed)

@@ -121,6 +121,13 @@ def comparison_of(said: Preference | Abstention) -> Comparison:
     return item
 
 
+COLUMNS = (
+    *("prompt", "chosen", "rejected", "p_chosen", "left_was_chosen", "chosen_model", "rejected_model"),
+    *("id", "row", "annotator", "persona", "rationale", "parts"),
+)
+"""Of exported preferences, in the order of a row's keys in JSON."""
+
+
 def _decided_row(said: Preference, index: int, chats: bool) -> Row:
     chosen, rejected = said.chosen, said.rejected
     assert chosen is not None

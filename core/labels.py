@@ -34,7 +34,7 @@ def read_labels(path: Path | str, as_shown: bool = True) -> Iterator[Label]:
     """
     path = Path(path)
     rows = read_rows(path)
-    column = pair_columns(rows, path)[-2]
+    column = pair_columns(rows[0], path)[-2]
     if column != "chosen":
         yield from _read(rows, path, _of_preference if column == "output_1" else _of_p_left)
         return

@@ -126,6 +126,17 @@ class Quote:
     completion_tokens: int
     dollars: float
 
+    def __add__(self, other: Quote) -> Quote:
+        """Of both, one after the other."""
+        return Quote(
+            self.items + other.items,
+            self.requests + other.requests,
+            self.cached + other.cached,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.dollars + other.dollars,
+        )
+
 
 def most_tokens(request: Request) -> tuple[int, int]:
     """The most prompt and completion tokens that a request can be billed for: a token is at least one byte."""

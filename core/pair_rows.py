@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .errors import InputError
 from .records import Comparison, Completion, Message, Prompt
@@ -24,19 +26,27 @@ MAKERS = {"chosen": ("chosen_model", "rejected_model"), "output_1": ("generator_
 """Columns that say which models made the two answers, where they are not `<column>_model`."""
 
 
-def pairs_of_rows(rows: Sequence[Row], path: Path | str) -> list[Comparison]:
+def pairs_of_rows(rows: Iterable[Row], path: Path | str) -> list[Comparison]:
     """The pairs of rows, in their order (see `formats.read_pairs`); `path` is what errors call them."""
-    columns = pair_columns(rows, path)
-    pairs = [_pair(row, columns, f"{str(path)!r}, row {number}") for number, row in enumerate(rows, 1)]
-    _check_ids(path, [pair.prompt for pair in pairs])
+    pairs = list(iter_pairs(rows, path))
+    check_ids(path, lambda: (pair.prompt for pair in pairs))
     return pairs
 
 
-def pair_columns(rows: Sequence[Row], path: Path | str) -> tuple[str, ...]:
-    """The columns that the pairs of a file stand in, one of `PAIR_COLUMNS`. Raises InputError where there are none."""
-    columns = next((each for each in PAIR_COLUMNS if set(each) <= set(rows[0])), None)
+def iter_pairs(rows: Iterable[Row], path: Path | str) -> Iterator[Comparison]:
+    """`pairs_of_rows`, one after another, without a look at whether an id names two prompts (`check_ids`)."""
+    columns: tuple[str, ...] = ()
+    for number, row in enumerate(rows, 1):
+        columns = columns or pair_columns(row, path)
+        yield _pair(row, columns, f"{str(path)!r}, row {number}")
+
+
+def pair_columns(first: Row, path: Path | str) -> tuple[str, ...]:
+    """The columns that the pairs of a file stand in, one of `PAIR_COLUMNS`, by its first row. Raises InputError where there are
+    none."""
+    columns = next((each for each in PAIR_COLUMNS if set(each) <= set(first)), None)
     if columns is None:
-        raise InputError(f"{str(path)!r} has the columns {', '.join(map(str, rows[0]))}; a pair is in one of: {ACCEPTED}")
+        raise InputError(f"{str(path)!r} has the columns {', '.join(map(str, first))}; a pair is in one of: {ACCEPTED}")
     return columns
 
 
@@ -48,7 +58,7 @@ def outputs_of_rows(rows: Sequence[Row], path: Path | str) -> list[Completion]:
         prompt = _prompt(_value(row, "instruction", where), row, "instruction", where)
         maker = row.get("generator")
         answers.append(Completion(prompt, _answer(row, "output", where), model=maker if isinstance(maker, str) else ""))
-    _check_ids(path, [answer.prompt for answer in answers])
+    check_ids(path, lambda: (answer.prompt for answer in answers))
     return answers
 
 
@@ -141,10 +151,18 @@ def _sound(text: str, column: str, where: str) -> str:
     return text
 
 
-def _check_ids(path: Path | str, prompts: Sequence[Prompt]) -> None:
-    """One id, one prompt: noise and standard errors are keyed on it."""
-    pairs = Counter((prompt.id, prompt.text, prompt.history) for prompt in prompts)
-    ids = Counter(name for name, _, _ in pairs)
-    for name, count in ids.items():
-        if count > 1:
-            raise InputError(f"{str(path)!r} gives the id {name!r} to {count} different prompts; an id names one prompt")
+def check_ids(path: Path | str, prompts: Callable[[], Iterable[Prompt]]) -> None:
+    """One id, one prompt: noise and standard errors are keyed on it. `prompts` gives them in order, a second time where there is
+    something to say; 16 bytes each are held. Raises InputError for an id of several prompts."""
+    ids, contents = array("q"), array("q")
+    for prompt in prompts():
+        ids.append(hash(prompt.id))
+        contents.append(hash((prompt.text, prompt.history)))
+    if not ids:
+        return
+    known_N2 = np.stack([np.frombuffer(ids, dtype=np.int64), np.frombuffer(contents, dtype=np.int64)], axis=1)
+    names, counts = np.unique(np.unique(known_N2, axis=0)[:, 0], return_counts=True)
+    clashes = dict(zip(names[counts > 1].tolist(), counts[counts > 1].tolist(), strict=True))
+    for prompt in prompts() if clashes else ():
+        if count := clashes.get(hash(prompt.id)):
+            raise InputError(f"{str(path)!r} gives the id {prompt.id!r} to {count} different prompts; an id names one prompt")

@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .errors import InputError
-from .formats import Written, comparison_of, preference_schema, undecided_path, write_preferences
+from .formats import COLUMNS, Written, comparison_of, preference_schema, undecided_path, write_preferences
+from .manifest import write_atomically
 from .records import Abstention, Comparison, Preference
 from .seeds import digest
 from .tables import Row, check_writable, read_rows, write_batches
@@ -33,20 +34,30 @@ class PreferenceParts:
     """Results on their way to `path`, in the folder `<path>.parts` until `finish` makes the file that `write_preferences` would.
 
     asked: what made the results (annotator, engine, seed ...); parts of another run are refused. rows, seconds: a part is written
-    when it has so many results, or when the last one was written so long ago.
-    Raises InputError for a path that cannot be written and for a folder that holds something else.
+    when it has so many results, or when the last one was written so long ago. note: what else is to be known of the results of
+    a part, as JSON, for it is not all in the file (`notes`).
+    Raises InputError for a path that cannot be written and for a folder that holds something else. Nothing is made before the
+    first part.
     """
 
-    def __init__(self, path: Path | str, asked: Mapping[str, Any], rows: int = 20_000, seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        asked: Mapping[str, Any],
+        rows: int = 20_000,
+        seconds: float = 30.0,
+        note: Callable[[Sequence[Preference | Abstention]], Any] | None = None,
+    ) -> None:
         if rows < 1:
             raise InputError(f"parts of {rows} rows were asked for; a part has at least 1")
         self.path = Path(path)
         check_writable(self.path)
         self.folder = self.path.with_name(f"{self.path.name}.parts")
-        self._rows, self._seconds = rows, seconds
+        self._rows, self._seconds, self._note = rows, seconds, note
         self._waiting: list[Preference | Abstention] = []
         self._written_at = time.monotonic()
-        self._check_asked(json.loads(json.dumps(dict(asked), sort_keys=True, default=str)))
+        self._asked = json.loads(json.dumps(dict(asked), sort_keys=True, default=str))
+        self._check_asked()
         self._parts = self._found()
 
     @property
@@ -74,15 +85,37 @@ class PreferenceParts:
 
     def flush(self) -> None:
         """Writes what waits; from then on a kill does not lose it."""
+        if self._found() != self._parts:
+            raise InputError(
+                f"another run changed {str(self.folder)!r} at the same time; let one of them end, or give another path"
+            )
+        if self._waiting:
+            try:
+                self._write()
+            except OSError as error:
+                raise InputError(f"{str(self.folder)!r} cannot be written ({error}); give another path") from error
         self._written_at = time.monotonic()
-        if not self._waiting:
-            return
+
+    def _write(self) -> None:
         first, end = self.done, self.done + len(self._waiting)
         pairs = _digest([comparison_of(each) for each in self._waiting])
         part = _Part(self.folder / f"{first:010d}-{end:010d}-{pairs}.parquet", first, end, pairs)
+        if not self._parts:
+            write_atomically(self.folder / ASKED, json.dumps(self._asked, indent=1))
+        if self._note:
+            write_atomically(_note_path(part), json.dumps(self._note(self._waiting)))
         write_preferences(part.path, self._waiting, first)  # ties and abstentions first, then the file that says it is there
         self._parts.append(part)
         self._waiting = []
+
+    def notes(self) -> Iterator[Any]:
+        """What `note` said of each part on disk, those of an earlier run among them, in order."""
+        return (json.loads(_note_path(part).read_text(encoding="utf-8")) for part in self._parts)
+
+    def keep(self, count: int) -> None:
+        """Takes all parts but the first `count` away: their items are `left` again."""
+        while len(self._parts) > count:  # from the last on: a kill leaves parts that follow one another
+            self._parts.pop().path.unlink()
 
     def finish(self) -> Written:
         """Joins the parts, a part in memory at a time for .parquet and .jsonl, and takes their folder away."""
@@ -100,20 +133,21 @@ class PreferenceParts:
                 write_batches(path, ([_as_chat(row) for row in rows] for rows in batches) if chats else batches, schema)
         if not undecided:
             beside.unlink(missing_ok=True)  # of an earlier run
-        shutil.rmtree(self.folder)
+        self.keep(0)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
         return Written(self.path, decided, beside if undecided else None, undecided)
 
-    def _check_asked(self, asked: dict[str, Any]) -> None:
+    def _check_asked(self) -> None:
+        here, asked = self.folder / ASKED, self._asked
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            here = self.folder / ASKED
-            before = json.loads(here.read_text(encoding="utf-8")) if here.is_file() else None
-            if before is None:
-                here.write_text(json.dumps(asked, indent=1), encoding="utf-8")
+            if self.folder.exists() and not self.folder.is_dir():
+                raise NotADirectoryError("it is no folder")
+            before = json.loads(here.read_text(encoding="utf-8")) if here.is_file() else asked
         except (OSError, ValueError) as error:
             raise InputError(f"{str(self.folder)!r} cannot be used ({error}); delete it, or give another path") from error
-        for name in sorted(set(asked) | set(before or asked)):
-            if before is not None and before.get(name) != asked.get(name):
+        for name in sorted(set(asked) | set(before)):
+            if before.get(name) != asked.get(name):
                 raise InputError(
                     f"{str(self.folder)!r} holds results of a run with {name} {before.get(name)!r}, and this one has "
                     f"{asked.get(name)!r}; finish that one, delete the folder, or give another path"
@@ -131,6 +165,10 @@ class PreferenceParts:
         return parts
 
 
+def _note_path(part: _Part) -> Path:
+    return part.path.with_suffix(".note.json")
+
+
 def _digest(pairs: Sequence[Comparison]) -> str:
     texts = (text for pair in pairs for text in (pair.prompt.id, pair.left.text, pair.right.text))
     return digest("part", len(pairs), *texts).hex()[:16]
@@ -146,7 +184,7 @@ def _is_chats(part: _Part) -> bool:
 def _decided(part: _Part) -> Sequence[Row]:
     import pyarrow.parquet as pq
 
-    return pq.read_table(part.path).to_pylist()
+    return pq.read_table(part.path).select(COLUMNS).to_pylist()
 
 
 def _undecided(part: _Part) -> Sequence[Row]:

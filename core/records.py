@@ -284,6 +284,8 @@ class Directive:
     annotator: str
     about: tuple[Prompt, ...] = ()
     usage: Usage = NOTHING
+    silent: tuple[Abstention, ...] = ()
+    """Of those whom it was gathered from, who could not be heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +319,8 @@ class Abstention:
     detail: str = ""
     usage: Usage = NOTHING
     unread: tuple[Request, ...] = ()
-    """Requests whose replies could not be read; the runner takes them out of the store. None named: all that the item asked."""
+    """Requests whose replies could not be read; the runner takes them out of the store. None named by one that is
+    `unparsable`: all that the item asked."""
 
 
 Feedback = Preference | Rating | Ranking | Critique | Revision | Reaction | Directive | FollowUp

@@ -15,12 +15,20 @@ from numpy.random.bit_generator import ISeedSequence
 
 def digest(*keys: str | int) -> bytes:
     """128-bit BLAKE2b of the keys. Lengths are hashed too, so that ("ab", "c") and ("a", "bc") differ, as do 1 and "1"."""
+    whole = "".join([f"s{len(key)}:{key}" if type(key) is str else _other(key) for key in keys])
+    if whole.isascii():  # as many bytes as characters, in half the time
+        return hashlib.blake2b(whole.encode(), digest_size=16).digest()
     parts: list[bytes] = []
     for key in keys:
         text = (key if type(key) is str else str(key)).encode("utf-8", "surrogatepass")
         parts.append((b"i%d:" if isinstance(key, int) else b"s%d:") % len(text))
         parts.append(text)
     return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+
+
+def _other(key: str | int) -> str:
+    text = str(key)
+    return f"{'i' if isinstance(key, int) else 's'}{len(text)}:{text}"
 
 
 class _Key(ISeedSequence):
@@ -31,10 +39,8 @@ class _Key(ISeedSequence):
         self.key = key
 
     def generate_state(self, n_words: int, dtype: Any = np.uint64) -> np.ndarray:
-        state = np.frombuffer(self.key, dtype=np.uint64)
-        assert len(state) == n_words
-        assert np.dtype(dtype) == state.dtype
-        return state
+        assert n_words == 2
+        return np.frombuffer(self.key, np.uint64)
 
 
 def rng_for(seed: int, *keys: str | int) -> np.random.Generator:

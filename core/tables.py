@@ -11,10 +11,12 @@ import io
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from .errors import InputError
 
@@ -26,8 +28,20 @@ Row = Mapping[str, Any]
 READABLE = ".jsonl, .json, .csv (these also with .gz), .parquet, or a folder saved by the `datasets` library"
 
 
+ROWS_AT_ONCE = 1000
+"""Of a Parquet file that is read as it comes."""
+ROWS_A_GROUP = 10_000
+"""Of a Parquet file that is written in batches, so that its bytes do not depend on how the rows came."""
+
+
 def read_rows(path: Path | str) -> list[Row]:
     """All rows, in order. Raises InputError for a missing or empty file, an unknown suffix and a row that cannot be read."""
+    return list(iter_rows(path))
+
+
+def iter_rows(path: Path | str) -> Iterator[Row]:
+    """`read_rows`, one after another: of .jsonl, .csv (also .gz) and .parquet few are in memory at a time. Errors come
+    when the rows before them are read."""
     path = Path(path)
     if path.is_dir():
         rows = _read_folder(path)
@@ -35,12 +49,13 @@ def read_rows(path: Path | str) -> list[Row]:
         raise InputError(f"no file {str(path)!r}; give a file: {READABLE}")
     else:
         rows = _reader(path)(path)
-    if not rows:
-        raise InputError(f"{str(path)!r} is empty; it holds at least one row")
+    number = 0
     for number, row in enumerate(rows, 1):
         if not isinstance(row, Mapping):
             raise InputError(f"{str(path)!r}, row {number} is {_shown(row)}; a row is an object with named columns")
-    return rows
+        yield row
+    if not number:
+        raise InputError(f"{str(path)!r} is empty; it holds at least one row")
 
 
 def write_rows(path: Path | str, rows: Sequence[Row], schema: pa.Schema) -> None:
@@ -93,34 +108,38 @@ def _kind(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix.lower() if path.suffix.lower() != ".parquet" else ".parquet"
 
 
-def _reader(path: Path) -> Callable[[Path], list[Row]]:
+def _reader(path: Path) -> Callable[[Path], Iterable[Row]]:
     readers = {".jsonl": _read_jsonl, ".ndjson": _read_jsonl, ".json": _read_json, ".csv": _read_csv, ".parquet": _read_parquet}
     if _kind(path) not in readers:
         raise InputError(f"{str(path)!r} has the suffix {path.suffix!r}; readable are: {READABLE}")
     return readers[_kind(path)]
 
 
-def _text(path: Path) -> str:
+@contextmanager
+def _text(path: Path, newline: str = "") -> Iterator[TextIO]:
+    """The file's text, read as it is wanted; lines end as `newline` says (see `open`), and nothing is translated."""
     try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix.lower() == ".gz" else data).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline=newline) as file:
+            yield cast(TextIO, file)
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError(f"{str(path)!r} cannot be read ({error}); it is UTF-8 text, gzipped if it ends in .gz") from error
 
 
-def _read_jsonl(path: Path) -> list[Row]:
-    rows: list[Row] = []
-    for number, line in enumerate(_text(path).split("\n"), 1):
-        if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                raise InputError(f"{str(path)!r}, line {number} is no JSON ({error.msg}): {_shown(line)}") from error
-    return rows
+def _read_jsonl(path: Path) -> Iterator[Row]:
+    with _text(path, newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                try:
+                    row = json.loads(line)
+                except json.JSONDecodeError as error:
+                    shown = _shown(line.removesuffix("\n"))
+                    raise InputError(f"{str(path)!r}, line {number} is no JSON ({error.msg}): {shown}") from error
+                yield row
 
 
 def _read_json(path: Path) -> list[Row]:
-    text = _text(path)
+    with _text(path) as file:
+        text = file.read()
     if not text.strip():
         return []
     try:
@@ -132,25 +151,27 @@ def _read_json(path: Path) -> list[Row]:
     return rows
 
 
-def _read_csv(path: Path) -> list[Row]:
+def _read_csv(path: Path) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
-    try:
-        rows: list[Row] = list(reader)  # pyright: ignore[reportAssignmentType]
-    except csv.Error as error:
-        raise InputError(f"{str(path)!r}, line {reader.line_num} is no CSV: {error}") from error
-    for number, row in enumerate(rows, 1):
-        if None in row:  # the rest of a row that is too long
-            raise InputError(f"{str(path)!r}, row {number} has more fields than the header; quote fields that hold commas")
-    return rows
+    with _text(path) as file:
+        reader = csv.DictReader(file, strict=True)
+        try:
+            for number, row in enumerate(reader, 1):
+                if None in row:  # the rest of a row that is too long
+                    raise InputError(f"{str(path)!r}, row {number} has more fields than the header; quote fields that hold commas")
+                yield row
+        except csv.Error as error:
+            raise InputError(f"{str(path)!r}, line {reader.line_num} is no CSV: {error}") from error
 
 
-def _read_parquet(path: Path) -> list[Row]:
+def _read_parquet(path: Path) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path).to_pylist()
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_AT_ONCE):
+                yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{str(path)!r} is no readable Parquet file: {error}") from error
 
@@ -245,8 +266,12 @@ def _write_parquet_batches(path: Path, batches: Iterable[Sequence[Row]], schema:
     import pyarrow.parquet as pq
 
     with _draft(path) as draft, pq.ParquetWriter(draft, schema) as writer:
-        for batch in batches:
-            writer.write_table(pa.Table.from_pylist(list(batch), schema=schema))
+        rows = chain.from_iterable(batches)
+        group = list(islice(rows, ROWS_A_GROUP))
+        while True:  # a table without rows is written too
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+            if not (group := list(islice(rows, ROWS_A_GROUP))):
+                break
 
 
 def _write_folder(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:

@@ -124,6 +124,46 @@ def climb(step: Callable[[Any], tuple[Any, float]], state: Any, tolerance: float
     return state, history, False
 
 
+def climb_smoothed(
+    maximise: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+    log_joint: Callable[..., np.ndarray],
+    smoothing: float,
+    weight_I: np.ndarray,
+    start_IL: np.ndarray,
+    tolerance: float,
+) -> tuple[np.ndarray, tuple[np.ndarray, ...], tuple[tuple[float, ...], bool]]:
+    """Expectation-maximisation for a model whose parameters are probabilities, which a Dirichlet prior gives `smoothing` counts
+    each, > 0: maximise(posterior_IL) -> parameters, log_joint(*parameters) -> log P(label, votes) of each item, [I, L].
+
+    Returns (posterior_IL, parameters, (the objective after each step, whether it converged)).
+    """
+    if not smoothing > 0:
+        raise InputError(f"smoothing is {smoothing}; it is a number of counts above 0, such as 0.1")
+
+    def step(posterior_IL: np.ndarray) -> tuple[np.ndarray, float]:
+        parameters = maximise(posterior_IL)
+        following_IL, likelihood = posterior(log_joint(*parameters), weight_I)
+        return following_IL, likelihood + smoothing * sum(float(np.log(each).sum()) for each in parameters)
+
+    posterior_IL, history, converged = climb(step, start_IL, tolerance)
+    parameters = maximise(posterior_IL)
+    posterior_IL, _ = posterior(log_joint(*parameters), weight_I)
+    return posterior_IL, parameters, (tuple(history), converged)
+
+
+def log_joint_of_coins(of: Votes, prior_L: np.ndarray, right_V: np.ndarray, wrong_V: np.ndarray) -> np.ndarray:
+    """log P(label, votes) of each item, [I, L], where a vote is right or wrong with these log-probabilities; errors are even."""
+    wrong_V = wrong_V - np.log(len(of.labels) - 1)
+    cell_V = of.item_V * len(of.labels) + of.label_V
+    gains_IL = np.bincount(cell_V, right_V - wrong_V, minlength=len(of.items) * len(of.labels)).reshape(-1, len(of.labels))
+    return np.log(prior_L) + gains_IL + np.bincount(of.item_V, wrong_V, minlength=len(of.items))[:, None]
+
+
+def seen(of: Votes, weight_I: np.ndarray) -> np.ndarray:
+    """Whether each worker gave a label to an item with weight, [W]."""
+    return np.bincount(of.worker_V, weight_I[of.item_V], minlength=len(of.workers)) > 0
+
+
 def starts(of: Votes, restarts: int) -> list[np.ndarray]:
     """Posteriors to start from: the shares of votes, and those shares with one worker believed."""
     shares_IL = vote_shares(of)

@@ -12,8 +12,7 @@ from functools import partial
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ..core.errors import InputError
-from .consensus import Consensus, Fit, climb, fitted, posterior
+from .consensus import Consensus, Fit, climb_smoothed, fitted, seen
 from .votes import Votes
 
 
@@ -32,8 +31,6 @@ def dawid_skene(
 
     smoothing: counts, > 0. restarts, resamples, start_IL: see `consensus.fitted`.
     """
-    if not smoothing > 0:
-        raise InputError(f"smoothing is {smoothing}; it is a number of counts above 0, such as 0.1")
     return fitted(
         of,
         partial(_fit, smoothing),
@@ -48,16 +45,9 @@ def dawid_skene(
 
 
 def _fit(smoothing: float, of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> Fit:
-    def step(posterior_IL: np.ndarray) -> tuple[np.ndarray, float]:
-        prior_L, confusion_WLL = _maximise(of, weight_I, posterior_IL, smoothing)
-        following_IL, likelihood = posterior(_log_joint(of, prior_L, confusion_WLL), weight_I)
-        return following_IL, likelihood + smoothing * float(np.log(prior_L).sum() + np.log(confusion_WLL).sum())
-
-    posterior_IL, history, converged = climb(step, start_IL, tolerance)
-    prior_L, confusion_WLL = _maximise(of, weight_I, posterior_IL, smoothing)
-    posterior_IL, _ = posterior(_log_joint(of, prior_L, confusion_WLL), weight_I)
-    seen_W = np.bincount(of.worker_V, weight_I[of.item_V], minlength=len(of.workers)) > 0
-    return _described(posterior_IL, prior_L, confusion_WLL, seen_W, tuple(history), converged)
+    maximise, log_joint = partial(_maximise, of, weight_I, smoothing), partial(_log_joint, of)
+    posterior_IL, (prior_L, confusion_WLL), climbed = climb_smoothed(maximise, log_joint, smoothing, weight_I, start_IL, tolerance)
+    return _described(posterior_IL, prior_L, confusion_WLL, seen(of, weight_I), *climbed)
 
 
 def _described(
@@ -74,7 +64,7 @@ def _described(
     return Fit(posterior_IL, accuracy_W, prior_L, history, converged, details)
 
 
-def _maximise(of: Votes, weight_I: np.ndarray, posterior_IL: np.ndarray, smoothing: float) -> tuple[np.ndarray, np.ndarray]:
+def _maximise(of: Votes, weight_I: np.ndarray, smoothing: float, posterior_IL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     many = len(of.labels)
     weighted_IL = posterior_IL * weight_I[:, None]
     cell_V = of.worker_V * many + of.label_V

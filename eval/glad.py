@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from .consensus import TOLERANCE, Consensus, Fit, climb, fitted, posterior
+from .consensus import TOLERANCE, Consensus, Fit, climb, fitted, log_joint_of_coins, posterior, seen
 from .votes import Votes
 
 SMOOTHING = 0.1
@@ -63,8 +63,7 @@ def _fit(of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float
     prior_L, ability_W, easiness_I = _maximise(of, weight_I, state)
     posterior_IL, _ = posterior(_log_joint(of, prior_L, ability_W, easiness_I), weight_I)
     right_WI = expit(ability_W[:, None] * np.exp(easiness_I))
-    seen_W = np.bincount(of.worker_V, weight_I[of.item_V], minlength=len(of.workers)) > 0
-    accuracy_W = np.where(seen_W, right_WI @ (weight_I / weight_I.sum()), np.nan)
+    accuracy_W = np.where(seen(of, weight_I), right_WI @ (weight_I / weight_I.sum()), np.nan)
     details = {"ability_W": ability_W, "log_easiness_I": easiness_I}
     return Fit(posterior_IL, accuracy_W, prior_L, tuple(history), converged, details)
 
@@ -135,8 +134,4 @@ def _sum(place_V: np.ndarray, term_V: np.ndarray, like: np.ndarray) -> np.ndarra
 
 def _log_joint(of: Votes, prior_L: np.ndarray, ability_W: np.ndarray, easiness_I: np.ndarray) -> np.ndarray:
     x_V = ability_W[of.worker_V] * np.exp(easiness_I)[of.item_V]
-    wrong_V = -np.logaddexp(0.0, x_V) - np.log(len(of.labels) - 1)
-    gain_V = -np.logaddexp(0.0, -x_V) - wrong_V
-    cell_V = of.item_V * len(of.labels) + of.label_V
-    gains_IL = np.bincount(cell_V, gain_V, minlength=len(of.items) * len(of.labels)).reshape(len(of.items), len(of.labels))
-    return np.log(prior_L) + gains_IL + np.bincount(of.item_V, wrong_V, minlength=len(of.items))[:, None]
+    return log_joint_of_coins(of, prior_L, -np.logaddexp(0.0, -x_V), -np.logaddexp(0.0, x_V))

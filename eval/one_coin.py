@@ -10,8 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from ..core.errors import InputError
-from .consensus import Consensus, Fit, climb, fitted, posterior
+from .consensus import Consensus, Fit, climb_smoothed, fitted, log_joint_of_coins, seen
 from .votes import Votes
 
 
@@ -30,8 +29,6 @@ def one_coin(
     smoothing: counts, > 0. restarts, resamples, start_IL: see `consensus.fitted`. With two labels, everybody right and everybody
     wrong explain the votes alike: workers are taken to be right more often than not, on average.
     """
-    if not smoothing > 0:
-        raise InputError(f"smoothing is {smoothing}; it is a number of counts above 0, such as 0.1")
     return fitted(
         of,
         partial(_fit, smoothing),
@@ -46,33 +43,22 @@ def one_coin(
 
 
 def _fit(smoothing: float, of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> Fit:
-    def step(posterior_IL: np.ndarray) -> tuple[np.ndarray, float]:
-        prior_L, right_W = _maximise(of, weight_I, posterior_IL, smoothing)
-        following_IL, likelihood = posterior(_log_joint(of, prior_L, right_W), weight_I)
-        beliefs = np.log(prior_L).sum() + np.log(right_W).sum() + np.log1p(-right_W).sum()
-        return following_IL, likelihood + smoothing * float(beliefs)
-
-    posterior_IL, history, converged = climb(step, start_IL, tolerance)
-    prior_L, right_W = _maximise(of, weight_I, posterior_IL, smoothing)
-    posterior_IL, _ = posterior(_log_joint(of, prior_L, right_W), weight_I)
-    seen_W = np.bincount(of.worker_V, weight_I[of.item_V], minlength=len(of.workers)) > 0
-    return Fit(posterior_IL, np.where(seen_W, right_W, np.nan), prior_L, tuple(history), converged, {})
+    maximise, log_joint = partial(_maximise, of, weight_I, smoothing), partial(_log_joint, of)
+    posterior_IL, (prior_L, coin_W2), climbed = climb_smoothed(maximise, log_joint, smoothing, weight_I, start_IL, tolerance)
+    return Fit(posterior_IL, np.where(seen(of, weight_I), coin_W2[:, 0], np.nan), prior_L, *climbed, {})
 
 
-def _maximise(of: Votes, weight_I: np.ndarray, posterior_IL: np.ndarray, smoothing: float) -> tuple[np.ndarray, np.ndarray]:
-    weight_V, many = weight_I[of.item_V], len(of.workers)
-    right_W = np.bincount(of.worker_V, weight_V * posterior_IL[of.item_V, of.label_V], minlength=many) + smoothing
+def _maximise(of: Votes, weight_I: np.ndarray, smoothing: float, posterior_IL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The labels' frequencies, and each worker's probabilities of being right and of being wrong, [W, 2]."""
+    weight_V, right_V, many = weight_I[of.item_V], posterior_IL[of.item_V, of.label_V], len(of.workers)
+    counts = [np.bincount(of.worker_V, weight_V * share_V, minlength=many) for share_V in (right_V, 1 - right_V)]
+    coin_W2 = np.stack(counts, axis=1) + smoothing
     prior_L = weight_I @ posterior_IL + smoothing
-    return prior_L / prior_L.sum(), right_W / (np.bincount(of.worker_V, weight_V, minlength=many) + 2 * smoothing)
+    return prior_L / prior_L.sum(), coin_W2 / coin_W2.sum(axis=1, keepdims=True)
 
 
-def _log_joint(of: Votes, prior_L: np.ndarray, right_W: np.ndarray) -> np.ndarray:
-    """A vote for a label adds log(right) to it and log(wrong / (L - 1)) to the others."""
-    wrong_V = (np.log1p(-right_W) - np.log(len(of.labels) - 1))[of.worker_V]
-    gain_V = np.log(right_W)[of.worker_V] - wrong_V
-    cell_V = of.item_V * len(of.labels) + of.label_V
-    gains_IL = np.bincount(cell_V, gain_V, minlength=len(of.items) * len(of.labels)).reshape(len(of.items), len(of.labels))
-    return np.log(prior_L) + gains_IL + np.bincount(of.item_V, wrong_V, minlength=len(of.items))[:, None]
+def _log_joint(of: Votes, prior_L: np.ndarray, coin_W2: np.ndarray) -> np.ndarray:
+    return log_joint_of_coins(of, prior_L, *np.log(coin_W2)[of.worker_V].T)
 
 
 def _honest(fit: Fit) -> Fit:

@@ -41,7 +41,8 @@ class Actor:
     model: options in place of those below, as a command line can say them: `skill:0.8,foresight:true`.
     temperature: noise in nats, >= 0. It prefers A to B with probability sigmoid(difference / temperature): label log-probabilities
         say so, and what it generates is drawn from it, by the conversation's first turns (and the seed, where the sampling
-        temperature is not 0). A reference, a critique or arguments halve it.
+        temperature is not 0). A reference, a critique or arguments halve it. Its answers and revisions are made of the best edits;
+        at a sampling temperature t above 0, of edits drawn by a softmax of their nats over t.
     skill: with probability 1 - skill it does not look, and takes the answers to be worth what a hash says.
     foresight: judge by how answers look, a false fact like a true one, until a section `outcome A`, `outcome B` (or `outcome`)
         tells.

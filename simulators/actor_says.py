@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.protocols import Fault
 from .actor_grades import GRADED, grade
-from .actor_scene import Scene, weights_of
-from .text_edits import improve, mend
+from .actor_scene import SHOWN_BY_AN_EDIT, Scene, weights_of
+from .text_edits import Chance, improve, mend, no_chance
 from .text_faults import find_faults, parts_of
 from .text_grammar import Role, parse_instruction
 from .text_principles import RULES, aspects_named, read_rules, read_stated_rules, reasons, style, value
@@ -113,7 +113,7 @@ def _critique(scene: Scene, actor: Actor, label: str, schema: Mapping[str, Any] 
     text = scene.answers.get(label or next(iter(scene.answers), ""), "")
     said = [each.text for each in _faults(scene, actor, label)]
     if any(name not in FEATURES for name in scene.taste):
-        wished = reasons(scene.prompt, _better(scene, text), text, len(RULES))
+        wished = reasons(scene.prompt, _better(scene, text, no_chance), text, len(RULES))
         said += [each for each in wished if not set(read_rules(each)) & set(FEATURES)]
     return " ".join(dict.fromkeys(said)) or "Nothing is wrong with it."
 
@@ -158,13 +158,18 @@ def _polarity(scene: Scene, actor: Actor, label: str, schema: Mapping[str, Any])
     return "mixed" if worth >= actor.acceptable + GRADED else "blame"
 
 
-def _better(scene: Scene, text: str) -> str:
+def _better(scene: Scene, text: str, chance: Chance) -> str:
     """The answer edited to the taste, a step at a time while a step gains something."""
-    return improve(scene.prompt, text, lambda each: value(scene.taste, scene.prompt, each))
+    return improve(scene.prompt, text, lambda each: value(scene.taste, scene.prompt, each), chance=chance)
+
+
+def _chance(scene: Scene) -> Chance:
+    """By which what is sampled differs from seed to seed; none at the temperature 0."""
+    return (lambda: scene.heat * float(scene.rng.gumbel())) if scene.heat > 0 else no_chance
 
 
 def _own_answer(scene: Scene, *_: Any) -> str:
-    return _better(scene, "")
+    return _better(scene, "", _chance(scene))
 
 
 def _revision(scene: Scene, actor: Actor, label: str, schema: Mapping[str, Any]) -> str:
@@ -172,10 +177,11 @@ def _revision(scene: Scene, actor: Actor, label: str, schema: Mapping[str, Any])
     text = scene.sections.get("draft", scene.answers.get(label or next(iter(scene.answers), ""), ""))
     critique = scene.sections.get("critique", "")
     named, wished = aspects_named(critique), {name: at for name, at in read_stated_rules(critique).items() if name not in FEATURES}
+    chance = _chance(scene)
     if not named and not wished:
-        return _better(scene, text)
-    mended = mend(scene.prompt, text, weights_of(scene.taste), named)
-    return improve(scene.prompt, mended, lambda each: value(wished, scene.prompt, each)) if wished else mended
+        return _better(scene, text, chance)
+    mended = mend(scene.prompt, text, weights_of(scene.taste), named, chance)
+    return improve(scene.prompt, mended, lambda each: value(wished, scene.prompt, each), chance=chance) if wished else mended
 
 
 def _directive(scene: Scene, actor: Actor, label: str, schema: Mapping[str, Any]) -> str:
@@ -210,7 +216,7 @@ def _principles(scene: Scene, actor: Actor, label: str, schema: Mapping[str, Any
 def _preference(scene: Scene, actor: Actor, label: str, schema: Mapping[str, Any]) -> str:
     """The rules that an edit followed."""
     draft, edited = scene.sections.get("draft", ""), scene.sections.get("edited", "")
-    return " ".join(reasons(scene.prompt, edited, draft, 2)) or "No preference shows."
+    return " ".join(reasons(scene.prompt, edited, draft, SHOWN_BY_AN_EDIT)) or "No preference shows."
 
 
 def _outcome(scene: Scene, actor: Actor, label: str, schema: Mapping[str, Any]) -> str:

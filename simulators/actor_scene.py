@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..core.records import Message
 from ..core.seeds import rng_for
 from .persona_reading import read_taste
 from .text_grammar import parse_instruction
-from .text_principles import Taste, read_rules, read_stated_rules, style, value
+from .text_principles import Taste, read_rules, read_stated_rules, reasons, style, value
 from .text_rules import FEATURES, GOLD
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ HELP = ("reference", "critique", "critique A", "critique B", "argument for A", "
 """Sections that halve the noise of a judgement."""
 GUESS = 2.0
 """Standard deviation in nats of what an unskilled actor takes an answer to be worth."""
+SHOWN_BY_AN_EDIT = 2
+"""Rules that an edit shows, at most."""
 _FENCE = re.compile(r"^(={5,}) ([^=\n]+?) \1[ \t]*$", re.MULTILINE)
 
 
@@ -71,6 +74,8 @@ class Scene:
     """The same with noise."""
     noise: float
     """Nats: the scale that the noise was drawn with."""
+    heat: float
+    """Nats: the request's sampling temperature, at which what is written is drawn."""
     rng: np.random.Generator
 
     def changed(self, label: str, foresight: bool) -> dict[str, float]:
@@ -94,7 +99,8 @@ def see(request: Request, actor: Actor) -> Scene | None:
     rng = rng_for(actor.seed, "actor", chance, *turns)
     answers, taste = _answers(sections), _taste(sections, actor.taste)
     noise = actor.temperature * (0.5 if any(title in sections for title in HELP) else 1.0)
-    scene = Scene(sections, plain, prompt, answers, taste, {}, {}, noise, rng)
+    heat = request.sampling.temperature
+    scene = Scene(sections, plain, prompt, answers, taste, {}, {}, noise, heat, rng)
     guesses = GUESS * rng.normal(size=len(answers))
     if rng.random() < actor.skill:
         known = {label: value(taste, prompt, text, scene.changed(label, actor.foresight)) for label, text in answers.items()}
@@ -104,7 +110,7 @@ def see(request: Request, actor: Actor) -> Scene | None:
     worth = {label: at + (actor.position_bias if label == first and len(answers) > 1 else 0.0) for label, at in known.items()}
     drawn = dict(zip(answers, rng.gumbel(size=len(answers)).tolist(), strict=True))
     judged = {label: at + noise * drawn[label] for label, at in worth.items()}
-    return Scene(sections, plain, prompt, answers, taste, worth, judged, noise, rng)
+    return Scene(sections, plain, prompt, answers, taste, worth, judged, noise, heat, rng)
 
 
 def _prompt(sections: Mapping[str, str], plain: str) -> str | None:
@@ -132,6 +138,11 @@ def _taste(sections: Mapping[str, str], own: str) -> dict[str, float]:
     """Gold, what is known of the person, and what rules add. Where principles are shown they are nearly all that counts, and what
     they say matters little counts nothing."""
     rules: dict[str, float] = dict(read_rules(own))
+    for number in count(1):  # earlier edits, the last of them the nearest
+        if f"edited {number}" not in sections:
+            break
+        prompt, draft, edited = (sections.get(f"{part} {number}", "") for part in ("instruction", "draft", "edited"))
+        rules |= read_rules(" ".join(reasons(prompt, edited, draft, SHOWN_BY_AN_EDIT)))
     taste = dict(GOLD)
     for title in ("persona", "values"):
         person = read_taste(sections.get(title, ""))

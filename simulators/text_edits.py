@@ -1,5 +1,5 @@
 """Edits an answer of the text world by rule, a sentence at a time: drops, exchanges and adds sentences, and makes or unmakes a
-list, always taking the one step that helps most."""
+list, always taking the one step that helps most; or, as whoever writes by chance does, one drawn from those that help."""
 
 from __future__ import annotations
 
@@ -28,20 +28,34 @@ STEPS = 40
 """Edits after which no more are tried."""
 TINY = 1e-9
 Score = tuple[float, ...]
+Chance = Callable[[], float]
+"""Noise in nats, another at every call."""
 
 
-def mend(prompt: str, answer: str, weights_F: np.ndarray, aspects: Collection[str] | None = None) -> str:
+def no_chance() -> float:
+    return 0.0
+
+
+def mend(
+    prompt: str, answer: str, weights_F: np.ndarray, aspects: Collection[str] | None = None, chance: Chance = no_chance
+) -> str:
     """The answer with its faults in `aspects` mended, as a user with these weights sees them; the same text where there are none.
 
     All faults (None): no step costs the user utility, and a fault whose mending would cost more than it gains may stay. Some:
-    they are mended at whatever cost to the other aspects, by the steps that cost least.
+    they are mended at whatever cost to the other aspects, by the steps that cost least. chance: see `climb`.
     """
-    return _mended(prompt, answer, tuple(weights_F.tolist()), None if aspects is None else frozenset(aspects))
+    only = None if aspects is None else frozenset(aspects)
+    if chance is not no_chance:
+        return _mended(prompt, answer, weights_F, only, chance)
+    return _mended_best(prompt, answer, tuple(weights_F.tolist()), only)
 
 
 @lru_cache(maxsize=16384)
-def _mended(prompt: str, answer: str, weights: tuple[float, ...], aspects: frozenset[str] | None) -> str:
-    weights_F = np.array(weights)
+def _mended_best(prompt: str, answer: str, weights: tuple[float, ...], aspects: frozenset[str] | None) -> str:
+    return _mended(prompt, answer, np.array(weights), aspects, no_chance)
+
+
+def _mended(prompt: str, answer: str, weights_F: np.ndarray, aspects: frozenset[str] | None, chance: Chance) -> str:
 
     def deficit(text: str) -> float:
         found = failings(prompt, text, weights_F)
@@ -51,21 +65,30 @@ def _mended(prompt: str, answer: str, weights: tuple[float, ...], aspects: froze
         missing, value = deficit(text), float(np.dot(features(prompt, text), weights_F))
         return (value, -missing) if aspects is None else (-missing, value)
 
-    return climb(prompt, answer, score, lambda text: deficit(text) == 0)
+    return climb(prompt, answer, score, lambda text: deficit(text) == 0, chance=chance)
 
 
-def improve(prompt: str, answer: str, value: Callable[[str], float], least: float = 0.1) -> str:
-    """The answer edited while an edit gains at least `least` nats of `value`."""
+def improve(prompt: str, answer: str, value: Callable[[str], float], least: float = 0.1, chance: Chance = no_chance) -> str:
+    """The answer edited while an edit gains at least `least` nats of `value`. chance: see `climb`."""
 
     def score(text: str) -> Score:
         return (value(text),)
 
-    return climb(prompt, answer, score, lambda text: False, least)
+    return climb(prompt, answer, score, lambda text: False, least, chance)
 
 
-def climb(prompt: str, answer: str, score: Callable[[str], Score], done: Callable[[str], bool], least: float = TINY) -> str:
-    """The best single edits, one after another, until `done` or until none raises the score (compared from its first number on)
-    by `least`. Equal edits: the one that changes fewest words."""
+def climb(
+    prompt: str,
+    answer: str,
+    score: Callable[[str], Score],
+    done: Callable[[str], bool],
+    least: float = TINY,
+    chance: Chance = no_chance,
+) -> str:
+    """The best single edits, one after another, until `done` or until the next does not raise the score (compared from its first
+    number on) by `least`. Equal edits: the one that changes fewest words. `chance` is added to the first number of each edit when
+    the next is chosen: standard Gumbel noise times t draws edits as a softmax at temperature t does, and ends at one that does not
+    help."""
     wanted = parse_instruction(prompt)
     now = score(answer)
     for _ in range(STEPS):
@@ -73,7 +96,12 @@ def climb(prompt: str, answer: str, score: Callable[[str], Score], done: Callabl
             break
         size = len(words_of(answer))
         options = {text: score(text) for text in _edits(wanted, answer) if text != answer}
-        best = max(options, key=lambda text: (*(round(each, 9) for each in options[text]), -abs(len(words_of(text)) - size)))
+
+        def rank(text: str, options: dict[str, Score] = options, size: int = size) -> Score:
+            first, *rest = (round(each, 9) for each in options[text])
+            return (first + chance(), *rest, -abs(len(words_of(text)) - size))
+
+        best = max(options, key=rank)
         if not _is_better(options[best], now, least):
             break
         answer, now = best, options[best]

@@ -13,9 +13,10 @@ from pasture.annotators.cdr import Cdr, CdrPolicies
 from pasture.annotators.runner import annotate
 from pasture.core.errors import InputError
 from pasture.core.protocols import TokenScores
-from pasture.core.records import Abstention, Comparison, Completion, Prompt, Rating, Reason
+from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Rating, Reason
 from pasture.core.requests import Reply, Request
 from pasture.core.seeds import rng_for
+from pasture.core.store import Store
 from pasture.engines.routed import Routed
 from pasture.engines.scripted import ScriptedEngine
 from pasture.policies.tabular import ResponseTable, TabularPolicy
@@ -163,7 +164,39 @@ def test_without_a_density_there_is_no_verdict():
     assert len(said.unread) == 2
 
 
-@pytest.mark.parametrize("options", [{"scale": 0.0}, {"domain": "cooking"}, {"exemplars": [{"prompt": "a"}]}])
+def routed(word: str, asked: list[Request]):
+    def respond(request: Request) -> Reply:
+        asked.append(request)
+        if request.sampling.choices:
+            return Reply(word)
+        return Reply("", logprob=-float(len(request.messages[0].content)), completion_tokens=1)
+
+    return ScriptedEngine(respond=respond, name=f"routed-{word}")
+
+
+def test_a_prompt_is_routed_to_its_domain_by_the_strong_model_and_both_read_that_criterion():
+    asked: list[Request] = []
+    said = annotate([PAIR, PAIR.left], Cdr(domain="route"), engine=routed("safety", asked)).results
+    questions = [each for each in asked if each.sampling.choices]
+    assert len(questions) == 1  # both items are about one prompt
+    assert (questions[0].model, questions[0].sampling.choices) == ("strong", ("chat", "safety", "reasoning"))
+    assert PAIR.prompt.text in questions[0].messages[-1].content
+    scored = {each.messages for each in asked if each.continuation is not None}
+    assert scored == {Cdr(domain="safety").requests(PAIR.left)[0].messages}
+    assert [type(each) for each in said] == [Preference, Rating]
+
+
+def test_where_no_domain_is_named_it_abstains_and_says_so():
+    with Store() as store:
+        (said,) = annotate([PAIR], Cdr(domain="route"), engine=routed("cooking", []), store=store).results
+        assert isinstance(said, Abstention)
+        assert (said.reason, len(said.unread), len(store)) == (Reason.UNPARSABLE, 1, 0)
+        assert "no domain among chat, safety, reasoning; it said 'cooking'" in said.detail
+
+
+@pytest.mark.parametrize(
+    "options", [{"scale": 0.0}, {"domain": "cooking"}, {"exemplars": [{"prompt": "a"}]}, {"domain": "route", "criterion": "x"}]
+)
 def test_a_ratio_that_cannot_be_is_refused(options):
     with pytest.raises(InputError):
         make_annotator(Cdr, **options)

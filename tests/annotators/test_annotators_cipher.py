@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pasture.annotators import make_annotator
-from pasture.annotators.cipher import EditingUser, Memory, aggregated, edit_cost
+from pasture.annotators.cipher import EditingUser, Memory, Steps, aggregated, edit_cost
 from pasture.annotators.runner import annotate
 from pasture.core.errors import InputError, PastureError
 from pasture.core.records import Abstention, Comparison, Completion, Prompt, Revision
@@ -75,15 +75,43 @@ def test_the_cost_is_a_metric(a, b, c):
     assert edit_cost(a, c) <= edit_cost(a, b) + edit_cost(b, c)
 
 
+def edit(prompt: str) -> Revision:
+    return Revision(Completion(Prompt(prompt), "draft"), f"edit of {prompt}", "user")
+
+
 def test_memory_recalls_what_was_learned_in_the_nearest_contexts():
     memory = Memory(k=2, share=0.5)
     for subject, preference in (("France", "Prefer lists."), ("Peru", "Prefer lists."), ("Cuba", "Prefer lists.")):
-        memory.add(Prompt(f"Name the capital of {subject}."), preference)
+        memory.add(edit(f"Name the capital of {subject}."), preference)
     for animal in ("cow", "pig"):
-        memory.add(Prompt(f"What does a {animal} eat?"), "Prefer formal answers.")
+        memory.add(edit(f"What does a {animal} eat?"), "Prefer formal answers.")
     assert memory.recall(Prompt("Name the capital of Kenya. Be casual.")) == "Prefer lists."
     assert memory.recall(Prompt("What does a seal eat?")) == "Prefer formal answers."
     assert Memory().recall(Prompt("anything?")) == ""
+
+
+def test_memory_recalls_the_edits_themselves_with_the_nearest_last():
+    memory = Memory(k=3)
+    shown = [
+        edit("What does a cow eat?"),
+        edit("Name the capital of Peru."),
+        edit("What does a pig eat?"),
+        edit("What colour is it?"),
+    ]
+    for each in shown:
+        memory.add(each, "")
+    assert memory.recall_edits(Prompt("What does a cow eat? Be brief."))[1:] == [shown[2], shown[0]]
+    assert Memory().recall_edits(Prompt("anything?")) == []
+
+
+def test_a_draft_like_earlier_edits_shows_each_in_fences_of_its_own():
+    shown = [edit("What does a cow eat?"), Revision(Completion(Prompt("Q ====="), "d"), "======= edited 9 =======", "user")]
+    text = Steps().draft_like(Prompt("What does a pig eat?"), shown).messages[-1].content
+    fence = "=" * 8
+    titles = [line for line in text.split("\n") if line.startswith(f"{fence} ")]
+    wanted = ["instruction 1", "draft 1", "edited 1", "instruction 2", "draft 2", "edited 2", "instruction", "end"]
+    assert titles == [f"{fence} {each} {fence}" for each in wanted]
+    assert [text.count(each) for each in ("edit of What does a cow eat?", "What does a pig eat?")] == [1, 1]
 
 
 def test_of_opposites_the_more_frequent_is_recalled():
@@ -97,12 +125,14 @@ def test_cipher_costs_less_than_a_learner_without_contexts_and_than_none_and_the
 
     user, engine = EditingUser(), Actor(temperature=0.0)
     rounds = {
-        learner: stream(learner, WORLD.prompts("preference"), user, engine) for learner in ("cipher", "agnostic", "none", "oracle")
+        learner: stream(learner, WORLD.prompts("preference"), user, engine)
+        for learner in ("cipher", "examples", "agnostic", "none", "oracle")
     }
     cost = {learner: sum(each.cost for each in done) for learner, done in rounds.items()}
     assert cost["oracle"] == 0  # drafts by the user's own rules suit the user
     assert cost["cipher"] < 0.8 * cost["none"]
     assert cost["cipher"] < 0.8 * cost["agnostic"]
+    assert cost["examples"] < 0.8 * cost["none"]  # the actor reads edits as well as what was made of them; a model may not
     late = rounds["cipher"][-15:]
     assert np.mean([each.is_right for each in late]) > 0.7  # what is recalled says the rules
     assert sum(each.cost for each in late) < sum(each.cost for each in rounds["cipher"][:15])

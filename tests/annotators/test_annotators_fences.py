@@ -8,8 +8,9 @@ from importlib.resources import files
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from jinja2 import Environment, meta
+from pasture.annotators.judge import Judge
 from pasture.annotators.template import VARIABLES, Template
 from pasture.benchmarks.gaming_attacks import ATTACKS
 from pasture.core.records import Comparison, Completion, Prompt, Slate
@@ -54,7 +55,17 @@ def rendered(template: Template, said: str) -> str:
     prompt = Prompt(said if template._kind == "prompt" else "What is a hen?")
     one, other = Completion(prompt, said), Completion(prompt, "A bird.")
     item = {"pair": Comparison(one, other), "slate": Slate((one, other))}.get(template._kind, one)
-    return template.render(item, **dict.fromkeys(template._extras, "x"))
+    return template.render(item, **shown(template))
+
+
+def shown(template: Template, **said: str) -> dict[str, str | list[str]]:
+    """Extras, with a harmless text where nothing else is said."""
+    texts = dict.fromkeys(template._extras, "x") | said
+    return {name: [text] * 3 if name in LISTS else text for name, text in texts.items()}
+
+
+LISTS = {"edits"}
+"""Extras that are lists of texts."""
 
 
 def structure(text: str) -> list[str]:
@@ -85,8 +96,7 @@ def test_no_extra_such_as_an_argument_or_a_persona_adds_or_moves_a_fence(file):
             prompt = Prompt("What is a hen?")
             one, other = Completion(prompt, "A hen."), Completion(prompt, "A bird.")
             item = {"pair": Comparison(one, other), "slate": Slate((one, other))}.get(template._kind, one)
-            shown = template.render(item, **(dict.fromkeys(template._extras, "x") | {extra: CLOSING}))
-            assert structure(shown) == honest, (file.name, extra)
+            assert structure(template.render(item, **shown(template, **{extra: CLOSING}))) == honest, (file.name, extra)
 
 
 def test_a_shipped_file_without_an_item_shows_no_text_of_others():
@@ -98,3 +108,23 @@ def test_a_shipped_file_without_an_item_shows_no_text_of_others():
 def test_no_text_of_fences_is_a_fence(said):
     (template,) = made(next(each for each in SHIPPED if each.name == "judge.toml"))
     assert structure(rendered(template, said)) == structure(rendered(template, "A hen."))
+
+
+PIECES = ("{{ fence }}", "{{ left }}", "{{ prompt }}", " ", "\n", "x", "  {# c #} ", "{% raw %}{{ left }}{% endraw %}", "\t")
+PARTS = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["", " s ", "{% raw %}{{ left }}{% endraw %}"]), PARTS, PARTS, st.text(), st.text())
+def test_a_template_put_together_without_jinja_is_what_jinja_makes_of_it(shared, item, last, left, right):
+    prompt = Prompt("p =====")
+    pair = Comparison(Completion(prompt, left), Completion(prompt, right))
+    template = Template("t", shared, f"{item}{{{{ left }}}}{{{{ right }}}}{item}", last)
+    quick = template.render(pair)
+    template._pieces = None
+    assert quick == template.render(pair)
+
+
+def test_shipped_questions_are_put_together_without_jinja():
+    assert Judge().question.template._pieces is not None
+    assert Template("t", "", "x {{ left }} {{ right | upper }} x")._pieces is None

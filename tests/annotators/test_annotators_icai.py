@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pasture.annotators import make_annotator
-from pasture.annotators.constitution import clustered, fit_constitution, tfidf
+from pasture.annotators.constitution import clustered, fit_constitution, price_constitution, tfidf
 from pasture.annotators.icai import Icai
 from pasture.annotators.judge import Judge
 from pasture.annotators.runner import annotate
-from pasture.core.errors import InputError, PastureError
+from pasture.core.errors import EngineError, InputError, PastureError
 from pasture.core.formats import write_preferences
 from pasture.core.labels import read_preferences
 from pasture.core.ledger import Budget
@@ -117,11 +117,82 @@ def test_where_nothing_is_found_it_abstains():
     items = pairs()[:3]
     said = annotate(items, Icai(preferences=preferred("Prefer lists.", pairs())[:5]), engine=engine)
     assert [each.reason for each in said.abstentions] == [Reason.UNPARSABLE] * 3
-    with pytest.raises(PastureError, match="no list of `principles` in any of 5 replies"):
+    with pytest.raises(PastureError, match="none of 5 gave a verdict; the first: no list of `principles` in the reply"):
         fit_constitution(preferred("Prefer lists.", pairs())[:5], engine)
     never = Icai(preferences=preferred("Prefer lists.", pairs()), fit=FIT | {"margin": 0.4999999})
     said = annotate(items, never, engine=Actor())
     assert [each.reason for each in said.abstentions] == [Reason.NOT_APPLICABLE] * 3
+
+
+class Patchy:
+    """An actor that goes wrong on every `third` request: says nothing that can be read, or fails."""
+
+    prices = (1.0, 2.0)
+
+    def __init__(self, fails: bool = False) -> None:
+        self.name, self.fails, self.wrong, self.actor = "patchy", fails, True, Actor()
+        self.asked: list[Request] = []
+
+    def generate(self, requests):
+        for index, (_, reply) in zip(range(len(requests)), sorted(self.actor.generate(requests)), strict=True):
+            self.asked.append(requests[index])
+            if not self.wrong or int(requests[index].key("").hex(), 16) % 3:
+                yield index, reply
+            else:
+                yield index, EngineError("a hiccup") if self.fails else Reply("well ...")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_cannot_be_had_is_one_less_and_is_asked_again_the_next_time(fails, tmp_path):
+    labelled, engine = preferred("Prefer lists.", pairs())[:60], Patchy(fails)
+    with Store(tmp_path / "s.sqlite") as store:
+        found = fit_constitution(labelled, engine, store=store, **FIT)
+        asked = found.proposals + found.votes
+        assert found.constitution[0] == "Prefer lists."
+        assert 0.2 * asked < len(found.silent) < 0.45 * asked
+        assert {each.reason for each in found.silent} == {Reason.ENGINE_FAILED if fails else Reason.UNPARSABLE}
+        assert all(sum((p.right, p.wrong, p.neither)) < FIT["voting"] for p in (*found.kept, *found.dropped))
+        assert len(store) == asked - len(found.silent)  # never cached
+        engine.wrong, engine.asked = False, []
+        mended = fit_constitution(labelled, engine, store=store, **FIT)
+        assert mended.silent == ()
+        assert len(engine.asked) == mended.proposals + mended.votes - (asked - len(found.silent))
+    assert mended == fit_constitution(labelled, Actor(), **FIT)
+
+
+def test_unread_votes_of_an_extraction_at_the_first_pair_are_not_cached_either(tmp_path):
+    labelled, engine = preferred("Prefer lists.", pairs())[:60], Patchy()
+    icai = Icai(preferences=labelled[:40], fit=FIT)
+    with Store(tmp_path / "s.sqlite") as store:
+        said = annotate([each.comparison for each in labelled[40:]], icai, engine=engine, store=store)
+        assert icai.extraction is not None
+        assert 0 < icai.extraction.unproposed < len(icai.extraction.silent)
+        assert (len(said.preferences) > 5, len(said.abstentions) > 2) == (True, True)
+        assert len(store) == len({each.key("") for each in engine.asked}) - len(icai.extraction.silent) - len(said.abstentions)
+        engine.wrong = False
+        annotate([each.comparison for each in labelled[40:]], Icai(preferences=labelled[:40], fit=FIT), engine=engine, store=store)
+    with Store(tmp_path / "s.sqlite") as store:
+        engine.asked = []
+        annotate([each.comparison for each in labelled[40:]], Icai(preferences=labelled[:40], fit=FIT), engine=engine, store=store)
+        assert engine.asked == []
+
+
+def test_the_price_is_known_before_and_is_not_passed():
+    labelled, engine = preferred("Prefer lists.", pairs())[:60], Patchy()
+    engine.wrong = False
+    quote = price_constitution(labelled, engine, **FIT)
+    assert engine.asked == []
+    assert (quote.items, quote.requests) == (40, 20 + 20 * 3 * 40)
+    with Store() as store:
+        found = fit_constitution(labelled, engine, store=store, **FIT)
+        assert quote.requests >= found.proposals + found.votes == len(store)
+        bought = price_constitution(labelled, engine, store=store, **FIT)
+        assert (bought.requests, bought.cached, bought.dollars) == (0, len(store), 0.0)
+        more = price_constitution(labelled, engine, store=store, proposing=22, voting=40)
+        assert (more.requests, more.cached) == (2 + 2 * 3 * 40, len(store))
+        prompts = sum(len(turn.content) for request in engine.asked for turn in request.messages) / 4
+        assert quote.prompt_tokens > prompts
+        assert quote.dollars == pytest.approx((quote.prompt_tokens + 2 * quote.completion_tokens) / 1e6)
 
 
 def test_a_voter_who_likes_what_comes_first_makes_no_principle_look_right():

@@ -84,16 +84,6 @@ def test_an_answer_is_data_and_never_a_template():
     assert "====== answer A ======" in shown
 
 
-@settings(deadline=None)
-@given(st.text(), st.text(), st.text())
-def test_a_plain_template_is_put_together_as_jinja_would(prompt: str, left: str, right: str):
-    plain = "  {{ fence }}{{prompt}}\n{# a remark #}{{ left }} {{ right }}\n\n{% raw %}{{ left }}{% endraw %}\n"
-    fast, slow = Template("fast", "s", plain), Template("slow", "s", plain + "{{ '' | upper }}")
-    assert slow._parts[0][2] is None
-    assert fast._parts[0][2] is not None
-    assert fast.render(pair(left, right, prompt)) == slow.render(pair(left, right, prompt))
-
-
 @pytest.mark.parametrize(
     ("part", "text", "message"),
     [

@@ -93,6 +93,13 @@ def test_noise_is_the_pairs(mode):
     assert {each.p_left for each in said} <= {0.0, 0.5, 1.0}
 
 
+def test_a_report_can_tell_the_modes_apart_and_a_name_of_ones_own_wins():
+    said = annotate(pairs()[:2], Rlhs("foresight"), engine=Actor()).preferences
+    assert {each.annotator for each in said} == {"rlhs(foresight)"}
+    assert (Rlhs().name, make_annotator("rlhs", mode="foresight").name) == ("rlhs(hindsight)", "rlhs(foresight)")
+    assert make_annotator("rlhs", mode="foresight", name="naive").name == "naive"
+
+
 def test_an_rlhs_that_cannot_be_is_refused():
     for options in ({"mode": "insight"}, {"mode": "foresight", "outcome": {"max_tokens": 3}}, {"judge": {"sheared": "x"}}):
         with pytest.raises(InputError):

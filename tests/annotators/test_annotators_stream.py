@@ -190,6 +190,40 @@ def test_parts_of_another_run_or_of_other_pairs_are_refused(some_pairs, tmp_path
         PreferenceParts(out, {"annotator": "a", "seed": 0})
 
 
+def test_notes_are_kept_beside_the_parts_and_parts_can_be_taken_back(some_pairs, tmp_path: Path):
+    results, out = mixed_results(some_pairs), tmp_path / "o.parquet"
+
+    def counted(path: Path) -> PreferenceParts:
+        return PreferenceParts(
+            path, {"seed": 0}, rows=4, note=lambda said: {"abstained": sum(hasattr(each, "item") for each in said)}
+        )
+
+    first = counted(out)
+    assert not first.folder.exists()  # a run that cannot begin leaves nothing
+    for each in results:
+        first.add(each)
+    again = counted(out)
+    assert [note["abstained"] for note in again.notes()] == [0, 1]
+    again.keep(1)
+    assert (again.done, counted(out).done) == (4, 4)
+    for each in results[4:]:
+        again.add(each)
+    again.flush()
+    assert [note["abstained"] for note in again.notes()] == [0, 1, 0]
+    assert again.finish() == write_preferences(tmp_path / "o.parquet", results)
+
+
+def test_two_runs_into_one_file_are_seen(some_pairs, tmp_path: Path):
+    results, out = mixed_results(some_pairs), tmp_path / "o.parquet"
+    one, other = (PreferenceParts(out, {"seed": 0}, rows=4) for _ in range(2))
+    for each in results[:4]:
+        one.add(each)
+    for each in results[:3]:
+        other.add(each)
+    with pytest.raises(InputError, match=r"another run changed .* at the same time"):
+        other.add(results[3])
+
+
 def test_a_killed_run_loses_nothing(tmp_path: Path):
     whole, out = tmp_path / "whole.parquet", tmp_path / "killed.parquet"
     work(6000, whole, rows=500)

@@ -190,6 +190,27 @@ def test_another_annotator_can_be_the_gold(run):
     assert shown["facts"]["gold"] == "the annotator 'longest'"
 
 
+@pytest.mark.parametrize("name", ["critic", "scripted-reaction", "critic.toml", "jury.toml"])
+def test_who_judges_no_pairs_is_refused_before_an_engine_starts(run, tmp_path, name):
+    (tmp_path / "engines.py").write_text("def engine():\n    raise AssertionError('the engine was started')\n")
+    (tmp_path / "critic.toml").write_text('kind = "critic"\nname = "mine"\n')
+    (tmp_path / "jury.toml").write_text('kind = "jury"\nmembers = ["longest", { use = "swap", inner = "critic" }]\n')
+    what = "a sign about an answer" if name == "scripted-reaction" else "a critique of an answer"
+    engine = ("--engine", "engines.py:engine")
+    for words in ((name,), (name, "--attacks"), ("longest", "--against", name)):
+        with pytest.raises(InputError, match=f"gives {what} and judges no pairs.* judge, .*ultrafeedback.*one of your own"):
+            run(*words, *engine)
+    assert {each.name for each in tmp_path.iterdir()} == {"engines.py", "critic.toml", "jury.toml"}
+
+
+@pytest.mark.parametrize("rater", ["ultrafeedback", "scripted-rater"])
+def test_who_rates_answers_is_audited_by_the_pairs_that_the_ratings_make(run, rater):
+    engine = ("--engine", "actor") if rater == "ultrafeedback" else ()
+    found = measured(json.loads(run(rater, "--world", "text", *engine, "--limit", 20, "--json")))
+    assert found["agreement"]["n"] + found["agreement"]["abstentions"] == 20 * (1 if engine else 4)  # it is asked 4 times
+    assert found["agreement"]["value"] > 0.5
+
+
 def test_the_judge_and_the_engine_take_options(run, tmp_path):
     (tmp_path / "engines.py").write_text(ENGINE)
     (tmp_path / "gold.json").write_text(

@@ -3,6 +3,8 @@ engine `actor` plays the language model."""
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -18,8 +20,9 @@ from pasture.annotators import ANNOTATORS, make_annotator
 from pasture.annotators.runner import annotate
 from pasture.core.errors import InputError
 from pasture.core.protocols import Annotator, Engine, TokenScores
-from pasture.core.records import NOTHING, Abstention, Comparison, Item, Preference
+from pasture.core.records import NOTHING, Abstention, Comparison, Item, Preference, Reason
 from pasture.core.requests import Reply, Request
+from pasture.core.seeds import rng_for
 from pasture.core.store import Store
 from pasture.engines.routed import Routed
 from pasture.simulators.actor import Actor
@@ -134,6 +137,15 @@ def test_a_symmetric_annotator_says_the_same_of_the_swapped_pair(name: str):
     assert obeys == ANNOTATORS.entry(name).traits["symmetric"]
 
 
+def test_who_never_says_which_of_two_is_better_declares_what_it_gives(name: str):
+    pairs = items_of("pair")
+    if "gives" in ANNOTATORS.entry(name).traits:
+        with pytest.raises(InputError, match="reads one answer and was given a pair"):
+            said(pairs, made(name))
+    else:
+        assert any(isinstance(each, Preference) for each in said(pairs, made(name)))
+
+
 def test_items_are_left_as_they_were(name: str):
     items = items_of(kind_of(name))
     before = deepcopy(items)
@@ -156,7 +168,7 @@ def test_a_rerun_pays_for_nothing(name: str, tmp_path: Path):
 
 def test_traits_say_who_needs_a_world_an_inner_annotator_and_an_engine(name: str):
     traits = ANNOTATORS.entry(name).traits
-    assert set(traits) <= {"engine", "world", "wraps", "members", "symmetric", "item"}
+    assert set(traits) <= {"engine", "world", "wraps", "members", "symmetric", "item", "gives"}
     assert "symmetric" in traits or kind_of(name) != "pair"
     options = dict(OPTIONS.get(name, {}))
     if traits.get("wraps"):
@@ -199,6 +211,47 @@ def test_what_cannot_be_read_is_never_an_answer_and_never_kept(name: str):
             assert done.reasons["unparsable"] > 0
         else:
             assert any(not isinstance(each, Abstention) for each in done.results)
+
+
+WRAPPING = [each for each in NAMES if {"wraps", "members"} & set(ANNOTATORS.entry(each).traits)]
+PROMPTED = [each for each in NAMES if ANNOTATORS.entry(each).traits.get("engine")]
+
+
+@pytest.mark.parametrize("readable", [0, 1, 3])
+@pytest.mark.parametrize("name", PROMPTED + WRAPPING)
+def test_who_cannot_read_a_reply_names_its_request_and_no_other(name: str, readable: int):
+    """The first `readable` replies of an item make sense, and then none does. Without names the runner would take every reply of
+    the item out of the store."""
+    options = dict(OPTIONS.get(name, {}))
+    if name in WRAPPING:
+        options |= {"members": ["verdict", "judge"]} if ANNOTATORS.entry(name).traits.get("members") else {"inner": "verdict"}
+    annotator = make_annotator(name, world=WORLD, **options)
+    sensible, unreadable = engine(), 0
+    for item in items_of(kind_of(name)):
+        garbled: list[Request] = []
+        sent = itertools.count()
+
+        async def ask(request: Request, garbled: list[Request] = garbled, sent: Iterator[int] = sent) -> Reply:
+            speaks = next(sent) < readable and (not request.model or request.model in ("strong", "weak"))
+            ((_, reply),) = (sensible if speaks else Garbled()).generate([request])
+            assert isinstance(reply, Reply)
+            if not speaks:
+                garbled.append(request)
+            return reply
+
+        for each in silent_in(asyncio.run(annotator.annotate(item, ask, rng_for(1, name, item.key)))):
+            if each.reason is Reason.UNPARSABLE:
+                unreadable += 1
+                assert each.unread
+                assert set(each.unread) <= set(garbled)
+    assert unreadable or readable  # who asks one thing has then read it
+
+
+def silent_in(result: Any) -> tuple[Abstention, ...]:
+    """Those who gave none: the result, or those asked for a part of it."""
+    if isinstance(result, Abstention):
+        return (result,)
+    return (*getattr(result, "silent", ()), *itertools.chain(*map(silent_in, getattr(result, "parts", ()))))
 
 
 def asked_anything(each: Any) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import pickle
 import sys
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 from pasture.core.errors import InputError, UnknownName
 from pasture.core.manifest import manifest, write_atomically, write_manifest
 from pasture.core.registry import Entry, Registry, load_target
@@ -25,6 +28,20 @@ def test_the_same_keys_draw_the_same_and_others_do_not():
 def test_keys_are_told_apart_by_where_they_end():
     assert digest("ab", "c") != digest("a", "bc")
     assert digest("x", "") != digest("x")
+
+
+@given(st.lists(st.text() | st.integers() | st.booleans()))
+def test_a_digest_is_of_kind_length_and_bytes_of_each_key(keys):
+    parts = []
+    for key in keys:
+        said = str(key).encode("utf-8", "surrogatepass")
+        parts += [b"s" if isinstance(key, str) else b"i", str(len(said)).encode(), b":", said]
+    assert digest(*keys) == hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+
+
+def test_keys_of_stores_stay_what_they_are():
+    assert digest("request", 7, "plain").hex() == "925bae9c90a4569de95a804d50a3c119"
+    assert digest("request", 7, "na\u00efve \ud800").hex() == "c6aebac482fd61a505d451b0dd4db94c"
 
 
 def test_draws_of_neighbouring_keys_look_independent():

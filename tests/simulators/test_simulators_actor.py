@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -244,6 +245,21 @@ def test_the_standard_properties_of_one_answer():
     one = filled({"answer": text, "critique": '"Hey!" is casual.'}, prompt=prompt, revision=TEXT)["revision"]
     assert "Rome" in one
     assert style(prompt, one)["tone"] == 1  # what the critique did not name stays
+
+
+def test_what_is_written_is_sampled_by_seed_and_the_better_the_colder():
+    prompt, text = "What is the capital of France? Be formal. Mention tea.", "Hey! It is Rome. Let me think."
+    worth = dict[float, float]()
+    for property_of in ("revision", "answer"):
+        wanted = schema(**{property_of: TEXT})
+        for temperature in (0.0, 0.5, 3.0):
+            seeds = [replace(wanted, temperature=temperature, seed=seed) for seed in range(1, 31)]
+            said = [json.loads(asked({"answer": text}, each, prompt=prompt).text)[property_of] for each in seeds]
+            assert said == [json.loads(asked({"answer": text}, each, prompt=prompt).text)[property_of] for each in seeds]
+            assert (len(set(said)) > 5) == (temperature > 0)
+            worth[temperature] = float(np.mean([WORLD.utility([Completion(Prompt(prompt), each)])[0] for each in said]))
+        assert worth[0.0] > worth[0.5] > worth[3.0]
+        assert worth[0.5] > WORLD.utility([Completion(Prompt(prompt), text)])[0]
 
 
 def test_categories_of_a_schema_of_its_own_are_used():

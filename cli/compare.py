@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .console import plain, print_json
+from .console import estimate_of, plain, print_json
 
 
 def compare(
@@ -40,16 +39,16 @@ def compare(
         "first": one.model or str(first),
         "second": other.model or str(second),
         "baseline": one.baseline or other.baseline or None,
-        "win_rate_first": asdict(rates[0]),
-        "win_rate_second": asdict(rates[1]),
-        "difference": asdict(difference),
+        "win_rate_first": estimate_of(rates[0]),
+        "win_rate_second": estimate_of(rates[1]),
+        "difference": estimate_of(difference),
     }
     if json:
         print_json(shown)
         return
     for name, rate in zip((shown["first"], shown["second"]), rates, strict=True):
-        typer.echo(plain(f"{name}: {_words(asdict(rate))}"))
-    typer.echo(plain(f"difference: {_words(asdict(difference))}"))
+        typer.echo(plain(f"{name}: {_words(estimate_of(rate))}"))
+    typer.echo(plain(f"difference: {_words(estimate_of(difference))}"))
     if "p" in difference.extra:
         typer.echo(plain(f"p {difference.extra['p']:.3g} ({difference.how})"))
 

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ def print_json(value: Any) -> None:
 
 
 def estimate_of(estimate: Estimate) -> dict[str, Any]:
-    """An estimate as scripts read it: value, low, high, n, abstentions, how, extra."""
-    shown = {name: getattr(estimate, name) for name in ("value", "low", "high", "n", "abstentions", "how")}
-    return shown | {"extra": dict(estimate.extra)}
+    """An estimate as scripts read it: all that it says, under the names that it has."""
+    return {each.name: getattr(estimate, each.name) for each in fields(estimate)} | {"extra": dict(estimate.extra)}
 
 
 def errors() -> Console:

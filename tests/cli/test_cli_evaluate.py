@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-KEYS = {"value", "low", "high", "n", "abstentions", "how", "extra"}
+KEYS = {"value", "low", "high", "level", "standard_error", "n", "abstentions", "how", "extra"}
 
 
 @pytest.fixture

@@ -96,7 +96,8 @@ class JudgeJuryDebate:
 
     arrangement: `judge`, `jury` or `debate`. form: of a judge: `direct` (which is better), `score` (each answer by itself) or
     `combined` (both scored in one prompt). members: of the jury; unless given, the three forms of judge. Other options go to the
-    arrangement: `rule` and `quorum` of a jury; `rounds`, `balanced` ... of a debate; a template's parts of a judge.
+    arrangement: `rule` and `quorum` of a jury; `rounds`, `balanced` ... of a debate; a template's parts of a judge. name: unless
+    given, it says the arrangement and the form, as in `judge-jury-debate(score judge)`.
     """
 
     def __init__(
@@ -104,14 +105,14 @@ class JudgeJuryDebate:
         arrangement: str = "judge",
         form: str = "",
         members: Sequence[Annotator] | None = None,
-        name: str = "judge-jury-debate",
+        name: str = "",
         **options: Any,
     ) -> None:
         if form and (arrangement != "judge" or form not in FORMS):
             raise InputError(f"the form is {form!r} with arrangement={arrangement!r}; it is one of {', '.join(FORMS)}, of a judge")
         if members is not None and arrangement != "jury":
             raise InputError(f"`members` were given with arrangement={arrangement!r}; they are those of a jury")
-        self.name, self.arrangement = name, arrangement
+        self.name, self.arrangement = name or f"judge-jury-debate({f'{form} {arrangement}'.strip()})", arrangement
         self.inner = self._arranged(arrangement, form or "direct", members, options)
 
     @staticmethod

@@ -290,3 +290,13 @@ def test_a_judge_that_shares_its_familys_feature_shows_it_and_a_jury_of_families
     assert kin[1] == 1.0  # the planted 2 nats outweigh the truth's 1, so that x wins every pair,
     assert abs(kin[0]) < 0.15  # and truth, drawn apart from family, is met by chance
     assert 0.4 < strangers[1] < 0.6
+
+
+def test_an_arrangement_is_known_by_its_name_in_a_report():
+    named = [JudgeJuryDebate(), JudgeJuryDebate(form="score"), JudgeJuryDebate("jury"), JudgeJuryDebate("debate", name="mine")]
+    assert [each.name for each in named] == [
+        "judge-jury-debate(judge)",
+        "judge-jury-debate(score judge)",
+        "judge-jury-debate(jury)",
+        "mine",
+    ]

@@ -28,6 +28,8 @@ Model = Annotated[list[str] | None, typer.Option(help="Model for the engine; sev
 WorldName = Annotated[str | None, typer.Option(help="World for members that know one.")]
 StorePath = Annotated[Path | None, typer.Option(help="Paid-for replies. [default: pasture.sqlite beside --out]")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first pairs.")]
+Dollars = Annotated[float | None, typer.Option(min=0, help="Stop before more than this is spent.")]
+Requests = Annotated[int | None, typer.Option(min=0, help="Stop before more requests than this are sent.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would buy at most, and stop.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
 
@@ -44,6 +46,8 @@ def pool(
     store: StorePath = None,
     limit: Limit = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    budget_dollars: Dollars = None,
+    budget_requests: Requests = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
@@ -51,7 +55,9 @@ def pool(
     from ..annotators import make_annotator
     from ..annotators.runner import annotate, price
     from ..benchmarks.pool_fit import fit_to_labels, write_pool
-    from ..core.errors import InputError
+    from ..core.errors import BudgetExceeded, InputError
+    from ..core.ledger import Budget
+    from ..core.records import Reason
     from ..eval.labelled_pairs import read_labelled
 
     if out.suffix != ".toml":
@@ -62,6 +68,7 @@ def pool(
     labelled = read_labelled(labels).first(limit)
     served = named_engine(engine, model, engine_set or ())
     opened = _store(store or out.parent / "pasture.sqlite", dry_run) if served else None
+    left = Budget(dollars=budget_dollars, requests=budget_requests)
     with closing(opened) if opened else nullcontext(), progress_bar(hidden=json) as bar:
         if dry_run:
             quotes = [price(labelled.pairs, each, served, opened, seed) for each in members.values()]
@@ -71,7 +78,15 @@ def pool(
         def ask(pairs: Any, annotator: Annotator) -> Any:
             task = bar.add_task(plain(annotator.name), total=len(pairs))
             done = lambda count, total, usage: bar.update(task, completed=count, total=total)  # noqa: E731
-            return annotate(pairs, annotator, engine=served, store=opened, seed=seed, progress=done)
+            nonlocal left
+            said = annotate(pairs, annotator, engine=served, store=opened, seed=seed, budget=left, progress=done)
+            left = left.less(said.usage)
+            if said.reasons[Reason.OVER_BUDGET.value]:  # who was asked about some pairs only would be fitted to those
+                raise BudgetExceeded(
+                    f"the budget was used up before {annotator.name!r} had judged all {len(pairs)} pairs; raise --budget-dollars "
+                    "or --budget-requests: what was bought is kept, and is not paid for again"
+                )
+            return said
 
         found = fit_to_labels(labelled, members, ask, seed=seed)
     write_pool(out, found, specs)
@@ -91,8 +106,8 @@ def constitution(
     store: StorePath = None,
     limit: Limit = None,
     seed: Annotated[int, typer.Option(help="Seed of the pairs that are drawn.")] = 0,
-    budget_dollars: Annotated[float | None, typer.Option(min=0, help="Stop before more than this is spent.")] = None,
-    budget_requests: Annotated[int | None, typer.Option(min=0, help="Stop before more requests than this are sent.")] = None,
+    budget_dollars: Dollars = None,
+    budget_requests: Requests = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:

@@ -34,6 +34,11 @@ class Budget:
             if limit is not None and not limit >= 0:
                 raise InputError(f"the budget of {name} is {limit}; it is 0 or more, or None for no limit")
 
+    def less(self, spent: Usage) -> Budget:
+        """What is left of dollars and requests."""
+        dollars = None if self.dollars is None else max(0.0, self.dollars - spent.dollars)
+        return Budget(dollars, self.labels, None if self.requests is None else max(0, self.requests - spent.requests))
+
 
 UNLIMITED = Budget()
 

@@ -42,6 +42,17 @@ def test_a_pool_is_priced_for_all_its_members_and_nothing_is_made(pasture, label
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_pool_has_one_budget_for_all_its_members_and_goes_on_from_there(pasture, labels: Path, tmp_path: Path):
+    words = ("fit", "pool", "--labels", str(labels), "--member", "judge", "--member", "verdict", "--engine", "actor", "--json")
+    words += ("--out", "pool.toml")
+    stopped = pasture(*words, "--budget-requests", "80", cwd=tmp_path)
+    assert stopped.returncode == 1
+    assert "the budget was used up before 'verdict' had judged all 59 pairs" in stopped.stderr
+    assert not (tmp_path / "pool.toml").exists()
+    done = pasture(*words, "--budget-requests", "38", cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "pool.toml").exists()) == (0, True), done.stderr
+
+
 @pytest.mark.parametrize("what", [("pool", "--member", "longest"), ("constitution", "--engine", "actor")])
 def test_another_ending_than_toml_is_refused_before_anything_is_asked(pasture, labels: Path, tmp_path: Path, what):
     done = pasture("fit", *what, "--labels", str(labels), "--out", "fitted.json", cwd=tmp_path)

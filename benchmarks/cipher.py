@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from ..core.records import Abstention, Completion, Estimate, Item, Prompt, Revis
 from ..core.seeds import rng_for
 from ..core.store import Store
 from ..eval.mean import mean_over_seeds
+from ..eval.win_rate import win_rate_from_scores
 from ..simulators.actor import Actor
 from ..simulators.text import TextWorld
 from ..simulators.text_principles import read_rules
@@ -142,9 +143,9 @@ def run(seeds: int = 4, rounds: int = 100, k: int = 5, user: EditingUser | None 
 
     others = [learner for learner in LEARNERS if learner != "cipher"]
     saved = {other: mean([a - b for a, b in zip(costs["cipher"], costs[other], strict=True)]) for other in others}
-    return Learned(
-        {learner: mean(each) for learner, each in costs.items()}, saved, {learner: mean(each) for learner, each in right.items()}
-    )
+    shares = {learner: win_rate_from_scores(each, range(seeds)) for learner, each in right.items()}  # within 0 and 1
+    shares = {learner: replace(each, how=f"mean share of {seeds} streams, each a sample") for learner, each in shares.items()}
+    return Learned({learner: mean(each) for learner, each in costs.items()}, saved, shares)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -26,6 +26,7 @@ from ..core.records import Abstention, Comparison, Item, Message, Preference
 from ..core.requests import Reply, Request
 from ..core.seeds import digest, rng_for, seed_for
 from .flip import Flip
+from .kinds import P_LEFT
 from .pairwise import pair_of, shared_seed
 from .prompted import Prompted, json_schema, template_file
 from .reading import Verdict, read_object, read_verdict, verdict_word
@@ -121,11 +122,9 @@ class MemberPool:
             verdict = verdict_of_batch(reply, len(batch), [each.key for each in batch].index(pair.key))
         if verdict is None:
             return replace(member.prompted.unread(pair, request, reply, f"no verdict for {member.name}"), annotator=self.name)
-        if verdict == "neither":
-            return Preference(pair, 0.5, self.name, persona=member.name, neither=True)
-        p_left = {"A": 1.0, "B": 0.0, "tie": 0.5}[verdict]
         is_as_given = shown.left.text == pair.left.text
-        return Preference(pair, p_left if is_as_given else 1.0 - p_left, self.name, persona=member.name)
+        p_left = P_LEFT[verdict] if is_as_given else 1.0 - P_LEFT[verdict]
+        return Preference(pair, p_left, self.name, persona=member.name, neither=verdict == "neither")
 
     def _cut(self, among: Iterable[Item]) -> dict[str, list[Comparison]]:
         """The batch of every item, by its key: each member's pairs in the order of a hash, cut into its batches."""

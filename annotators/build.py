@@ -46,9 +46,12 @@ class _Given(NamedTuple):
             )
         return list(self.items)
 
-    def seen(self, value: Any) -> Any:
-        """A file or folder that a TOML names is seen from that TOML, unless there is one of this name here."""
+    def seen(self, value: Any, is_path: bool) -> Any:
+        """A file or folder that a TOML names is seen from that TOML, unless there is one of this name here. is_path: the option
+        says that it is one; any other value has to look like one (`rules.txt`, `runs/dpo`), for a plain word may mean itself."""
         if not isinstance(value, str) or not 0 < len(value) < LONGEST_PATH or not value.isprintable():
+            return value
+        if not is_path and not Path(value).suffix and len(Path(value).parts) < 2:
             return value
         return str(self.folder / value) if not Path(value).exists() and (self.folder / value).exists() else value
 
@@ -71,7 +74,7 @@ def _made(spec: Any, options: Mapping[str, Any], given: _Given) -> Annotator:
     folder = given.folder
     if isinstance(spec, str | Path) and str(spec).endswith((".yaml", ".yml")):
         config = {**options, "config": folder / spec}
-        return _made("pasture.annotators.alpaca_eval_config:AlpacaEvalConfig", config, given._replace(folder=Path()))
+        return _made("alpaca-eval-config", config, given._replace(folder=Path()))
     if isinstance(spec, Path) or (isinstance(spec, str) and spec.endswith(".toml")):
         return _from_toml(folder / spec, options, given)
     if isinstance(spec, str):
@@ -128,7 +131,10 @@ def _arguments(maker: type, name: str, options: Mapping[str, Any], given: _Given
     except ValueError as error:
         raise InputError(f"{name!r} is a built-in class of Python, which is no annotator") from error
     nested = [key for key in NESTED if key not in parameters or "[str]" not in str(parameters[key].annotation)]
-    arguments = {key: _nested(value, key, name, given) if key in nested else given.seen(value) for key, value in options.items()}
+    paths = [key for key, each in parameters.items() if "Path" in str(each.annotation)]
+    arguments = {
+        key: _nested(each, key, name, given) if key in nested else given.seen(each, key in paths) for key, each in options.items()
+    }
     if arguments.get("among") == ITEMS and "among" in parameters:
         arguments["among"] = given.among(name)
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())

@@ -24,7 +24,7 @@ from ..simulators.text_grammar import parse_instruction, split_sentences
 from ..simulators.text_principles import read_rules, value
 from ..simulators.text_rules import GOLD
 from .constitution import Embed, tfidf
-from .pairwise import completion_of
+from .pairwise import answer_seed, completion_of, shared_seed
 from .prompted import Prompted, json_schema
 from .steps import Unread, parts, prose, together
 
@@ -78,8 +78,9 @@ class EditingUser:
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision | Preference | Abstention:
         answers = (item.left, item.right) if isinstance(item, Comparison) else (completion_of(item, self.name),)
+        seed = shared_seed(rng) if self.by == "engine" else 0
         try:
-            edits = await together(self._edit(each, item, ask) for each in answers)
+            edits = await together(self._edit(each, item, ask, seed) for each in answers)
         except Unread as unread:
             return unread.because
         if not isinstance(item, Comparison):
@@ -87,10 +88,11 @@ class EditingUser:
         left, right = (edit_cost(answer.text, edited) for answer, edited in zip(answers, edits, strict=True))
         return Preference(item, 0.5 + 0.5 * ((left < right) - (left > right)), self.name, strength=float(abs(left - right)))
 
-    async def _edit(self, draft: Completion, item: Item, ask: Ask) -> str:
+    async def _edit(self, draft: Completion, item: Item, ask: Ask, seed: int) -> str:
         if self.by == "rule":
             return self._edited(draft)
-        request = self._question.request(draft, rule=self.rule(draft.prompt) or "No taste of their own.")
+        rule = self.rule(draft.prompt) or "No taste of their own."
+        request = self._question.request(draft, answer_seed(seed, draft), rule=rule)
         return await prose(request, "revision", item, ask, self.name)
 
     def _edited(self, draft: Completion) -> str:

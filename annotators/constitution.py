@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.conversions import drawn_order
 from ..core.errors import InputError, PastureError
 from ..core.labels import read_preferences
 from ..core.ledger import Budget, Quote, approximate_tokens
@@ -31,7 +32,7 @@ from .panel import nobody
 from .prompted import Prompted, json_schema
 from .prompted import unread as unread_reply
 from .reading import read_texts
-from .runner import Progress, annotate, price
+from .runner import Progress, annotate, ledger_of, price
 from .steps import Unread, heard, label_p_left
 
 NAME = "constitution"
@@ -99,8 +100,16 @@ class Extraction:
     @property
     def unproposed(self) -> int:
         """How many of `silent` are proposals."""
-        heard = sum(each.right + each.wrong + each.neither for each in (*self.kept, *self.dropped))
-        return len(self.silent) - (self.votes - heard)
+        return len(self.silent) - (self.votes - self._heard)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether votes were asked for and none could be had: a failure of the engine, and no finding about the preferences."""
+        return self.votes > 0 and not self._heard
+
+    @property
+    def _heard(self) -> int:
+        return sum(each.right + each.wrong + each.neither for each in (*self.kept, *self.dropped))
 
     @property
     def constitution(self) -> tuple[str, ...]:
@@ -129,8 +138,7 @@ async def extract(
     vote on, at most. distance: between the vectors (of length 1, so from 0 to 2) of a cluster's parts, on average, at most.
     margin: a principle votes where its P(A) is further than this from 0.5. least_relevance, least_accuracy: of a kept principle,
     in [0, 1]. Kept principles are those with most right less wrong votes. A proposal or a vote that cannot be had is one less.
-    Raises InputError where no preference is decided, Unread where no proposal can be read, EngineError where none was answered,
-    and BudgetExceeded.
+    Raises InputError where no preference is decided, Unread where no proposal can be had, and BudgetExceeded.
     """
     decided = [each for each in preferences if not each.is_tied]
     if not decided:
@@ -143,7 +151,9 @@ async def extract(
         )
     order = rng_for(seed, "constitution").permutation(len(decided))
     shown = [_in_drawn_order(decided[k]) for k in order]
-    proposed, unread = await heard((_proposed(each, per_pair, ask) for each in shown[:proposing]), shown[0].comparison, NAME)
+    proposer = _proposer(per_pair)
+    asking = (_proposed(each, per_pair, proposer, ask) for each in shown[:proposing])
+    proposed, unread = await heard(asking, shown[0].comparison, NAME)
     if not proposed:
         raise Unread(nobody(shown[0].comparison, unread, NAME))
     counted = Counter(text for texts in proposed for text in texts)
@@ -177,7 +187,7 @@ def fit_constitution(
     fitting = _Fitting(found, options)
     pairs = [found[0].comparison] if found else []
     said = annotate(pairs, fitting, engine=engine, store=store, budget=budget, progress=progress).results
-    if fitting.extraction is None:
+    if fitting.extraction is None or fitting.extraction.says_nothing:
         why = said[0].detail if said and isinstance(said[0], Abstention) else "there are no preferences"
         raise PastureError(f"no constitution was extracted: {why}; run it again with the same store to go on from there")
     return fitting.extraction
@@ -198,7 +208,8 @@ def price_constitution(
     known = price([each.comparison for each in preferences[:1]], fitting, engine, store)
     shown = [each for each in preferences if not each.is_tied][:voting]
     principles = per_pair * (fitting.extraction.unproposed if fitting.extraction else known.requests)
-    tokens = [approximate_tokens(Voter().request(each.comparison, ("p" * PRINCIPLE_CHARACTERS,))) for each in shown]
+    voter = options.get("voter") or Voter()
+    tokens = [approximate_tokens(voter.request(each.comparison, ("p" * PRINCIPLE_CHARACTERS,))) for each in shown]
     prompt, completion = (principles * sum(each) for each in zip(*tokens, strict=True))
     return Quote(
         len(shown),
@@ -206,7 +217,7 @@ def price_constitution(
         known.cached,
         known.prompt_tokens + prompt,
         known.completion_tokens + completion,
-        known.dollars + (prompt * engine.prices[0] + completion * engine.prices[1]) / 1e6,
+        known.dollars + ledger_of(engine).dollars(prompt, completion),
     )
 
 
@@ -224,6 +235,8 @@ class _Fitting:
             self.extraction = await extract(self.preferences, ask, **self.options)
         except Unread as unread:
             return replace(unread.because, item=item)
+        if self.extraction.says_nothing:
+            return replace(nobody(self.preferences[0].comparison, self.extraction.silent, NAME), item=item)
         text = "\n".join(self.extraction.constitution)
         return Directive(text, self.name, silent=self.extraction.silent)
 
@@ -231,18 +244,18 @@ class _Fitting:
 def _in_drawn_order(preference: Preference) -> Preference:
     """The same of the pair in an order drawn from its content, for what was preferred must not be known by its place."""
     pair = preference.comparison
-    return preference if pair.is_canonical == (int(pair.key, 16) % 2 == 0) else preference.swapped()
+    return preference if drawn_order(pair.left, pair.right).left is pair.left else preference.swapped()
 
 
-def _proposing(preference: Preference, most: int) -> Request:
+def _proposer(most: int) -> Prompted:
     items = {"type": "array", "items": {"type": "string"}, "maxItems": most}
-    question = Prompted("icai_propose", extras=("preferred", "most"), schema=json_schema({"principles": items}))
-    return question.request(preference.comparison, preferred="A" if preference.p_left > 0.5 else "B", most=str(most))
+    return Prompted("icai_propose", extras=("preferred", "most"), schema=json_schema({"principles": items}))
 
 
-async def _proposed(preference: Preference, most: int, ask: Ask) -> tuple[str, ...]:
+async def _proposed(preference: Preference, most: int, proposer: Prompted, ask: Ask) -> tuple[str, ...]:
     """The principles proposed for one pair. Raises Unread where the reply lists none that can be read."""
-    request = _proposing(preference, most)
+    preferred = "A" if preference.p_left > 0.5 else "B"
+    request = proposer.request(preference.comparison, preferred=preferred, most=str(most))
     reply = await ask(request)
     texts = read_texts(reply.text, "principles")
     if texts is None:

@@ -19,9 +19,10 @@ from ..core.errors import InputError
 from ..core.labels import read_preferences
 from ..core.options import check_types
 from ..core.protocols import Ask
-from ..core.records import Abstention, Item, Preference, Reason
+from ..core.records import Abstention, Comparison, Item, Preference, Reason
 from .constitution import Extraction, Voter, extract
 from .pairwise import pair_of
+from .panel import nobody
 from .steps import Unread, label_p_left
 
 FIT = tuple(name for name in inspect.signature(extract).parameters if name not in ("preferences", "ask", "voter"))
@@ -72,7 +73,7 @@ class Icai:
         unheard: tuple[Abstention, ...] = ()
         try:
             if self._given is None and self.extraction is None:
-                unheard = await self._extract(ask)
+                unheard = await self._extract(pair, ask)
             if not self.constitution:
                 why = "no principle that was proposed agrees with the preferences"
                 said = Abstention(pair, Reason.NOT_APPLICABLE, self.name, why)
@@ -84,7 +85,7 @@ class Icai:
             said = replace(unread.because, item=pair, annotator=self.name)
         return replace(said, unread=said.unread + tuple(request for each in unheard for request in each.unread))
 
-    async def _extract(self, ask: Ask) -> tuple[Abstention, ...]:
+    async def _extract(self, pair: Comparison, ask: Ask) -> tuple[Abstention, ...]:
         """One extraction a run, by whoever asks first, whose answer then says who was not heard in it; a run that fails leaves the
         next one to try again."""
         loop = asyncio.get_running_loop()
@@ -93,7 +94,15 @@ class Icai:
             work = extract(self._preferences, ask, voter=self.voter, **self._fit)
             self._fitting = (loop, loop.create_task(work))
         assert self._fitting is not None
-        self.extraction = found = await asyncio.shield(self._fitting[1])
+        try:
+            found = await asyncio.shield(self._fitting[1])
+            if found.says_nothing:
+                raise Unread(nobody(pair, found.silent, self.name))
+        except Unread:
+            if leads:  # so that the runner, which asks for what it held and could not read once more, is heard
+                self._fitting = None
+            raise
+        self.extraction = found
         return found.silent if leads else ()
 
 

@@ -8,7 +8,6 @@ label probabilities; an answer alone is scored by the rubric.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +16,8 @@ import numpy as np
 from ..core.errors import InputError, UnknownName
 from ..core.protocols import Ask
 from ..core.records import Abstention, Completion, Item, Preference, Rating
-from .judge import Judge
+from .judge import Judge, check_parts
+from .pairwise import request_seed
 from .prompted import Prompted, json_schema, template_file
 from .reading import read_text
 from .reading_values import read_scores
@@ -54,16 +54,11 @@ class Janus:
             if value not in self.hierarchy[dimension]:
                 raise UnknownName(f"value of {dimension!r}", value, self.hierarchy[dimension])
         self.values = dict(values or {})
+        check_parts(parts, f"the annotator {name!r}")
         self._judge = Judge(template="janus", extras=("values",), thinks=thinks, name=name, **parts)
         scores = {"type": "integer", "minimum": LOWEST, "maximum": HIGHEST}
         schema = json_schema({"rationale": {"type": "string"}, **dict.fromkeys(self.hierarchy, scores)})
         self._rubric = Prompted("janus_rubric", kind="answer", extras=("values",), schema=schema, name=name)
-
-    @property
-    def combinations(self) -> list[dict[str, str]]:
-        """Every combination that an item can draw."""
-        options = [[self.values[each]] if each in self.values else list(known) for each, known in self.hierarchy.items()]
-        return [dict(zip(self.hierarchy, chosen, strict=True)) for chosen in itertools.product(*options)]
 
     def said(self, combination: Mapping[str, str]) -> str:
         """A combination in words, one dimension a line."""
@@ -75,15 +70,15 @@ class Janus:
             for dimension, known in self.hierarchy.items()
         }
         if isinstance(item, Completion):
-            return await self._scored(item, self.said(combination), ask)
+            return await self._scored(item, self.said(combination), ask, request_seed(rng))
         said = await self._judge.verdict(item, ask, rng, values=self.said(combination))
         if isinstance(said, Abstention):
             return said
         held = ", ".join(f"{dimension}={value}" for dimension, value in combination.items())
         return Preference(said.comparison, said.p_left, self.name, persona=held, rationale=said.rationale)
 
-    async def _scored(self, answer: Completion, values: str, ask: Ask) -> Rating | Abstention:
-        request = self._rubric.request(answer, values=values)
+    async def _scored(self, answer: Completion, values: str, ask: Ask, seed: int) -> Rating | Abstention:
+        request = self._rubric.request(answer, seed, values=values)
         reply = await ask(request)
         scores = read_scores(reply.text, list(self.hierarchy), LOWEST, HIGHEST)
         if scores is None:

@@ -8,17 +8,20 @@ softmax over the labels' log-probabilities, so nothing is parsed from text and a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import InputError
+from ..core.options import check_types
 from ..core.protocols import Ask
 from ..core.records import Abstention, Comparison, Item, Preference
 from ..core.requests import Reply, Request
 from .pairwise import pair_of, shared_seed
 from .prompted import Prompted, template_file
+
+PARTS = ("system", "shared", "pair", "labels", "persona", "ask", "think", "max_tokens", "temperature")
 
 
 class Judge:
@@ -50,17 +53,26 @@ class Judge:
         self.labels = _two_labels(template_labels(template) if labels is None else labels)
         if pair is not None and ask is None and not thinks:
             ask = ""  # whoever writes the pair's part may have put the question there
-        parts: dict[str, Any] = {"system": system, "shared": shared, "pair": pair, "persona": persona, "ask": ask, "name": name}
-        if thinks:
-            parts |= {"think": think, "max_tokens": max_tokens, "temperature": temperature}
-        elif (think, max_tokens, temperature) != (None, None, None):
-            raise InputError("`think`, `max_tokens` and `temperature` are of a judge that thinks first; give it thinks = true")
-        self.question = Prompted(template, extras=extras, labels=self.labels, thinks=thinks, **parts)
+        self.question = Prompted(
+            template,
+            extras=extras,
+            labels=self.labels,
+            thinks=thinks,
+            name=name,
+            system=system,
+            shared=shared,
+            pair=pair,
+            persona=persona,
+            ask=ask,
+            think=think,
+            max_tokens=max_tokens,
+            temperature=temperature,
+        )
         self.name = self.question.name
         self.thinks = thinks
 
     def request(self, pair: Comparison, seed: int = 0, **extras: str) -> Request:
-        return self.question.request(pair, seed, (), **extras)
+        return self.question.request(pair, seed, **extras)
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
         return await self.verdict(item, ask, rng)
@@ -98,6 +110,17 @@ def no_probability(labels: Sequence[str]) -> str:
 def template_labels(template: str) -> Any:
     """The labels of a shipped template."""
     return template_file(template).get("labels", ("A", "B"))
+
+
+def check_parts(parts: Mapping[str, Any], who: str) -> None:
+    """Raises InputError for a part that one with a judge of its own cannot hand to it, or of another type.
+
+    who: as in "the annotator 'janus'".
+    """
+    unknown = [each for each in parts if each not in PARTS]
+    if unknown:
+        raise InputError(f"{who} was given {unknown[0]!r}, which is no part of its judge; the parts: {', '.join(PARTS)}")
+    check_types(Judge, parts, who)
 
 
 def _two_labels(labels: Any) -> tuple[str, str]:

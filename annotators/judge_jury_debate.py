@@ -8,7 +8,7 @@ is `eval.agreement.cohen_kappa`'s. Its generator-reviewer loop is left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,15 +19,13 @@ from ..core.records import Abstention, Comparison, Completion, Item, Preference
 from .debate import Debate
 from .judge import Judge
 from .jury import Jury
-from .pairwise import pair_of, renamed, verdict_of
+from .kinds import P_LEFT, Verdict
+from .pairwise import answer_seed, pair_of, renamed, shared_seed, verdict_of
 from .prompted import Prompted, json_schema
-from .reading import read_text, read_verdict
-from .reading_values import read_scores, read_strength
+from .reading_values import read_scores
 from .steps import Unread, together
 
 SCALE = (1, 10)
-VERDICTS = {"A": 1.0, "B": 0.0, "tie": 0.5, "neither": 0.5}
-STRENGTHS = (1, 3)
 
 
 class ScoreJudge:
@@ -42,15 +40,15 @@ class ScoreJudge:
         self._question = Prompted("judge_score", kind="answer", schema=schema, name=name, **parts)
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
-        pair = pair_of(item, self.name)
+        pair, seed = pair_of(item, self.name), shared_seed(rng)
         try:
-            left, right = await together(self._score(answer, pair, ask) for answer in (pair.left, pair.right))
+            left, right = await together(self._score(answer, pair, ask, seed) for answer in (pair.left, pair.right))
         except Unread as unread:
             return unread.because
         return Preference(pair, 0.5 + 0.5 * ((left > right) - (left < right)), self.name, strength=abs(left - right))
 
-    async def _score(self, answer: Completion, pair: Comparison, ask: Ask) -> float:
-        request = self._question.request(answer)
+    async def _score(self, answer: Completion, pair: Comparison, ask: Ask, seed: int) -> float:
+        request = self._question.request(answer, answer_seed(seed, answer))
         reply = await ask(request)
         scores = read_scores(reply.text, ("overall",), *SCALE)
         if scores is None:
@@ -58,34 +56,18 @@ class ScoreJudge:
         return scores["overall"]
 
 
-class CombinedJudge:
+class CombinedJudge(Verdict):
     """Scores both answers in one prompt, and then says which is better and by how much.
 
     parts: replace those of `templates/judge_combined.toml`.
     """
 
-    def __init__(self, name: str = "judge-combined", **parts: Any) -> None:
-        self.name = name
-        strength = {"type": "integer", "minimum": STRENGTHS[0], "maximum": STRENGTHS[1]}
-        verdict = {"type": "string", "enum": list(VERDICTS)}
-        schema = json_schema({"rationale": {"type": "string"}, "verdict": verdict, "strength": strength})
-        self._question = Prompted("judge_combined", schema=schema, name=name, **parts)
-
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
-        pair = pair_of(item, self.name)
-        request = self._question.request(pair)
-        reply = await ask(request)
-        verdict = read_verdict(reply.text)
-        if verdict is None:
-            return self._question.unread(pair, request, reply, f"no `verdict` among {', '.join(VERDICTS)} in the reply")
-        return Preference(
-            pair,
-            VERDICTS[verdict],
-            self.name,
-            strength=read_strength(reply.text),
-            rationale=read_text(reply.text, "rationale") or "",
-            neither=verdict == "neither",
-        )
+    template = "judge_combined"
+    properties: ClassVar = {
+        "rationale": {"type": "string"},
+        "verdict": {"type": "string", "enum": list(P_LEFT)},
+        "strength": {"type": "integer", "minimum": 1, "maximum": 3},
+    }
 
 
 FORMS: Mapping[str, type] = {"direct": Judge, "score": ScoreJudge, "combined": CombinedJudge}

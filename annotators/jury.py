@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.protocols import Annotator, Ask
-from ..core.records import Abstention, Comparison, Item, Preference
+from ..core.records import Abstention, Comparison, Feedback, Item, Preference
 from ..core.requests import Reply, Request
 from ..core.seeds import rng_for
 from .pairwise import pair_of, renamed, shared_seed, verdict_of
@@ -85,7 +85,7 @@ class OnModel:
         self.inner, self.model = inner, model
         self.name = name or f"{inner.name}@{model}"
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
         def routed(request: Request) -> Request:
             return request if request.model else replace(request, model=self.model)
 
@@ -96,9 +96,7 @@ class OnModel:
             """With the unread requests as they were sent, in the parts of a verdict too."""
             if isinstance(said, Abstention):
                 return replace(said, unread=tuple(map(routed, said.unread)))
-            if not (said.silent or said.parts):
-                return said
-            return replace(said, silent=tuple(map(as_asked, said.silent)), parts=tuple(map(as_asked, said.parts)))
+            held = {name: tuple(map(as_asked, getattr(said, name, ()))) for name in ("silent", "parts")}
+            return replace(said, **{name: each for name, each in held.items() if each})
 
-        said = verdict_of(await self.inner.annotate(item, ask_it, rng), self.inner.name, self.name)
-        return renamed(as_asked(said), self.name)
+        return renamed(as_asked(await self.inner.annotate(item, ask_it, rng)), self.name)

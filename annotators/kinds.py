@@ -8,6 +8,7 @@ al. 2022, arXiv:2201.11903). Not every engine holds to a schema, so `reading` re
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -49,7 +50,7 @@ def spans_schema(category: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": json_schema(entry)}
 
 
-class Question:
+class Question(ABC):
     """Asks one question about one item and reads the one reply. parts: replace those of the template (see `Prompted`)."""
 
     template: ClassVar[str]
@@ -62,16 +63,16 @@ class Question:
         self.prompted = Prompted(self.template, kind=self.kind, extras=self.extras, schema=schema, name=name, **parts)
         self.name = self.prompted.name
 
+    @abstractmethod
     def read(self, item: Item, said: str) -> Feedback | None:
         """The record of a reply's text; None where it cannot be read."""
-        raise NotImplementedError
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
         return await self.asked(item, ask, rng)
 
     async def asked(self, item: Item, ask: Ask, rng: np.random.Generator, **extras: str) -> Feedback | Abstention:
         """The answer to the template filled with `item` and `extras`."""
-        request = self.prompted.request(item, request_seed(rng), (), **extras)
+        request = self.prompted.request(item, request_seed(rng), **extras)
         reply = await ask(request)
         read = self.read(item, reply.text)
         return self.prompted.unread(item, request, reply, f"no plain {' and '.join(self.properties)}") if read is None else read
@@ -119,7 +120,7 @@ class Ranker(Question):
             return await self.asked(item, ask, rng)
         said = await self.asked(Slate((item.left, item.right)), ask, rng)
         if isinstance(said, Abstention):
-            return Abstention(item, said.reason, self.name, said.detail, unread=said.unread)
+            return replace(said, item=item, annotator=self.name)
         assert isinstance(said, Ranking)
         return Preference(item, float(said.order[0] == 0), self.name)
 
@@ -187,7 +188,7 @@ class Editor(Question):
             return await self.revised(Critique(answer, self.critique, "given"), ask, rng)
         said = await self.critic.annotate(answer, ask, rng)
         if isinstance(said, Abstention):
-            return Abstention(answer, said.reason, self.name, f"no critique: {said.detail}", unread=said.unread)
+            return replace(said, item=answer, annotator=self.name, detail=f"no critique: {said.detail}")
         if not isinstance(said, Critique):
             raise InputError(f"the editor's critic {self.critic.name!r} gave a {type(said).__name__}; wrap one that critiques")
         return await self.revised(said, ask, rng)

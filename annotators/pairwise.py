@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from ..core.errors import InputError
 from ..core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Slate
+from ..core.seeds import rng_for
+
+Said = TypeVar("Said", bound=Feedback | Abstention)
 
 
 def pair_of(item: Item, annotator: str) -> Comparison:
@@ -51,7 +55,7 @@ def verdict_of(said: Feedback | Abstention, inner: str, outer: str) -> Preferenc
     raise InputError(f"{outer!r} wraps an annotator of pairs, and {inner!r} gave a {type(said).__name__}; wrap one that prefers")
 
 
-def renamed(said: Preference | Abstention, name: str) -> Preference | Abstention:
+def renamed(said: Said, name: str) -> Said:
     """The same answer, in the name of the wrapper that was asked."""
     return replace(said, annotator=name)
 
@@ -64,3 +68,8 @@ def shared_seed(rng: np.random.Generator) -> int:
 def request_seed(rng: np.random.Generator) -> int:
     """A seed for the draws of one request (`Sampling.seed`)."""
     return int(rng.integers(2**31))
+
+
+def answer_seed(shared: int, answer: Completion) -> int:
+    """A seed for one request about `answer`, which is the same on either side of a pair."""
+    return request_seed(rng_for(shared, answer.key))

@@ -20,7 +20,7 @@ from ..simulators.persona import Persona
 from ..simulators.persona_files import read_personas
 from ..simulators.persona_text import render
 from ..simulators.personas import population
-from .judge import Judge
+from .judge import Judge, check_parts
 from .pairwise import pair_of
 from .panel import ask_all, mean_verdict
 from .prompted import template_file
@@ -104,6 +104,7 @@ def described(persona: Persona, style: str, without: Collection[str] = ()) -> st
 
 
 def _judge(style: str, persona_first: bool, name: str, parts: dict[str, Any]) -> Judge:
+    check_parts(parts, f"the annotator {name!r}")
     own = template_file("persona")
     given: dict[str, Any] = {"name": name, "template": "persona", "ask": own["ask"], **parts}
     if style == "none":

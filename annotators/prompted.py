@@ -35,7 +35,7 @@ class Prompted:
     question at the end), `think` (which takes the place of `ask` where the model thinks first), `max_tokens` and `temperature`.
     schema: the JSON Schema that the answer is held to, where the engine can. thinks: end with `think`; `ask` is then put by
     `verdict_after`.
-    Raises InputError for an unknown part and for a template that does not fit (see `Template`).
+    Raises InputError for an unknown part, one that nothing would use, and a template that does not fit (see `Template`).
     """
 
     def __init__(
@@ -54,8 +54,16 @@ class Prompted:
         unknown = [each for each in parts if each not in known]
         if unknown:
             raise InputError(f"the template {template!r} has no part {unknown[0]!r}; its parts: {', '.join(dict.fromkeys(known))}")
-        check_types(_said_once, {key: each for key, each in parts.items() if each is not None}, f"the template {template!r}")
-        merged = own | {key: value for key, value in parts.items() if value is not None and (key != "name" or value)}
+        given = {key: each for key, each in parts.items() if each is not None}
+        check_types(_said_once, given, f"the template {template!r}")
+        unused = [] if thinks else [each for each in ("think", *(("max_tokens", "temperature") if labels else ())) if each in given]
+        if unused:
+            which = "`think`, `max_tokens` and `temperature` are" if labels else "`think` is"
+            raise InputError(
+                f"the template {template!r} was given {unused[0]} = {given[unused[0]]!r}: {which} of a judge that thinks first; "
+                "give it thinks = true, or leave this out"
+            )
+        merged = own | {key: each for key, each in given.items() if key != "name" or each}
         self.name = str(merged.get("name", template))
         self.ask = str(merged.get("ask", "")).strip()
         if thinks and not (self.ask and merged.get("think")):
@@ -64,19 +72,21 @@ class Prompted:
         self.template = Template(self.name, merged.get("shared", ""), merged.get(kind, ""), last, kind=kind, extras=extras)
         self._before = (Message("system", merged["system"]),) if merged.get("system") else ()
         self._labels = tuple(labels)
-        self._sampling = Sampling(
-            max_tokens=int(merged.get("max_tokens", 1 if labels and not thinks else 512)),
-            temperature=float(merged.get("temperature", 0.0)),
-            labels=() if thinks else self._labels,
-            schema=json.dumps(schema, ensure_ascii=False) if schema else "",
-        )
+        try:
+            self.sampling = Sampling(
+                max_tokens=int(merged.get("max_tokens", 1 if labels and not thinks else 512)),
+                temperature=float(merged.get("temperature", 0.0)),
+                labels=() if thinks else self._labels,
+                schema=json.dumps(schema, ensure_ascii=False) if schema else "",
+            )
+        except ValueError as error:
+            raise InputError(f"the template {template!r} cannot be asked: {error}; give another, or leave it out") from error
 
-    def request(self, item: Item, seed: int = 0, before: Sequence[Message] = (), **extras: str | Sequence[str]) -> Request:
-        """The question about `item`. seed: of the engine's draws, where the temperature is not 0. before: turns between the
-        system message and the question."""
+    def request(self, item: Item, seed: int = 0, **extras: str | Sequence[str]) -> Request:
+        """The question about `item`. seed: of the engine's draws, where the temperature is not 0."""
         asked = Message("user", self.template.render(item, **extras))
-        sampling = replace(self._sampling, seed=seed) if seed else self._sampling
-        return Request((*self._before, *before, asked), sampling)
+        sampling = replace(self.sampling, seed=seed) if seed else self.sampling
+        return Request((*self._before, asked), sampling)
 
     def verdict_after(self, request: Request, thoughts: Reply) -> Request:
         """The second turn of one that thinks first: its thoughts, and `ask`, answered by one label."""

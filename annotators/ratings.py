@@ -87,7 +87,7 @@ class Rater:
             self.template, kind="answer", schema=json_schema(schema), name=name, **{**options, "shared": shared}
         )
         self.name = self.prompted.name
-        if self.raters > 1 and self.prompted.request(_ANY).sampling.temperature == 0:
+        if self.raters > 1 and self.prompted.sampling.temperature == 0:
             raise InputError(f"{self.raters} raters at temperature 0 all say the same; give a temperature above 0, or one rater")
 
     def _asked_of(self, aspect: str) -> dict[str, Any]:
@@ -189,12 +189,3 @@ def _known(named: Any, aspects: Mapping[str, str], option: str) -> Any:
     if isinstance(named, Mapping):
         return {property_name(name): float(weight) for name, weight in named.items()}
     return tuple(map(property_name, named))
-
-
-def _example() -> Completion:
-    from ..core.records import Prompt
-
-    return Completion(Prompt("x"), "x")
-
-
-_ANY = _example()

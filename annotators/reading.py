@@ -33,7 +33,7 @@ def read_object(text: str, *required: str) -> dict[str, Any] | None:
     two things of one property, or that is otherwise no JSON, and for two different objects, unless words just before the last
     announce it as the final one.
     """
-    said = _without_thinking(text)
+    said = without_thinking(text)
     places = None if said is None else _objects(said)
     if said is None or places is None:
         return None
@@ -60,7 +60,7 @@ def property_name(name: str) -> str:
     return re.sub(r"[\s\-]+", "_", unicodedata.normalize("NFKC", name).casefold().strip())
 
 
-def _without_thinking(text: str) -> str | None:
+def without_thinking(text: str) -> str | None:
     """None where there is too much of it, or it ends before its answer begins."""
     if len(text) > MOST_CHARACTERS:
         return None
@@ -149,7 +149,7 @@ def read_text(text: str, name: str) -> str | None:
 def read_prose(text: str, name: str) -> str | None:
     """The text of property `name`, or all of a reply that is plain prose; None for an object without the property, one that is cut
     short, and where nothing has a letter or digit."""
-    said = _without_thinking(text)
+    said = without_thinking(text)
     if said is None or "{" in said:
         return read_text(text, name)
     return said.strip() if any(map(str.isalnum, said)) else None
@@ -224,7 +224,7 @@ def read_verdict(text: str) -> Verdict | None:
     found = read_object(text, "verdict")
     if found is not None:
         return verdict_word(found["verdict"])
-    said = _without_thinking(text)
+    said = without_thinking(text)
     if said is None or _LIKE_AN_OBJECT.search(said):
         return None
     return verdict_word(said) or _verdict_of_words(_plain(said))

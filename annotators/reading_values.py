@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from ..core.records import Polarity, ReactionKind, Span
-from .reading import MOST_CHARACTERS, property_name, read_object
+from .reading import property_name, read_object, without_thinking
 
 STRENGTHS = {"slightly better": 1, "slightly": 1, "better": 2, "much better": 3, "much": 3}
 """Words for the strengths 1 to 3."""
@@ -62,13 +62,8 @@ def number_in(value: Any, low: float, high: float, whole: bool = True) -> float 
     return float(value)
 
 
-def read_strength(text: str) -> float | None:
-    """How much better the better answer is, 1 (slightly) to 3 (much), from the property `strength`: a number or its words."""
-    found = read_object(text, "strength")
-    return None if found is None else strength_of(found["strength"])
-
-
 def strength_of(value: Any) -> float | None:
+    """How much better the better answer is, 1 (slightly) to 3 (much): a number or its words."""
     word = re.sub(r"[_\s]+", " ", value).strip(" .").casefold() if isinstance(value, str) else ""
     return float(STRENGTHS[word]) if word in STRENGTHS else number_in(value, 1, 3)
 
@@ -81,11 +76,18 @@ def read_scores(text: str, aspects: Sequence[str], low: float, high: float, whol
         values = [found[property_name(aspect)] for aspect in aspects]
         values = [each.get("score", each.get("rating")) if isinstance(each, dict) else each for each in values]
         return _all_of(aspects, [number_in(each, low, high, whole) for each in values])
-    if "{" in text or len(text) > MOST_CHARACTERS or "<think>" in text:
+    said = _plain(text)
+    if said is None:
         return None
-    if len(aspects) == 1 and number_in(text, low, high, whole) is not None:
-        return _all_of(aspects, [number_in(text, low, high, whole)])
-    return _all_of(aspects, [_score_in_lines(text, aspect, low, high, whole) for aspect in aspects])
+    if len(aspects) == 1 and number_in(said, low, high, whole) is not None:
+        return _all_of(aspects, [number_in(said, low, high, whole)])
+    return _all_of(aspects, [_score_in_lines(said, aspect, low, high, whole) for aspect in aspects])
+
+
+def _plain(text: str) -> str | None:
+    """A reply without its thoughts; None where it opens an object, or a mark of thoughts is left."""
+    said = without_thinking(text)
+    return None if said is None or "{" in said or "think>" in said else said
 
 
 def _score_in_lines(text: str, aspect: str, low: float, high: float, whole: bool) -> float | None:
@@ -112,10 +114,11 @@ def read_ranking(text: str, n: int) -> tuple[int, ...] | None:
     if found is not None:
         value = found["ranking"]
         return _order(value if isinstance(value, list) else _listed(value), n)
-    if "{" in text or len(text) > MOST_CHARACTERS or "<think>" in text:
+    said = _plain(text)
+    if said is None:
         return None
-    orders = {each for line in text.splitlines() if (each := _order(_listed(line), n, said_of_more=False)) is not None}
-    clashing = sum(_listed(line) is not None for line in text.splitlines()) > len(orders)
+    orders = {each for line in said.splitlines() if (each := _order(_listed(line), n)) is not None}
+    clashing = sum(_listed(line) is not None for line in said.splitlines()) > len(orders)
     return orders.pop() if len(orders) == 1 and not clashing else None
 
 
@@ -130,7 +133,7 @@ def _listed(text: Any) -> list[Any] | None:
     return bare.split(separator) if separator in bare else None
 
 
-def _order(entries: Any, n: int, said_of_more: bool = True) -> tuple[int, ...] | None:
+def _order(entries: Any, n: int) -> tuple[int, ...] | None:
     if not isinstance(entries, list) or len(entries) != n:
         return None
     order: list[int] = []
@@ -196,13 +199,8 @@ def _place(quote: str, answer: str, last_of_several: bool) -> tuple[int, int] | 
     return None if start < 0 or (start != last and not last_of_several) else (last, last + len(wanted))
 
 
-def read_polarity(text: str) -> Polarity | None:
-    """Praise, blame or mixed: from the property `polarity`, or from text that is only that word."""
-    found = read_object(text, "polarity")
-    return polarity_of(text if found is None else found["polarity"])
-
-
 def polarity_of(value: Any) -> Polarity | None:
+    """Praise, blame or mixed, from text that is only that word."""
     if not isinstance(value, str) or len(value) > 60:
         return None
     return POLARITIES.get(re.sub(r"[\s*`\"'.!]+", " ", value).strip().casefold())
@@ -214,8 +212,8 @@ def read_reaction(text: str) -> ReactionKind | None:
     Silence has to be said ("silence", "no reaction", 😶): an empty reply is a failed one, and None.
     """
     found = read_object(text, "reaction")
-    said = text if found is None else found["reaction"]
-    if not isinstance(said, str) or len(said) > 2000 or (found is None and ("{" in said or "<think>" in said)):
+    said = found["reaction"] if found is not None else None if "<think>" in text else _plain(text)
+    if not isinstance(said, str) or len(said) > 2000:
         return None
     name = property_name(re.sub(r"^\W*reaction\s?:", "", said.strip(), flags=re.IGNORECASE).strip(" *`\"'.!():"))
     if name in _KIND_OF_NAME:

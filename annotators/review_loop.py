@@ -7,12 +7,14 @@ changes nothing ends it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..core.errors import InputError
 from ..core.protocols import Annotator, Ask
 from ..core.records import Abstention, Completion, Item, Revision
-from .kinds import Critic, Editor
+from .kinds import Editor
 from .pairwise import completion_of
 
 
@@ -27,7 +29,7 @@ class ReviewLoop:
         if rounds < 1:
             raise InputError(f"the rounds are {rounds}; a loop has 1 or more")
         self.name, self.rounds = name, rounds
-        self._editor = Editor(inner or Critic())
+        self._editor = Editor(inner)
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
         first = completion_of(item, self.name)
@@ -36,7 +38,7 @@ class ReviewLoop:
             said = await self._editor.annotate(now, ask, rng)
             if not isinstance(said, Revision):
                 assert isinstance(said, Abstention)
-                return Abstention(first, said.reason, self.name, said.detail, unread=said.unread)
+                return replace(said, item=first, annotator=self.name)
             last = said
             if said.text == now.text:
                 break

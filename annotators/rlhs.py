@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.protocols import Ask, World
+from ..core.protocols import Ask
 from ..core.records import Abstention, Comparison, Completion, Item, Preference
 from ..core.requests import Request
-from ..simulators.choice import bradley_terry, draw
-from .pairwise import pair_of
+from .pairwise import answer_seed, pair_of, shared_seed
 from .prompted import Prompted, json_schema
 from .steps import Unread, label_p_left, parts, prose, together
+from .truth import BradleyTerry
 
 MODES = ("hindsight", "foresight")
 LABELS = ("A", "B")
@@ -56,56 +56,35 @@ class Rlhs:
         try:
             if self.mode == "foresight":
                 return Preference(pair, await self._verdict(self._judge.request(pair), pair, ask), self.name)
-            left, right = await together(self._simulated(each, pair, ask) for each in (pair.left, pair.right))
+            seed = shared_seed(rng)
+            left, right = await together(self._simulated(each, pair, ask, seed) for each in (pair.left, pair.right))
             asked = self._judge.request(pair, outcome_left=left, outcome_right=right)
             told = f"Outcome of the left answer: {left}\n\nOutcome of the right answer: {right}"
             return Preference(pair, await self._verdict(asked, pair, ask), self.name, rationale=told)
         except Unread as unread:
             return unread.because
 
-    async def _simulated(self, answer: Completion, pair: Comparison, ask: Ask) -> str:
-        return await prose(self._outcome.request(answer), "outcome", pair, ask, self.name)
+    async def _simulated(self, answer: Completion, pair: Comparison, ask: Ask, seed: int) -> str:
+        return await prose(self._outcome.request(answer, answer_seed(seed, answer)), "outcome", pair, ask, self.name)
 
     async def _verdict(self, request: Request, pair: Comparison, ask: Ask) -> float:
         return await label_p_left(request, LABELS, pair, ask, self.name)
 
 
 @dataclass(frozen=True, slots=True)
-class Foresight:
-    """A world's user who judges answers by how they look before anything came of them (`world.seen`).
+class Foresight(BradleyTerry):
+    """A world's user who judges answers by how they look before anything came of them (`world.seen`). See `BradleyTerry`."""
 
-    user: a name of `world.users`, or `gold`. temperature: noise in nats, >= 0. soft: return the probability; otherwise a hard label
-    drawn from it.
-    """
-
-    world: World
-    user: str = "gold"
-    temperature: float = 1.0
-    soft: bool = False
     name: str = "foresight"
-
-    def __post_init__(self) -> None:
-        self.world.weights(self.user)  # raises for an unknown user
-        if not self.temperature >= 0.0:
-            raise InputError(f"the temperature is {self.temperature}; it is a scale in nats, 0 (the better answer wins) or more")
 
     def advantage(self, pair: Comparison) -> float:
         """What left seems to be worth more than right, in nats."""
         left, right = self.world.seen((pair.left, pair.right)) @ self.world.weights(self.user)
         return float(left - right)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
-        pair = pair_of(item, self.name)
-        p_left = float(bradley_terry(self.advantage(pair), self.temperature))
-        return Preference(pair, p_left if self.soft else draw(p_left, pair, rng), self.name)
-
 
 @dataclass(frozen=True, slots=True)
-class Hindsight(Foresight):
+class Hindsight(BradleyTerry):
     """The same user after the outcome: answers are worth what they are."""
 
     name: str = "hindsight"
-
-    def advantage(self, pair: Comparison) -> float:
-        """What left is worth more than right, in nats."""
-        return self.world.advantage(pair, self.user)

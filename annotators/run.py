@@ -134,7 +134,7 @@ class Run:
     def _rejected(self, result: Feedback | Abstention, asked: Asked) -> bool:
         """Has the unreadable replies behind an abstention, or behind a part that is missing, taken out of the store. True where
         one came from there."""
-        silent = _silent(result)
+        silent = silent_in(result)
         if not silent:
             return False
         unread: list[Answer] = []
@@ -186,7 +186,7 @@ class Asked:
         return answer.reply
 
 
-def _silent(result: Feedback | Abstention) -> tuple[Abstention, ...]:
+def silent_in(result: Feedback | Abstention) -> tuple[Abstention, ...]:
     """All who gave none: the result itself, or those asked for a part of it, and for a part of that."""
     if isinstance(result, Abstention):
         return (result,)
@@ -196,7 +196,7 @@ def _silent(result: Feedback | Abstention) -> tuple[Abstention, ...]:
         return ()
     if not result.parts:
         return result.silent
-    return result.silent + tuple(each for part in result.parts for each in _silent(part))
+    return result.silent + tuple(each for part in result.parts for each in silent_in(part))
 
 
 def _with_usage(result: Feedback | Abstention, usage: Usage) -> Feedback | Abstention:

@@ -100,7 +100,9 @@ def annotate_stream(
     """
     if window < 1:
         raise ValueError(f"window is {window}; it is at least 1")
-    return Stream(Run(items, annotator, Desk(engine, store, _ledger(engine, budget or UNLIMITED)), seed, window, progress), engine)
+    return Stream(
+        Run(items, annotator, Desk(engine, store, ledger_of(engine, budget or UNLIMITED)), seed, window, progress), engine
+    )
 
 
 class Stream:
@@ -148,12 +150,13 @@ def price(items: Sequence[Item], annotator: Annotator, engine: Engine | None, st
     asked = quoting.asked if quoting else []
     tokens = [approximate_tokens(request) for request in asked]
     prompt, completion = sum(each for each, _ in tokens), sum(each for _, each in tokens)
-    ledger = _ledger(engine)
+    ledger = ledger_of(engine)
     dollars = sum(ledger.dollars(*counts, request.model) for counts, request in zip(tokens, asked, strict=True))
     return Quote(len(items), len(asked), annotations.usage.cached, prompt, completion, dollars)
 
 
-def _ledger(engine: Engine | None, budget: Budget = UNLIMITED) -> Ledger:
+def ledger_of(engine: Engine | None, budget: Budget = UNLIMITED) -> Ledger:
+    """The ledger of a run of this engine, at its prices."""
     if engine is None:
         return Ledger(budget)
     return Ledger(budget, engine.prices, getattr(engine, "prices_by_model", None))

@@ -18,7 +18,8 @@ from ..core.protocols import Ask, World
 from ..core.records import Comparison, Completion, Item, Preference, Ranking, Rating
 from ..simulators.choice import bradley_terry, draw
 from .pairwise import pair_of, slate_of
-from .scripted_feedback import check_user, median_rival
+from .scripted_feedback import median_rival
+from .truth import check_user
 
 OVERALL = "overall"
 

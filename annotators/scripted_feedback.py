@@ -31,6 +31,7 @@ from ..core.records import (
 )
 from ..simulators.text_principles import taste_sentences
 from .pairwise import completion_of
+from .truth import check_user
 
 PRAISE = ((ReactionKind.THUMBS_UP, 0.7), (ReactionKind.HEART, 0.3))
 BLAME = ((ReactionKind.THUMBS_DOWN, 0.7), (ReactionKind.CONFUSED, 0.2), (ReactionKind.LAUGH, 0.1))
@@ -43,13 +44,6 @@ THANKS = "Thank you, that is what I wanted."
 def median_rival(world: World, user: str) -> float:
     """Median utility in nats of the world's rivals to a user: what `acceptable=None` stands for."""
     return float(np.median(world.utility(world.rivals(world.prompts("eval")), user)))
-
-
-def check_user(world: World, user: str) -> None:
-    """Raises InputError for a user that the world has not."""
-    if user != "gold" and user not in world.users:
-        some = ", ".join([*world.users[:5], "gold"])
-        raise InputError(f"the world {world.name!r} has no user {user!r}; its users are: {some} ...")
 
 
 def check_rates(**rates: float) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.protocols import Ask, World
-from ..core.records import Item, Preference
+from ..core.records import Comparison, Item, Preference
 from ..simulators.choice import bradley_terry, draw
 from .pairwise import pair_of
 
@@ -46,13 +46,15 @@ class BradleyTerry:
 
     def __post_init__(self) -> None:
         _check_temperature(self.temperature)
-        if self.user != "gold" and self.user not in self.world.users:
-            some = ", ".join([*self.world.users[:5], "gold"])
-            raise InputError(f"the world {self.world.name!r} has no user {self.user!r}; its users are: {some} ...")
+        check_user(self.world, self.user)
+
+    def advantage(self, pair: Comparison) -> float:
+        """What left is worth more than right, in nats."""
+        return self.world.advantage(pair, self.user)
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
         pair = pair_of(item, self.name)
-        p_left = float(bradley_terry(self.world.advantage(pair, self.user), self.temperature))
+        p_left = float(bradley_terry(self.advantage(pair), self.temperature))
         return Preference(pair, p_left if self.soft else draw(p_left, pair, rng), self.name)
 
 
@@ -73,6 +75,13 @@ class UserPool:
         user = self.world.users[int(rng.integers(len(self.world.users)))]
         p_left = float(bradley_terry(self.world.advantage(pair, user), self.temperature))
         return Preference(pair, p_left if self.soft else draw(p_left, pair, rng), self.name, persona=user)
+
+
+def check_user(world: World, user: str) -> None:
+    """Raises InputError for a user that the world has not."""
+    if user != "gold" and user not in world.users:
+        some = ", ".join([*world.users[:5], "gold"])
+        raise InputError(f"the world {world.name!r} has no user {user!r}; its users are: {some} ...")
 
 
 def _check_temperature(temperature: float) -> None:

@@ -24,7 +24,7 @@ from ..core.seeds import rng_for
 from ..eval.judge_audit import Asked, AuditReport, GoldLabels, Measure, audit_measures
 from ..eval.labelled_pairs import LabelledPairs, read_labelled
 from ..eval.win_rate import ONE_SEED
-from .gaming import GamingReport
+from .gaming import GamingReport, verdicts_of
 
 Asking = Callable[[Sequence[Item], Annotator, int], Sequence[Any]]
 """(items, annotator, seed) -> one answer an item, in their order."""
@@ -161,9 +161,7 @@ def _blind(answer: Any) -> Any:
 
 def _verdicts(answers: Sequence[Any], annotator: Annotator) -> list[Verdict]:
     """The verdicts; that neither answer is acceptable is no vote on which is better."""
-    found = [each for each in answers if isinstance(each, Preference | Abstention)]
-    if len(found) < len(answers):
-        raise InputError(f"the annotator {annotator.name!r} gives no preferences; audit one that compares two answers")
+    found = verdicts_of(answers, annotator)
     return [_undecided(each) if isinstance(each, Preference) and each.neither else each for each in found]
 
 

@@ -100,7 +100,7 @@ def gaming(
     own = [pair if pair.left.model == judge_model else pair.swapped() for pair in material if _is_own(pair, judge_model)]
     shown = [blind_pairs(answers, rivals, seed) for answers in (honest, *attacked)]
     shown.append(blind_pairs([pair.left for pair in own], [pair.right for pair in own], seed))
-    verdicts = _asked(ask, annotator, [pair for pairs, _ in shown for pair in pairs])
+    verdicts = verdicts_of(ask([pair for pairs, _ in shown for pair in pairs]), annotator)
     said: list[tuple[list[Verdict], list[bool]]] = []
     for pairs, is_left in shown:
         said.append((verdicts[: len(pairs)], is_left))
@@ -119,9 +119,10 @@ def both_orders(annotator: Annotator, **options: Any) -> Judge:
     return lambda items: annotate(items, swap, **options).results
 
 
-def _asked(ask: Judge, annotator: Annotator, pairs: Sequence[Comparison]) -> list[Verdict]:
-    verdicts = [each for each in ask(pairs) if isinstance(each, Preference | Abstention)]
-    if len(verdicts) < len(pairs):
+def verdicts_of(answers: Sequence[Any], annotator: Annotator) -> list[Verdict]:
+    """The answers, all of which are verdicts or abstentions. Raises InputError for an annotator that gives something else."""
+    verdicts = [each for each in answers if isinstance(each, Preference | Abstention)]
+    if len(verdicts) < len(answers):
         raise InputError(f"the annotator {annotator.name!r} gives no preferences; audit one that compares two answers")
     return verdicts
 
@@ -195,7 +196,7 @@ def _is_own(pair: Comparison, judge_model: str) -> bool:
 
 def _truth(world: World, shown: tuple[list[Comparison], list[bool]]) -> tuple[list[Verdict], list[bool]]:
     gold = make_annotator("gold", world=world)
-    return _asked(lambda items: annotate(items, gold).results, gold, shown[0]), shown[1]
+    return verdicts_of(annotate(shown[0], gold).results, gold), shown[1]
 
 
 def _no_self_preference(material: Sequence[Comparison], judge_model: str, own: Sequence[Comparison], world: World | None) -> str:

@@ -129,7 +129,7 @@ def persona_bench(
         _win_rate([_of_revision(each, pair, first) for each, pair in zip(by_others, revised, strict=True)], revised),
         _truth(revised, first, own, world),
         _passes(of_revision, revised, samples),
-        *_with_truth(judged, own, world),
+        *_with_truth(judged, revised, own, world),
         agreement(_signs(judged), -_signs(again), prompts),
         agreement(_signs(judged), _signs(by_others), prompts),
         without,
@@ -160,12 +160,17 @@ def _first_of_each(pairs: Sequence[Comparison]) -> list[Comparison]:
 
 
 def _signs(results: Sequence[Any]) -> np.ndarray:
-    return np.array([np.sign(each.p_left - 0.5) if isinstance(each, Preference) else np.nan for each in results])
+    """1 for left, -1 for right, 0 for a tie, NaN without a verdict."""
+    return np.array([np.sign(each.p_left - 0.5) if _is_verdict(each) else np.nan for each in results])
+
+
+def _is_verdict(said: Any) -> bool:
+    return isinstance(said, Preference) and not said.neither
 
 
 def _of_revision(said: Any, pair: Comparison, first: Mapping[str, str]) -> float:
     """1 where the revision was preferred, 0 where the first answer was, half for a tie, NaN without a verdict."""
-    if not isinstance(said, Preference):
+    if not _is_verdict(said):
         return float("nan")
     won = 0.5 if said.is_tied else float(said.p_left > 0.5)
     return won if _revision_is_left(pair, first) else 1 - won
@@ -188,7 +193,8 @@ def _passes(scores: Sequence[float], pairs: Sequence[Comparison], samples: int) 
         if np.isfinite(score):
             by_prompt.setdefault(pair.prompt.id, []).append(score)
     tried, passed = [len(each) for each in by_prompt.values()], [sum(s == 1 for s in each) for each in by_prompt.values()]
-    return {k: mean_pass_at_k(tried, passed, k) for k in sorted({1, samples})}
+    silent = int(np.isnan(scores).sum())
+    return {k: mean_pass_at_k(tried, passed, k, silent) for k in sorted({1, samples})}
 
 
 def _truth(
@@ -205,17 +211,18 @@ def _truth(
 
 
 def _with_truth(
-    judged: Sequence[Any], own: Mapping[str, Persona], world: World | None
+    judged: Sequence[Any], pairs: Sequence[Comparison], own: Mapping[str, Persona], world: World | None
 ) -> tuple[Estimate | None, Estimate | None, tuple[str, Estimate] | None]:
     """(agreement, kappa, worst person), where the world knows them."""
     if world is None or any(each.id not in world.users for each in own.values()):
         return None, None, None
-    said = [each for each in judged if isinstance(each, Preference)]
-    signs, truth = _signs(said), np.array([np.sign(world.advantage(each.comparison, each.persona)) for each in said])
-    prompts = [each.comparison.prompt.id for each in said]
+    prompts = [pair.prompt.id for pair in pairs]
+    persons = [own[prompt].id for prompt in prompts]
+    signs = _signs(judged)
+    truth = np.array([np.sign(world.advantage(pair, person)) for pair, person in zip(pairs, persons, strict=True)])
     by_person: dict[str, list[int]] = {}
-    for place, each in enumerate(said):
-        by_person.setdefault(each.persona, []).append(place)
+    for place, person in enumerate(persons):
+        by_person.setdefault(person, []).append(place)
     served = {
         person: agreement(signs[at], truth[at], [prompts[place] for place in at])
         for person, at in by_person.items()

@@ -12,8 +12,10 @@ import numpy as np
 
 from ..annotators.runner import Annotations
 from ..core.errors import InputError
+from ..core.manifest import write_atomically
 from ..core.protocols import Annotator
 from ..core.records import Comparison, Preference
+from ..core.tables import check_folder
 from ..eval.labelled_pairs import LabelledPairs
 from ..eval.pool_fit import PoolFit, fit_pool
 
@@ -54,6 +56,13 @@ def _is_label(labels_AN: np.ndarray) -> np.ndarray:
     return np.isfinite(labels_AN) & (labels_AN != 0.5)
 
 
+def check_toml(path: Path) -> None:
+    """Raises InputError for a path that `write_pool` and `write_table` could not write after the work."""
+    if path.suffix != ".toml":
+        raise InputError(f"--out is {str(path)!r}; what is fitted is written as a TOML: give a path that ends in .toml")
+    check_folder(path)
+
+
 def write_pool(path: Path, fit: PoolFit, specs: Mapping[str, Any]) -> None:
     """The fitted pool as a TOML: a mixture by the fitted shares, its labels flipped at the fitted rate. specs: what each member is
     made of, a name or a table with `use`. Raises InputError where noise decides every label."""
@@ -70,14 +79,12 @@ def write_pool(path: Path, fit: PoolFit, specs: Mapping[str, Any]) -> None:
         f"weights = [{', '.join(f'{share:.4f}' for share in told.values())}]",
         f"members = [{', '.join(_toml(specs[name]) for name in told)}]",
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_atomically(path, "\n".join(lines) + "\n")
 
 
 def write_table(path: Path, table: Mapping[str, Any]) -> None:
     """A flat TOML of `table`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{key} = {_toml(value)}\n" for key, value in table.items()), encoding="utf-8")
+    write_atomically(path, "".join(f"{key} = {_toml(value)}\n" for key, value in table.items()))
 
 
 def _toml(value: Any) -> str:

@@ -3,7 +3,6 @@ any moment, it goes on where it was."""
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ import typer
 from .annotated import Blinded, Work, annotate_items, are_pairs, check_out, facts_of, show
 from .annotated_pairs import annotate_pairs
 from .console import print_json, show_price
-from .material import items_from, kind_of, named_annotator, named_engine, named_world
+from .material import items_from, kind_of, named_annotator, named_engine, named_world, opened_store
 
 
 def annotate(
@@ -49,7 +48,6 @@ def annotate(
     from ..annotators.runner import price
     from ..core.errors import InputError, PastureError
     from ..core.ledger import Budget
-    from ..core.store import Store
 
     if out is None and not dry_run:
         raise InputError("there is no --out; say where the answers go, for instance --out prefs.parquet")
@@ -61,9 +59,6 @@ def annotate(
     blinded = Blinded(shown)
     judge = named_annotator(annotator, known, set or (), both_orders, flip, blinded)
     served = named_engine(engine, model, engine_set or ())
-    kept_at = store or (out.parent if out else Path()) / "pasture.sqlite"
-    # A dry run makes no store, and without an engine there is nothing to keep.
-    opened = Store(kept_at) if served and (not dry_run or kept_at.is_file()) else None
     files = {"pairs": pairs, "against": against, "answers": answers}
     asked = {"annotator": annotator, "set": set or []} | files | {"world": world}
     asked |= {
@@ -75,7 +70,7 @@ def annotate(
         "seed": seed,
         "limit": limit,
     }
-    with closing(opened) if opened else nullcontext():
+    with opened_store(store, (out.parent if out else Path()) / "pasture.sqlite", served, dry_run) as opened:
         if dry_run:
             show_price(price(list(blinded), judge, served, opened, seed), json)
             return

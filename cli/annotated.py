@@ -202,6 +202,9 @@ def _about_pairs(facts: dict[str, Any], abstentions: int) -> dict[str, str]:
     neither = f", {facts['neither']} neither acceptable" if facts["neither"] else ""
     counts = f"{facts['decided']} decided, {facts['ties']} tied{neither}, {abstentions} abstained"
     rows = {"pairs": f"{facts['pairs']}: {counts}"}
+    if facts["silent"]:
+        told = ", ".join(f"{count} {reason}" for reason, count in facts["silent"].items())
+        rows["silent in a verdict"] = f"{sum(facts['silent'].values())} of those asked for a part of one: {told}"
     first, consistency = facts["position"]["first"], facts["position"]["consistency"]
     rows["first shown wins"] = _words(first)
     if first["value"] is not None:

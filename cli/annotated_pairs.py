@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 PART_ROWS, PART_SECONDS = 10_000, 30.0
 """A part is written when it has so many results, or when the last one was written so long ago."""
-PASSING = ("engine failed", "over budget")
-"""Reasons of abstentions that another run may not meet."""
 
 
 def annotate_pairs(pairs: Sequence[Comparison] | PairFile, work: Work, asked: Mapping[str, Any]) -> Told:
@@ -82,25 +80,20 @@ def _gather(stream: Stream, waiting: deque[Comparison], parts: PreferenceParts) 
 
 def _note(results: Sequence[Preference | Abstention]) -> dict[str, Any]:
     """What the facts are made of and the file does not say, of one part."""
-    from ..core.records import Abstention
+    from ..annotators.run import silent_in
+    from ..core.records import Abstention, Preference, Reason
     from ..eval.position_bias import shown_in  # slow to import
 
+    silent = [each for said in results if isinstance(said, Preference) for each in silent_in(said)]
     abstentions = [each for each in results if isinstance(each, Abstention)]
     return {
         "reasons": Counter(each.reason.value for each in abstentions),
+        "silent": Counter(each.reason.value for each in silent),
         "first": [abstentions[0].reason.value, abstentions[0].detail] if abstentions else None,
         "neither": sum(not isinstance(each, Abstention) and each.neither for each in results),
-        "passing": any(map(_is_passing, results)),
+        "passing": any(each.reason in (Reason.ENGINE_FAILED, Reason.OVER_BUDGET) for each in (*abstentions, *silent)),
         "shown": shown_in(results).as_lists(),
     }
-
-
-def _is_passing(said: Preference | Abstention) -> bool:
-    from ..core.records import Abstention
-
-    if isinstance(said, Abstention):
-        return said.reason.value in PASSING
-    return any(map(_is_passing, (*said.silent, *said.parts)))
 
 
 def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], tuple[str, str] | None]:
@@ -108,10 +101,11 @@ def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], t
     from ..eval.position_bias import Shown, all_shown, position_bias
 
     parts.flush()
-    reasons: Counter[str] = Counter()
+    reasons, silent = Counter[str](), Counter[str]()
     neither, first, shown = 0, None, []
     for note in parts.notes():
         reasons.update(note["reasons"])
+        silent.update(note["silent"])
         neither += note["neither"]
         first = first or note["first"]
         shown.append(Shown(**note["shown"]))
@@ -121,6 +115,7 @@ def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], t
         "decided": written.decided,
         "ties": written.undecided - reasons.total() - neither,
         "neither": neither,
+        "silent": dict(silent),
         "position": {"first": estimate_of(bias.first), "consistency": bias.consistency and estimate_of(bias.consistency)},
         "out": str(written.path),
         "undecided": str(written.undecided_path) if written.undecided_path else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from .console import estimate_of, plain, print_json, progress_bar
-from .material import check_judges_pairs, named_annotator, named_engine, named_world
+from .material import check_judges_pairs, named_annotator, named_engine, named_world, opened_store
 
 if TYPE_CHECKING:
     from ..benchmarks.audit import Asking
@@ -52,7 +52,10 @@ def audit(
 ) -> None:
     """Audit a judge: agreement, bias, variance, consistency, price; with --attacks, whether it can be gamed."""
     from ..core.errors import InputError
+    from ..core.tables import check_folder
 
+    if html is not None:
+        check_folder(html)  # not only after all has been asked
     asked = {
         "--engine": engine,
         "--model": model,
@@ -63,8 +66,6 @@ def audit(
         "--seeds": seeds,
     }
     asked |= {"--set": set}
-    if store is not None and engine is None:
-        raise InputError(f"--store {str(store)!r} keeps an engine's replies, and there is no engine; leave it out or name one")
     about_gold = {"--gold": gold, "--against": against, "--annotations": annotations, "--seeds": seeds}
     if attacks:
         _refuse(about_gold, "asks about gold", "--attacks")
@@ -176,7 +177,6 @@ def _set_up(
 ) -> Iterator[_SetUp]:
     """The store is open, and progress is shown, within. The engine starts last, when all else is seen to fit."""
     from ..annotators import make_annotator
-    from ..core.store import Store
     from ..engines import named_models
 
     known = named_world(world)
@@ -185,9 +185,8 @@ def _set_up(
     for each in (judge, rival) if rival else (judge,):
         check_judges_pairs(each)
     served = named_engine(engine, model, engine_settings)
-    kept = Store(store or Path("audit.pasture.sqlite")) if served else None
     only = named_models(model)
-    with closing(kept) if kept else nullcontext():
+    with opened_store(store, Path("audit.pasture.sqlite"), served) as kept:
         asking = _asking(served, kept, hidden)
         yield _SetUp(judge, rival, known, served, asking, own or (only if isinstance(only, str) else ""), seed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,7 +65,8 @@ def _policy(folder: Path, annotator: str, samples: int, seed: int, engine: str |
     policy, world = load_policy(folder), suite_world(suite)
     prompts = world.prompts("eval")[: suite.eval_prompts]
     answers = policy.sample(prompts, samples, rng_for(seed, "evaluate"))
-    said, is_left = judge(suite, world, answers, Store(folder / "store.sqlite") if engine else None)
+    with closing(Store(folder / "store.sqlite")) if engine else nullcontext() as store:
+        said, is_left = judge(suite, world, answers, store)
     truth = world.truth(policy, answers)
     return {
         "method": made["method"],
@@ -81,16 +83,15 @@ def _outputs(
     from ..annotators import make_annotator
     from ..annotators.runner import annotate
     from ..core.formats import read_outputs_pair
-    from ..core.store import Store
     from ..eval.pairing import blind_pairs
     from ..eval.win_rate import win_rate
-    from .material import named_engine
+    from .material import named_engine, opened_store
 
     candidates, rivals = read_outputs_pair(target, against)
     comparisons, is_left = blind_pairs(candidates, rivals, seed=seed)
     served = named_engine(engine, model)
-    store = Store(target.with_suffix(".pasture.sqlite")) if served else None
-    said = annotate(comparisons, make_annotator(annotator), engine=served, store=store, seed=seed).results
+    with opened_store(None, target.with_suffix(".pasture.sqlite"), served) as store:
+        said = annotate(comparisons, make_annotator(annotator), engine=served, store=store, seed=seed).results
     return {
         "candidate": str(target),
         "rival": str(against),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +10,10 @@ import typer
 
 from .annotated import words_of
 from .console import errors, estimate_of, plain, print_json, progress_bar, show_price
-from .material import named_engine, named_world
+from .material import named_engine, named_world, opened_store
 
 if TYPE_CHECKING:
     from ..core.protocols import Annotator
-    from ..core.store import Store
     from ..eval.pool_fit import PoolFit
 
 fit = typer.Typer(no_args_is_help=True, help="Annotators fitted to labels of your own.", rich_markup_mode=None)
@@ -54,22 +52,20 @@ def pool(
     """Fit the shares of a pool's members, and how often its labels are flipped, to labels of your own."""
     from ..annotators import make_annotator
     from ..annotators.runner import annotate, price
-    from ..benchmarks.pool_fit import fit_to_labels, write_pool
-    from ..core.errors import BudgetExceeded, InputError
+    from ..benchmarks.pool_fit import check_toml, fit_to_labels, write_pool
+    from ..core.errors import BudgetExceeded
     from ..core.ledger import Budget
     from ..core.records import Reason
     from ..eval.labelled_pairs import read_labelled
 
-    if out.suffix != ".toml":
-        raise InputError(f"--out is {str(out)!r}; a pool is written as a TOML: give a path that ends in .toml")
+    check_toml(out)
     known = named_world(world)
     specs = {name: _spec(name, out) for name in dict.fromkeys(member)}
     members: dict[str, Annotator] = {name: make_annotator(name, world=known) for name in specs}
     labelled = read_labelled(labels).first(limit)
     served = named_engine(engine, model, engine_set or ())
-    opened = _store(store or out.parent / "pasture.sqlite", dry_run) if served else None
     left = Budget(dollars=budget_dollars, requests=budget_requests)
-    with closing(opened) if opened else nullcontext(), progress_bar(hidden=json) as bar:
+    with opened_store(store, out.parent / "pasture.sqlite", served, dry_run) as opened, progress_bar(hidden=json) as bar:
         if dry_run:
             quotes = [price(labelled.pairs, each, served, opened, seed) for each in members.values()]
             show_price(sum(quotes[1:], start=quotes[0]), json)
@@ -113,19 +109,17 @@ def constitution(
 ) -> None:
     """Extract the principles behind labels of your own (Inverse Constitutional AI), and write a judge that follows them."""
     from ..annotators.constitution import fit_constitution, price_constitution
-    from ..benchmarks.pool_fit import write_table
-    from ..core.errors import InputError, PastureError
+    from ..benchmarks.pool_fit import check_toml, write_table
+    from ..core.errors import PastureError
     from ..core.labels import read_preferences
     from ..core.ledger import Budget
 
-    if out.suffix != ".toml":
-        raise InputError(f"--out is {str(out)!r}; a judge is written as a TOML: give a path that ends in .toml")
+    check_toml(out)
     preferences = read_preferences(labels)[:limit]
     served = named_engine(engine, model, engine_set or ())
     assert served is not None
     wanted: dict[str, Any] = {"proposing": proposing, "voting": voting, "seed": seed}
-    opened = _store(store or out.parent / "pasture.sqlite", dry_run)
-    with closing(opened) if opened else nullcontext():
+    with opened_store(store, out.parent / "pasture.sqlite", served, dry_run) as opened:
         if dry_run:
             show_price(price_constitution(preferences, served, store=opened, **wanted), json)
             return
@@ -155,13 +149,6 @@ def constitution(
     if found.silent:
         first = found.silent[0]
         errors().print(plain(f"first of these: {first.reason.value}: {first.detail[:300]}"), markup=False, highlight=False)
-
-
-def _store(path: Path, dry_run: bool) -> Store | None:
-    """The store at `path`; a dry run reads one that is there, and makes none."""
-    from ..core.store import Store
-
-    return Store(path) if not dry_run or path.is_file() else None
 
 
 def _spec(name: str, out: Path) -> Any:

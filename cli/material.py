@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from ..core.pair_files import PairFile
     from ..core.protocols import Annotator, Engine, World
     from ..core.records import Item
+    from ..core.store import Store
 
 WORLD_ITEMS = 200
 """Items of a world that are asked about where no --limit says how many."""
@@ -98,6 +100,23 @@ def check_judges_pairs(annotator: Annotator) -> None:
         )
     for inner in (*getattr(annotator, "members", ()), *filter(None, [getattr(annotator, "inner", None)])):
         check_judges_pairs(inner)
+
+
+@contextmanager
+def opened_store(given: Path | None, default: Path, engine: Engine | None, dry_run: bool = False) -> Iterator[Store | None]:
+    """The store of an engine's replies, open within: `given`, or the default. None where there is no engine, which is refused where
+    one was given; a dry run reads one that is there, and makes none."""
+    from ..core.errors import InputError
+    from ..core.store import Store
+
+    if given is not None and engine is None:
+        raise InputError(f"--store {str(given)!r} keeps an engine's replies, and there is no engine; leave it out or name one")
+    path = given or default
+    if engine is None or (dry_run and not path.is_file()):
+        yield None
+        return
+    with closing(Store(path)) as store:
+        yield store
 
 
 def named_world(name: str | None, seed: int = 0) -> World | None:

@@ -154,8 +154,8 @@ def _in_file(which: str, file: Path, seed: int | None, parameters: Path | None) 
 @personas.command("bench")
 def bench(
     world: Annotated[
-        str, typer.Option(help="Gives the prompts and first answers; text-personas knows the truth.")
-    ] = "text-personas",
+        str | None, typer.Option(help="Gives the prompts and first answers, and knows the truth. [default: text-personas]")
+    ] = None,
     answers: Annotated[Path | None, typer.Option(help="First answers instead: one model's outputs.")] = None,
     engine: Annotated[str, typer.Option(help="Who critiques, revises and judges.")] = "actor",
     model: Annotated[list[str] | None, typer.Option(help="Model for the engine.")] = None,
@@ -173,12 +173,15 @@ def bench(
     from contextlib import closing
 
     from ..benchmarks.persona_bench import ATTRIBUTES, persona_bench
+    from ..core.errors import InputError
     from ..core.store import Store
     from .annotated import words_of
     from .console import estimate_of, progress_bar
     from .material import items_from, named_engine, named_world
 
-    known = None if answers else named_world(world, seed)
+    if answers and world:
+        raise InputError("both --world and --answers were given; give the one whose answers are to be revised")
+    known = None if answers else named_world(world or "text-personas", seed)
     items = items_from(None, None, [answers] if answers else (), known, "answer", limit, seed)
     with closing(Store(store)) as opened, progress_bar(hidden=json) as bar:
         task = bar.add_task("personas", total=None)

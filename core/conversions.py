@@ -37,9 +37,8 @@ def overall(rating: Rating, weights: Mapping[str, float] | None = None) -> float
 
 
 def comparisons(slate: Slate) -> list[Comparison]:
-    """Every pair of a slate's answers once, in an order drawn from the pair's content, because an annotator that likes what comes
-    first must not look right; equal texts make no pair."""
-    return [_shown(first, second) for first, second in combinations(slate.completions, 2) if first.text != second.text]
+    """Every pair of a slate's answers once, in drawn order; equal texts make no pair."""
+    return [drawn_order(first, second) for first, second in combinations(slate.completions, 2) if first.text != second.text]
 
 
 def pairs_of_ratings(ratings: Iterable[Rating], weights: Mapping[str, float] | None = None, margin: float = 0.0) -> Pairs:
@@ -105,13 +104,14 @@ def _pairs(scored: Sequence[tuple[Completion, float]], margin: float, annotator:
         if first.text == second.text or abs(its - others) <= margin:
             ties += 1
             continue
-        shown = _shown(first, second)
+        shown = drawn_order(first, second)
         left_wins = (its > others) == (shown.left is first)
         made.append(Preference(shown, float(left_wins), annotator, strength=abs(its - others)))
     return Pairs(made, ties)
 
 
-def _shown(first: Completion, second: Completion) -> Comparison:
+def drawn_order(first: Completion, second: Completion) -> Comparison:
+    """The pair in an order drawn from its content, because an annotator that likes what comes first must not look right."""
     pair = Comparison(first, second)
     canonical = pair if pair.is_canonical else pair.swapped()
     return canonical if int(pair.key, 16) % 2 == 0 else canonical.swapped()

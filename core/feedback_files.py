@@ -87,8 +87,10 @@ def feedback_row(said: Feedback | Abstention) -> dict[str, Any]:
 def _fields(said: Feedback | Abstention) -> dict[str, Any]:
     match said:
         case Preference():
-            more = {"persona": said.persona, "strength": said.strength, "rationale": said.rationale, "neither": said.neither}
-            return _item(said.comparison) | {"p_left": said.p_left} | {name: value for name, value in more.items() if value}
+            more = {"persona": said.persona, "rationale": said.rationale, "neither": said.neither}
+            strength = {} if said.strength is None else {"strength": said.strength}
+            more = strength | {name: value for name, value in more.items() if value}
+            return _item(said.comparison) | {"p_left": said.p_left} | more
         case Rating():
             return _item(said.completion) | {"scores": dict(said.scores), "rationale": said.rationale}
         case Ranking():

@@ -156,13 +156,12 @@ def _part_row(part: Preference, said: Preference) -> Row:
 
 def _undecided_row(said: Preference | Abstention, index: int, chats: bool) -> Row:
     pair = comparison_of(said)
-    tie = isinstance(said, Preference)
     return {
         "prompt": _shown_prompt(pair.prompt, chats),
         "left": _shown_answer(pair.left, chats),
         "right": _shown_answer(pair.right, chats),
-        "reason": "tie" if tie else said.reason.value,
-        "detail": said.rationale if tie else said.detail,
+        "reason": ("neither" if said.neither else "tie") if isinstance(said, Preference) else said.reason.value,
+        "detail": said.rationale if isinstance(said, Preference) else said.detail,
         "left_model": pair.left.model,
         "right_model": pair.right.model,
         "id": pair.prompt.id,

@@ -120,8 +120,8 @@ class Ledger:
 class Quote:
     """The price of a run before it starts.
 
-    `requests` would go to the engine and `cached` are free. `prompt_tokens` is an estimate (a quarter of the characters);
-    `completion_tokens` and `dollars` are at most, for one turn an item: later turns depend on the answers.
+    `requests` would go to the engine and `cached` are free. `prompt_tokens` is an estimate (a quarter of the characters),
+    `completion_tokens` are at most, and `dollars` are of both, for one turn an item: later turns depend on the answers.
     """
 
     items: int
@@ -147,12 +147,7 @@ def most_tokens(request: Request) -> tuple[int, int]:
     """The most prompt and completion tokens that a request can be billed for: a token is at least one byte."""
     text = sum(len(turn.content.encode("utf-8", "surrogatepass")) for turn in request.messages)
     prompt = text + TOKENS_AROUND_A_MESSAGE * (len(request.messages) + 1) + len(request.sampling.schema.encode())
-    if request.continuation is not None:
-        scored = len(request.continuation.encode("utf-8", "surrogatepass"))
-        return prompt + scored, scored
-    if request.sampling.labels and (request.sampling.choices or request.sampling.schema):
-        return 2 * prompt, answer_room(request) + 1  # an engine may have to ask for each on its own
-    return prompt, answer_room(request)
+    return _counted(request, prompt, len((request.continuation or "").encode("utf-8", "surrogatepass")))
 
 
 def answer_room(request: Request) -> int:
@@ -162,9 +157,14 @@ def answer_room(request: Request) -> int:
 
 
 def approximate_tokens(request: Request) -> tuple[int, int]:
-    """About how many prompt tokens a request has, and how many it can generate or score."""
-    prompt = sum(len(turn.content) for turn in request.messages) // CHARACTERS_A_TOKEN
-    if request.continuation is None:
-        return prompt, request.sampling.max_tokens
-    scored = len(request.continuation) // CHARACTERS_A_TOKEN + 1
-    return prompt + scored, scored
+    """About how many prompt tokens a request is billed for, and how many it can generate or score."""
+    characters = sum(len(turn.content) for turn in request.messages) + len(request.sampling.schema)
+    return _counted(request, characters // CHARACTERS_A_TOKEN, len(request.continuation or "") // CHARACTERS_A_TOKEN + 1)
+
+
+def _counted(request: Request, prompt: int, scored: int) -> tuple[int, int]:
+    if request.continuation is not None:
+        return prompt + scored, scored
+    if request.sampling.labels and (request.sampling.choices or request.sampling.schema):
+        return 2 * prompt, answer_room(request) + 1  # an engine may have to ask for each on its own
+    return prompt, answer_room(request)

@@ -18,8 +18,8 @@ class Sampling:
     temperature: 0 is greedy. seed: used where temperature > 0. stop: strings that end the text.
     labels: strings (usually one token each) whose log-probability as the *first* thing said is wanted.
     choices: the text must be exactly one of these (structured output).
-    schema: a JSON Schema, as text. An engine that can holds the answer to it; others generate freely, and the annotator's parser
-    reads what comes.
+    schema: a JSON Schema, as text, in place of choices. An engine that can holds the answer to it; others generate freely, and the
+    annotator's parser reads what comes.
     """
 
     max_tokens: int = 256
@@ -38,6 +38,8 @@ class Sampling:
             raise ValueError(f"temperature is {self.temperature}; it is 0 (greedy) or more")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p is {self.top_p}; it is in (0, 1]")
+        if self.choices and self.schema:
+            raise ValueError("both choices and a schema were given; give one of them")
 
 
 @lru_cache(maxsize=1024)

@@ -60,25 +60,16 @@ def iter_rows(path: Path | str) -> Iterator[Row]:
 
 def write_rows(path: Path | str, rows: Sequence[Row], schema: pa.Schema) -> None:
     """Writes `rows`, whole or not at all, in the columns of `schema` (also where there are no rows)."""
-    path = Path(path)
-    write = _writer(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(path, rows, schema)
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be written ({error}); give another path") from error
+    write_batches(path, [rows], schema)
 
 
 def write_batches(path: Path | str, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
     """`write_rows` of rows that come in batches; one of them in memory at a time for .parquet and .jsonl (also .gz)."""
     path = Path(path)
-    writers = {".parquet": _write_parquet_batches, ".jsonl": _write_jsonl_batches}
-    if _kind(path) not in writers:
-        write_rows(path, [row for batch in batches for row in batch], schema)
-        return
+    write = _writer(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        writers[_kind(path)](path, batches, schema)
+        write(path, batches, schema)
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be written ({error}); give another path") from error
 
@@ -90,12 +81,24 @@ def check_writable(path: Path | str, nested: bool = False) -> None:
     _writer(path)
     if nested and _kind(path) == ".csv":
         raise InputError(f"{str(path)!r} is to hold conversations, which a CSV cannot; give a .jsonl or .parquet")
+    check_folder(path)
+
+
+def check_folder(path: Path) -> None:
+    """Makes the folder of the file `path`. Raises InputError where it cannot be made or written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be written ({error}); give another path") from error
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"{str(path)!r} cannot be written: the folder {str(path.parent)!r} is read-only; give another path")
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """The readable files of a folder, by name; none of one that is itself a saved data set."""
+    if (folder / "dataset_info.json").is_file():
+        return []
+    return sorted(each for each in folder.iterdir() if each.is_file() and _kind(each) in _readers())
 
 
 def stem_of(path: Path) -> str:
@@ -108,8 +111,12 @@ def _kind(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix.lower() if path.suffix.lower() != ".parquet" else ".parquet"
 
 
+def _readers() -> dict[str, Callable[[Path], Iterable[Row]]]:
+    return {".jsonl": _read_jsonl, ".ndjson": _read_jsonl, ".json": _read_json, ".csv": _read_csv, ".parquet": _read_parquet}
+
+
 def _reader(path: Path) -> Callable[[Path], Iterable[Row]]:
-    readers = {".jsonl": _read_jsonl, ".ndjson": _read_jsonl, ".json": _read_json, ".csv": _read_csv, ".parquet": _read_parquet}
+    readers = _readers()
     if _kind(path) not in readers:
         raise InputError(f"{str(path)!r} has the suffix {path.suffix!r}; readable are: {READABLE}")
     return readers[_kind(path)]
@@ -201,7 +208,7 @@ def _read_folder(path: Path) -> list[Row]:
     return found.to_list()
 
 
-def _writer(path: Path) -> Callable[[Path, Sequence[Row], pa.Schema], None]:
+def _writer(path: Path) -> Callable[[Path, Iterable[Sequence[Row]], pa.Schema], None]:
     writers = {".jsonl": _write_jsonl, ".json": _write_json, ".csv": _write_csv, ".parquet": _write_parquet, "": _write_folder}
     if _kind(path) not in writers:
         raise InputError(
@@ -227,11 +234,7 @@ def _write_text(path: Path, text: str) -> None:
         draft.write_bytes(gzip.compress(data, mtime=0) if path.suffix.lower() == ".gz" else data)
 
 
-def _write_jsonl(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
-    _write_text(path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows))
-
-
-def _write_jsonl_batches(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
+def _write_jsonl(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
     with _draft(path) as draft, draft.open("wb") as file:
         packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.suffix.lower() == ".gz" else nullcontext(file)
         with packed as out:
@@ -239,29 +242,21 @@ def _write_jsonl_batches(path: Path, batches: Iterable[Sequence[Row]], schema: p
                 out.writelines((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode() for row in batch)
 
 
-def _write_json(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
-    _write_text(path, json.dumps(list(rows), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+def _write_json(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
+    _write_text(path, json.dumps(list(chain.from_iterable(batches)), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
 
 
-def _write_csv(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
+def _write_csv(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
     """Values that are no text, number or truth value are written as JSON."""
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, schema.names, lineterminator="\n")
     writer.writeheader()
-    for row in rows:
+    for row in chain.from_iterable(batches):
         writer.writerow({k: json.dumps(v, ensure_ascii=False) if isinstance(v, list | dict) else v for k, v in row.items()})
     _write_text(path, buffer.getvalue())
 
 
-def _write_parquet(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with _draft(path) as draft:
-        pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), draft)
-
-
-def _write_parquet_batches(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
+def _write_parquet(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -274,7 +269,7 @@ def _write_parquet_batches(path: Path, batches: Iterable[Sequence[Row]], schema:
                 break
 
 
-def _write_folder(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
+def _write_folder(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
     import pyarrow as pa
 
     datasets = _datasets()
@@ -283,7 +278,7 @@ def _write_folder(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:
-        datasets.Dataset(pa.Table.from_pylist(list(rows), schema=schema)).save_to_disk(str(draft))
+        datasets.Dataset(pa.Table.from_pylist(list(chain.from_iterable(batches)), schema=schema)).save_to_disk(str(draft))
         if path.exists():
             path.rename(old)
         draft.rename(path)

@@ -78,7 +78,7 @@ def batched(engine: OpenAIEngine, requests: Sequence[Request], key: str) -> Iter
         try:
             yield from desk.answers(wanted)
         except openai.AuthenticationError as error:
-            raise InputError(f"the server refuses the key in {engine.key_variable} (401): {desk.text(error)}") from None
+            raise InputError(f"the server refuses the key in {engine.key_from} (401): {desk.text(error)}") from None
 
 
 class _Batches:

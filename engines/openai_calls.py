@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.errors import EngineError, InputError
-from ..core.ledger import CHARACTERS_A_TOKEN, approximate_tokens
+from ..core.ledger import approximate_tokens
 from ..core.records import Usage
 from ..core.requests import Reply, Request
 from ..core.seeds import seed_for
@@ -61,11 +61,11 @@ class Failure:
 class Calls:
     """Answers requests over `client`, an `openai.AsyncOpenAI` that itself retries nothing."""
 
-    def __init__(self, client: Any, how: Calling, key: str, key_variable: str) -> None:
+    def __init__(self, client: Any, how: Calling, key: str, key_from: str) -> None:
         self._client = client
         self._how = how
         self._key = key
-        self._key_variable = key_variable
+        self._key_from = key_from
         self._pace = Pace(how.concurrency)
         self._heard = time.monotonic()
         self._failures = 0
@@ -124,7 +124,7 @@ class Calls:
     async def _post(self, path: str, body: dict[str, Any], request: Request) -> bytes:
         """The raw body of an answered call. Raises EngineError where there is none in `attempts` and `patience` seconds."""
         how = self._how
-        tokens = float(sum(approximate_tokens(request))) + len(request.sampling.schema) / CHARACTERS_A_TOKEN
+        tokens = float(sum(approximate_tokens(request)))
         began: float | None = None
         failure = Failure("it was not asked")
         for attempt in range(how.attempts):
@@ -196,7 +196,7 @@ class Calls:
         status = error.status_code
         said = self._text(error.body.get("message") if isinstance(error.body, dict) else None) or self._text(error.response.text)
         if status == 401:
-            raise InputError(f"the server refuses the key in {self._key_variable} (401): {said}")
+            raise InputError(f"the server refuses the key in {self._key_from} (401): {said}")
         why = f"the server answered {status}: {said}"
         is_out = getattr(error, "code", None) == "insufficient_quota"
         if is_out or not (status in AGAIN or status >= 500):

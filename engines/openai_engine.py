@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import queue
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -83,7 +84,10 @@ class OpenAIEngine:
             )
         self.base_url, where = _address(base_url or os.environ.get("OPENAI_BASE_URL") or HOSTED)
         host = urlsplit(self.base_url).hostname or ""
-        self.key_variable = key_variable
+        if not re.fullmatch(r"[A-Za-z_]\w*", key_variable, re.ASCII):
+            raise InputError("key_variable is no name of an environment variable; the key itself is never an option")
+        self._variable = key_variable
+        self.key_from = key_variable if re.fullmatch("[A-Z0-9_]+", key_variable) else "variable named by key_variable"
         self._is_local = is_local(host)
         self._key()
         full = prices_for(model, host, prices, price_table)
@@ -92,7 +96,7 @@ class OpenAIEngine:
         self.batch_folder = Path(batch_folder) if batch_folder is not None else cache_folder() / "batches"
         field = limit_field or ("max_completion_tokens" if self.base_url == HOSTED else "max_tokens")
         added = dict(extra or {})
-        for name_of_field in sorted(OURS & set(added)):
+        for name_of_field in sorted((OURS | {field}) & set(added)):
             raise InputError(
                 f"extra has the field {name_of_field!r}, which the engine sets itself and the budget counts on; leave it out"
             )
@@ -121,7 +125,7 @@ class OpenAIEngine:
         # Each attempt is timed as a whole by its caller; a second clock in the client would cut off the first one's tidying up.
         client = openai.AsyncOpenAI(api_key=key, base_url=self.base_url, max_retries=0, timeout=None)
         async with client:
-            calls = Calls(client, self.calling, key, self.key_variable)
+            calls = Calls(client, self.calling, key, self.key_from)
 
             async def work() -> None:
                 for index, request in waiting:
@@ -136,11 +140,11 @@ class OpenAIEngine:
 
     def _key(self) -> str:
         """The key, from the environment. A server on this computer may have none; the client wants some text."""
-        key = os.environ.get(self.key_variable, "").strip()
+        key = os.environ.get(self._variable, "").strip()
         if not key and not self._is_local:
-            raise InputError(f"the environment has no {self.key_variable}, the key for {self.base_url}; export it and run again")
+            raise InputError(f"the environment has no {self.key_from}, the key for {self.base_url}; export it and run again")
         if not (key.isascii() and key.isprintable()):
-            raise InputError(f"the key in {self.key_variable} has characters that no key has; look for a slip of the pen")
+            raise InputError(f"the key in {self.key_from} has characters that no key has; look for a slip of the pen")
         return key or "none"
 
 
@@ -176,12 +180,16 @@ def _from_thread(answers: Any) -> Iterator[Outcome]:
 
 
 def _address(url: str) -> tuple[str, str]:
-    """The root without a slash at its end, and what of it names the server."""
-    parts = urlsplit(url.rstrip("/"))
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f"the base_url is {parts.netloc.rpartition('@')[2] or url!r}; it is like http://localhost:8000/v1")
-    if parts.username is not None or parts.password is not None or parts.query:
-        raise InputError(f"the base_url of {parts.hostname!r} holds a user or a query; keys come from the environment alone")
+    """The root without a slash at its end, and what of it names the server. No error repeats it: it may hold a key."""
+    try:
+        parts = urlsplit(url.rstrip("/"))
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # of brackets or a port
+        parts = is_address = None
+    if not (parts and is_address):
+        raise InputError("the base_url is no address; it is like http://localhost:8000/v1")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise InputError("the base_url holds a user, a query or a fragment; keys come from the environment alone")
     return url.rstrip("/"), (parts.netloc + parts.path).removesuffix("/v1")
 
 

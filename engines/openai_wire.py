@@ -70,8 +70,6 @@ def _check(request: Request, server: str) -> None:
         raise EngineError("hosted APIs do not carry on an assistant's open turn; end on the user's, or give server='vllm' for vLLM")
     if (sampling.choices or sampling.schema) and sampling.labels:
         raise EngineError("labels and a structured answer cannot be had in one call of a batch; ask two requests")
-    if sampling.choices and sampling.schema:
-        raise EngineError("both choices and a schema were given; give one of them")
     if "" in sampling.choices or "" in sampling.labels:
         raise EngineError("a choice or a label is empty; it is at least one token")
     bare = [label.strip() for label in sampling.labels]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..core.records import Abstention, Comparison, Estimate, Preference
+from ..core.records import Abstention, Comparison, Estimate, Preference, Reason
 from .agreement import cohen_kappa, leave_one_out, mode_weights
 from .agreement_ceiling import ceiling, flip_rate
 from .clusters import Scores
@@ -172,7 +172,8 @@ def _likings(asked: Asked, gold: GoldLabels | None, p_N: np.ndarray, prompts: li
     lists_2N = np.array([[style_counts(text)["lists"] for text in each] for each in texts]).reshape(-1, 2).T
     gold_N = _mode(_hard(gold.labels_AN)) if gold else None
     verdicts = asked.both_orders or [
-        Preference(pair, float(p), "") for pair, p in zip(asked.pairs, p_N, strict=True) if np.isfinite(p)
+        Preference(pair, float(p), "") if np.isfinite(p) else Abstention(pair, Reason.NOT_APPLICABLE, "")
+        for pair, p in zip(asked.pairs, p_N, strict=True)
     ]
     shown = "what is shown first wins" if asked.both_orders else "the pair's first answer wins"
     rows = [("first", position_bias(verdicts, level).first, "share", f"{shown}; 0.5 without bias")]

@@ -57,47 +57,45 @@ def prefers_longer(
 ) -> Estimate:
     """How often the longer answer wins (ties half), over pairs whose lengths differ by more than 30 characters; 0.5 says
     nothing about bias where longer answers are no better. p_second_N: in [0, 1], that the second is better, NaN where not
-    judged."""
-    p_N, first_N, second_N = (np.asarray(each, dtype=float) for each in (p_second_N, length_first_N, length_second_N))
-    if not p_N.shape == first_N.shape == second_N.shape:
-        raise InputError(
-            f"preferences and lengths have shapes {p_N.shape}, {first_N.shape} and {second_N.shape}; give one of each a pair"
-        )
-    use_N = (np.abs(first_N - second_N) > LONGER_BY) & np.isfinite(p_N)
-    score_N = np.where(p_N == 0.5, 0.5, ((p_N > 0.5) == (second_N > first_N)).astype(float))
-    found = win_rate_from_scores(score_N[use_N], np.asarray(prompts_N)[use_N], int(np.isnan(p_N).sum()), level)
+    judged, which counts as an abstention of such a pair."""
+    first_N, second_N = (np.asarray(each, dtype=float) for each in (length_first_N, length_second_N))
+    found = _liked(p_second_N, first_N, second_N, LONGER_BY, prompts_N, level)
     return replace(found, how=f"{found.how}; pairs whose lengths differ by over {LONGER_BY} characters")
-
-
-def price_per_thousand(dollars_N: np.ndarray) -> float | None:
-    """Mean dollars an item, times 1000; None where no price is known (NaN is left out)."""
-    known_N = np.asarray(dollars_N, dtype=float)
-    known_N = known_N[np.isfinite(known_N)]
-    return float(known_N.mean() * 1000) if len(known_N) else None
 
 
 def prefers_lists(
     p_second_N: np.ndarray,
     lists_first_N: np.ndarray,
     lists_second_N: np.ndarray,
-    prompts_N: Sequence[Hashable],
+    prompts_N: Sequence[Hashable] | np.ndarray,
     level: float = 0.95,
 ) -> Estimate:
     """How often the answer with a list wins (ties half), over pairs of which just one has any; 0.5 says nothing about bias where
     lists are no better. lists_*_N: list items of each answer (`mediators.style_counts`). p_second_N: as in `prefers_longer`."""
-    p_N, has_first_N, has_second_N = (
-        np.asarray(p_second_N, dtype=float),
-        np.asarray(lists_first_N) > 0,
-        np.asarray(lists_second_N) > 0,
-    )
-    if not p_N.shape == has_first_N.shape == has_second_N.shape:
-        raise InputError(f"there are {p_N.shape} preferences and {has_first_N.shape} and {has_second_N.shape} counts of lists")
-    one_N = has_first_N != has_second_N
-    use_N = one_N & np.isfinite(p_N)
-    score_N = np.where(p_N == 0.5, 0.5, ((p_N > 0.5) == has_second_N).astype(float))
-    prompts = [prompt for prompt, use in zip(prompts_N, use_N, strict=True) if use]
-    found = win_rate_from_scores(score_N[use_N], prompts, int(one_N.sum() - use_N.sum()), level)
+    has_first_N, has_second_N = ((np.asarray(each) > 0).astype(float) for each in (lists_first_N, lists_second_N))
+    found = _liked(p_second_N, has_first_N, has_second_N, 0, prompts_N, level)
     return replace(found, how=f"{found.how}; pairs of which one has a list")
+
+
+def _liked(
+    p_second_N: np.ndarray,
+    first_N: np.ndarray,
+    second_N: np.ndarray,
+    by: float,
+    prompts_N: Sequence[Hashable] | np.ndarray,
+    level: float,
+) -> Estimate:
+    """How often the answer with more of something wins, over pairs that differ in it by more than `by`."""
+    p_N = np.asarray(p_second_N, dtype=float)
+    if not p_N.shape == first_N.shape == second_N.shape:
+        raise InputError(
+            f"preferences, first and second have shapes {p_N.shape}, {first_N.shape} and {second_N.shape}; give one of each a pair"
+        )
+    asked_N = np.abs(first_N - second_N) > by
+    use_N = asked_N & np.isfinite(p_N)
+    score_N = np.where(p_N == 0.5, 0.5, ((p_N > 0.5) == (second_N > first_N)).astype(float))
+    prompts = [prompt for prompt, use in zip(prompts_N, use_N, strict=True) if use]
+    return win_rate_from_scores(score_N[use_N], prompts, int((asked_N & ~use_N).sum()), level)
 
 
 def agreement_leaving_one_out(

@@ -14,8 +14,10 @@ import numpy as np
 from ..core.errors import UnknownName
 from ..core.labels import Label, read_labels
 from ..core.records import Comparison
+from ..core.tables import tables_in
 
-READABLE = ("*.json", "*.json.gz", "*.jsonl", "*.jsonl.gz", "*.csv", "*.csv.gz", "*.parquet")
+BESIDE = (".manifest.json", ".undecided.jsonl")
+"""What `pasture annotate` puts beside its preferences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,8 @@ def read_labelled(path: Path | str, annotator: str | None = None) -> LabelledPai
     files name any. Raises InputError naming file, row and column; UnknownName for an annotator that is not there.
     """
     path = Path(path)
-    files = sorted({each for pattern in READABLE for each in path.glob(pattern)}) if path.is_dir() else [path]
-    files = [each for each in files if not each.name.endswith(".undecided.jsonl")] or [path]
-    rounds = [list(read_labels(each, as_shown=False)) for each in files]
+    files = [each for each in tables_in(path) if not each.name.endswith(BESIDE)] if path.is_dir() else []
+    rounds = [list(read_labels(each, as_shown=False)) for each in files or [path]]
     if annotator is not None:
         known = {label.annotator for said in rounds for label in said if label.annotator}
         if known and annotator not in known:

@@ -15,6 +15,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.records import Estimate
 from ..core.seeds import rng_for
+from .battles import prompt_counts
 from .clusters import cluster_index
 from .mean import clustered_mean
 from .percentiles import percentile_interval
@@ -96,10 +97,10 @@ def _resampled(
     index = cluster_index(prompts)
     places_N = np.array([index[prompt] for prompt in prompts])
     rng = rng_for(seed, "pool fit")
-    counts_RP = rng.multinomial(len(index), np.full(len(index), 1 / len(index)), size=resamples)
+    counts_RP = prompt_counts(len(index), resamples, rng)
     # A weight of 0 would stay 0 under EM.
     start_K = 0.99 * weights_K + 0.01 / len(weights_K)
-    return _fitted(likelihood_NK, counts_RP[:, places_N].astype(float), start_K, RESAMPLE_SETTLED)
+    return _fitted(likelihood_NK, counts_RP[:, places_N], start_K, RESAMPLE_SETTLED)
 
 
 def _shares(
@@ -107,7 +108,10 @@ def _shares(
 ) -> dict[str, Estimate]:
     told, told_R = weights_K[:-1].sum(), drawn_RK[:, :-1].sum(axis=1)
     if told < 1e-6:
-        return {name: Estimate(None, None, None, len(prompts), "undefined: noise decides every label", missing) for name in names}
+        return {
+            name: Estimate(None, None, None, len(prompts), "undefined: noise decides every label", missing, level=level)
+            for name in names
+        }
     shares_RK = drawn_RK[:, :-1] / np.maximum(told_R, 1e-12)[:, None]
     return {name: _estimate(weights_K[k] / told, shares_RK[:, k], prompts, missing, level) for k, name in enumerate(names)}
 

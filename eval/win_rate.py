@@ -16,15 +16,16 @@ from .interval import rate_interval
 
 
 def scores_of(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool]) -> Scores:
-    """Each verdict's score for the candidate, with its prompt's id; `candidate_is_left` is as `blind_pairs` gave it."""
+    """Each verdict's score for the candidate, with its prompt's id; that neither answer is acceptable is no verdict.
+    `candidate_is_left` is as `blind_pairs` gave it."""
     if len(feedback) != len(candidate_is_left):
         raise ValueError(f"there are {len(feedback)} answers and {len(candidate_is_left)} sides; give one side an answer")
     scores, prompts, abstentions = [], [], 0
     for each, is_left in zip(feedback, candidate_is_left, strict=True):
-        if isinstance(each, Preference):
+        if isinstance(each, Preference) and not each.neither:
             scores.append(each.p_left if is_left else 1.0 - each.p_left)
             prompts.append(each.comparison.prompt.id)
-        elif isinstance(each, Abstention):
+        elif isinstance(each, Preference | Abstention):
             abstentions += 1
         else:
             raise ValueError(f"a win rate is made of preferences, and this is a {type(each).__name__}; compare its scores first")

@@ -19,7 +19,7 @@ from ..core.seeds import digest
 from ..engines.scripted import answer_by_hash
 from .actor_batches import answer_batch
 from .actor_says import TIE, said_freely, said_in_json, verdict
-from .actor_scene import Scene, see
+from .actor_scene import STRANGE, Scene, see
 from .text_grammar import words_of
 from .text_principles import value
 
@@ -30,7 +30,6 @@ MADE_BY = (
 FLOOR = 0.01
 """Nats of noise that label probabilities are made with at least, so that they stay finite."""
 NAMED = "try --model %s=sharpness:2, one --model for each"
-STRANGE = "the actor understands the text world's prompts alone, and this is another; take --world text, or an engine with a model"
 A_WORD, AN_ANSWER = 2.0, 10.0
 """Nats that each word, and any answer, costs a continuation whatever it is worth."""
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .actor_scene import Scene
+from ..core.errors import EngineError
+from .actor_scene import STRANGE, Scene
 from .text_principles import BY_FEATURE, style
 from .text_rules import FEATURES
 
@@ -32,7 +33,8 @@ OF = {
 
 
 def grade(scene: Scene, actor: Actor, name: str, label: str, schema: Mapping[str, Any]) -> int | float:
-    """A grade on the schema's scale (1 to 5 where it gives none): the middle is worth nothing, by an S-shaped curve."""
+    """A grade on the schema's scale (1 to 5 where it gives none): the middle is worth nothing, by an S-shaped curve.
+    Raises EngineError where there is no answer to grade."""
     options = schema.get("enum")
     low, high = (min(options), max(options)) if options else (schema.get("minimum", 1), schema.get("maximum", 5))
     found = low + (high - low) / (1 + math.exp(-math.log(9.0) * _measured(scene, actor, name, label) / GRADED))
@@ -43,7 +45,7 @@ def _measured(scene: Scene, actor: Actor, name: str, label: str) -> float:
     """Nats (and noise) in what a grade's name says; for a measure of length, words above the middle of ten."""
     label = label or next(iter(scene.answers), "")
     if label not in scene.answers:
-        return 0.0
+        raise EngineError(STRANGE)
     noise = scene.judged[label] - scene.worth[label]
     shown = {**style(scene.prompt, scene.answers[label]), **scene.changed(label, actor.foresight)}
     lowered = name.lower()

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..core.errors import EngineError
 from ..core.protocols import Fault
 from .actor_grades import GRADED, grade
-from .actor_scene import SHOWN_BY_AN_EDIT, Scene, weights_of
+from .actor_scene import SHOWN_BY_AN_EDIT, STRANGE, Scene, weights_of
 from .text_edits import Chance, improve, mend, no_chance
 from .text_faults import find_faults, parts_of
 from .text_grammar import Role, parse_instruction
@@ -84,13 +85,20 @@ def _inner_name(name: str, outer: str) -> str:
 
 
 def _verdict(scene: Scene, actor: Actor, label: str, schema: Mapping[str, Any]) -> str:
-    allowed = schema.get("enum", ("A", "B"))
-    return verdict(scene, actor, allowed) if "A" in scene.answers else allowed[0]
+    _check_pair(scene)
+    return verdict(scene, actor, schema.get("enum", ("A", "B")))
+
+
+def _check_pair(scene: Scene) -> None:
+    """Raises EngineError where there is no pair to judge."""
+    if "A" not in scene.answers:
+        raise EngineError(STRANGE)
 
 
 def _strength(scene: Scene, actor: Actor, label: str, schema: Mapping[str, Any]) -> int:
     low, high = schema.get("minimum", 1), schema.get("maximum", 3)
-    margin = abs(scene.judged["A"] - scene.judged["B"]) if "A" in scene.judged else 0.0
+    _check_pair(scene)
+    margin = abs(scene.judged["A"] - scene.judged["B"])
     return max(low, min(high, low + sum(margin >= each for each in STRENGTHS)))
 
 

@@ -35,6 +35,7 @@ GUESS = 2.0
 """Standard deviation in nats of what an unskilled actor takes an answer to be worth."""
 SHOWN_BY_AN_EDIT = 2
 """Rules that an edit shows, at most."""
+STRANGE = "the actor understands the text world's prompts alone, and this is another; take --world text, or an engine with a model"
 _FENCE = re.compile(r"^(={5,}) ([^=\n]+?) \1[ \t]*$", re.MULTILINE)
 
 

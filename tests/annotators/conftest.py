@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pasture.core.records import Comparison, Completion, Prompt
 from pasture.core.requests import Reply, Request
+from scipy.stats import binomtest
 
 
 class FakeEngine:
@@ -55,6 +56,17 @@ def fake_engine() -> Callable[..., FakeEngine]:
         return FakeEngine(respond, prices)
 
     return make
+
+
+@pytest.fixture
+def is_rate() -> Callable[[int, int, float], bool]:
+    """Whether `count` of `n` is what a rate gives: it is in the 99.9% interval of the share."""
+
+    def found(count: int, n: int, rate: float) -> bool:
+        interval = binomtest(int(count), int(n)).proportion_ci(0.999)
+        return bool(interval.low <= rate <= interval.high)
+
+    return found
 
 
 @pytest.fixture

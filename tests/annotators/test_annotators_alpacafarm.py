@@ -19,7 +19,6 @@ from pasture.core.store import Store
 from pasture.engines.scripted import ScriptedEngine
 from pasture.simulators.actor import Actor
 from pasture.simulators.text import TextWorld
-from scipy.stats import binomtest
 
 SHAPE = {"large": [4, 5, 5, 1, 5], "medium": [1, 1, 1, 1], "small": [4, 1, 5, 1]}
 
@@ -54,11 +53,6 @@ def labels(annotator: AlpacaFarm, pairs: list[Comparison], seed: int = 0, **habi
     return np.array([each.p_left for each in said.preferences])
 
 
-def is_rate(count: Any, n: int, rate: float) -> bool:
-    interval = binomtest(int(count), n).proportion_ci(0.999)
-    return interval.low <= rate <= interval.high
-
-
 def test_the_pool_has_the_papers_shape():
     pool = AlpacaFarm().pool
     batches = {model: [each.batch for each in pool.members if each.name.startswith(model)] for model in SHAPE}
@@ -74,7 +68,7 @@ def test_the_pool_has_the_papers_shape():
         assert shown.rfind("= example =") < shown.index("= instruction =")  # they are in the part that all pairs share
 
 
-def test_each_member_is_drawn_by_the_instruction_as_often_as_the_others(pairs: list[Comparison]):
+def test_each_member_is_drawn_by_the_instruction_as_often_as_the_others(pairs: list[Comparison], is_rate):
     pool = AlpacaFarm().pool
     many = [Comparison(*(Completion(Prompt(f"question {k}"), text) for text in "ab")) for k in range(1300)]
     drawn = Counter(pool.member(each).name for each in many)
@@ -98,7 +92,7 @@ def test_every_member_is_read_and_no_position_shows(pairs: list[Comparison]):
     assert (turned == 1 - labels(AlpacaFarm("evaluation"), pairs)).all()
 
 
-def test_training_labels_are_flipped_and_half_of_them_cost_nothing(pairs: list[Comparison], world: TextWorld):
+def test_training_labels_are_flipped_and_half_of_them_cost_nothing(pairs: list[Comparison], world: TextWorld, is_rate):
     many = pairs * 3
     engine = Counting(temperature=0.0)
     flips = decided = 0

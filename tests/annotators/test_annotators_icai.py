@@ -20,7 +20,7 @@ from pasture.core.ledger import Budget
 from pasture.core.records import Comparison, Preference, Reason
 from pasture.core.requests import Reply, Request
 from pasture.core.seeds import rng_for
-from pasture.core.store import Store
+from pasture.core.store import Paid, Store
 from pasture.engines.scripted import ScriptedEngine
 from pasture.simulators.actor import Actor
 from pasture.simulators.text import TextWorld
@@ -158,6 +158,36 @@ def test_what_cannot_be_had_is_one_less_and_is_asked_again_the_next_time(fails, 
         assert mended.silent == ()
         assert len(engine.asked) == mended.proposals + mended.votes - (asked - len(found.silent))
     assert mended == fit_constitution(labelled, Actor(), **FIT)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_where_no_vote_can_be_had_nothing_is_found_of_the_preferences_and_a_healthy_engine_is_asked_again(fails):
+    def respond(request: Request) -> Reply:
+        if not request.sampling.labels:
+            return Reply('{"principles": ["Prefer lists."]}')
+        if fails:
+            raise EngineError("down")
+        return Reply("?")
+
+    labelled, down = preferred("Prefer lists.", pairs())[:30], ScriptedEngine(respond=respond, name="patchy")
+    with pytest.raises(PastureError, match="no constitution was extracted: none of 30 gave a verdict"):
+        fit_constitution(labelled, down, **FIT)
+    icai, items = Icai(preferences=labelled, fit=FIT), [each.comparison for each in labelled[:3]]
+    said = annotate(items, icai, engine=down).results
+    assert {each.reason for each in said} == {Reason.ENGINE_FAILED if fails else Reason.UNPARSABLE}
+    assert icai.extraction is None
+    assert len(annotate(items, icai, engine=Actor()).preferences) == 3
+
+
+def test_proposals_that_a_killed_run_left_unread_are_asked_for_once_more_in_the_same_run():
+    labelled, engine = preferred("Prefer lists.", pairs())[:30], Actor()
+    with Store() as store:
+        asked: list[Request] = []
+        fit_constitution(labelled, ScriptedEngine(respond=lambda r: asked.append(r) or engine.respond(r), name=engine.name), **FIT)
+        proposals = [each for each in asked if not each.sampling.labels]
+        store.put_many([Paid(each.key(engine.name), Reply("garbled"), 0.0) for each in proposals], engine.name)
+        said = annotate([labelled[0].comparison], Icai(preferences=labelled, fit=FIT), engine=engine, store=store)
+        assert len(said.preferences) == 1
 
 
 def test_unread_votes_of_an_extraction_at_the_first_pair_are_not_cached_either(tmp_path):

@@ -178,3 +178,21 @@ def test_thoughts_that_are_blank_and_options_of_thinking_without_it_are_refused(
     assert said.reasons == {"unparsable": 1}
     with pytest.raises(InputError, match="thinks = true"):
         make_annotator("judge", think="Think.")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("critic", {"think": "x"}, "'critic' was given think = 'x': `think` is of a judge that thinks first"),
+        ("hh-rlhf", {"think": "q"}, "'hh-rlhf' was given think = 'q'"),
+        ("hh-rlhf", {"temperature": 0.7}, "temperature = 0.7: `think`, `max_tokens` and `temperature` are of a judge"),
+        ("rlhs", {"judge": {"temperature": 2}}, "'rlhs_judge' was given temperature = 2"),
+        ("judge", {"max_tokens": 9}, "'judge' was given max_tokens = 9"),
+        ("critic", {"temperature": -1.0}, "'critic' cannot be asked: temperature is -1.0; it is 0"),
+        ("critic", {"max_tokens": 0}, "'critic' cannot be asked: max_tokens is 0; it is at least 1"),
+        ("judge", {"thinks": True, "max_tokens": 0}, "'judge' cannot be asked: max_tokens is 0"),
+    ],
+)
+def test_parts_that_nothing_would_use_and_numbers_that_no_engine_takes_are_refused(name: str, options: Any, message: str):
+    with pytest.raises(InputError, match=message):
+        make_annotator(name, **options)

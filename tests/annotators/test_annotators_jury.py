@@ -13,10 +13,12 @@ from pasture.annotators.flip import Flip
 from pasture.annotators.judge import Judge
 from pasture.annotators.judge_jury_debate import CombinedJudge, JudgeJuryDebate, ScoreJudge
 from pasture.annotators.jury import Jury, OnModel
+from pasture.annotators.kinds import Critic
+from pasture.annotators.review_loop import ReviewLoop
 from pasture.annotators.runner import annotate
 from pasture.annotators.truth import Gold
 from pasture.core.errors import EngineError, InputError
-from pasture.core.records import Abstention, Comparison, Completion, Item, Preference, Prompt, Reason
+from pasture.core.records import Abstention, Comparison, Completion, Item, Preference, Prompt, Reason, Revision
 from pasture.core.requests import Reply, Request
 from pasture.core.store import Store
 from pasture.engines.scripted import ScriptedEngine
@@ -231,6 +233,20 @@ def test_scores_and_the_combined_verdict_tell_how_much_better():
     assert annotate(shorter_left(1), CombinedJudge(), engine=engine).preferences[0].strength == 2.0
 
 
+@pytest.mark.parametrize("make", [ScoreJudge, CombinedJudge])
+def test_members_that_are_alike_and_draw_ask_apart_and_a_pair_asks_what_its_swap_asks(make):
+    def asked(annotator, items):
+        with Store() as store:
+            annotate(items, annotator, engine=ScriptedEngine(respond=likes_short), store=store)
+            return len(store)
+
+    one, pairs = asked(make(temperature=1.0), shorter_left()), shorter_left()
+    assert asked(Jury([make(temperature=1.0), make(temperature=1.0)]), pairs) == 2 * one
+    assert asked(Jury([make(), make()]), pairs) == asked(make(), pairs) == one
+    if make is ScoreJudge:  # an answer is scored by itself, so on either side alike
+        assert asked(make(temperature=1.0), [*pairs, *(each.swapped() for each in pairs)]) == one
+
+
 @pytest.mark.parametrize("said", ["11", '{"overall": 11}', '{"overall": true}', '{"overall": "high"}', "I like it."])
 def test_a_score_off_the_scale_is_no_score(said):
     found = annotate(shorter_left(1), ScoreJudge(), engine=ScriptedEngine(respond=lambda _: said)).results[0]
@@ -300,3 +316,18 @@ def test_an_arrangement_is_known_by_its_name_in_a_report():
         "judge-jury-debate(jury)",
         "mine",
     ]
+
+
+def test_another_model_may_review_than_writes():
+    asked: list[Request] = []
+
+    def respond(request: Request) -> Reply:
+        asked.append(request)
+        text = {"critique": "Too short.", "spans": [], "polarity": "blame", "revision": "Longer."}
+        return Reply(json.dumps(text))
+
+    loop = ReviewLoop(1, OnModel(Critic(), "reviewer"))
+    answer = Completion(Prompt("q"), "a")
+    (said,) = annotate([answer], loop, engine=ScriptedEngine(respond=respond, name="both")).results
+    assert isinstance(said, Revision)
+    assert sorted({each.model for each in asked}) == ["", "reviewer"]

@@ -165,33 +165,32 @@ def test_rules_reactions_and_next_messages_are_read():
     assert isinstance(said(FollowUps(), ANSWER, {"follow_up": "Hm."}), Abstention)
 
 
-KINDS: list[tuple[Callable[..., Question], Item]] = [
-    (Verdict, PAIR),
-    (Ranker, SLATE),
-    (Critic, ANSWER),
-    (Editor, ANSWER),
-    (Directives, ANSWER),
-    (Reactions, ANSWER),
-    (FollowUps, ANSWER),
-    (FineGrained, ANSWER),
+KINDS: list[tuple[Callable[..., Question], Item, Item]] = [
+    (Verdict, PAIR, SLATE),
+    (Ranker, SLATE, ANSWER),
+    (Critic, ANSWER, PAIR),
+    (Editor, ANSWER, PAIR),
+    (Directives, ANSWER, PAIR),
+    (Reactions, ANSWER, PAIR),
+    (FollowUps, ANSWER, PAIR),
+    (FineGrained, ANSWER, SLATE),
 ]
+"""Each with an item that it reads, and with one that it does not."""
 
 
-@pytest.mark.parametrize(("make", "item"), KINDS)
-def test_every_kind_abstains_on_what_it_cannot_read_and_refuses_other_items(make: Callable[..., Question], item: Item):
+@pytest.mark.parametrize(("make", "item", "wrong"), KINDS)
+def test_every_kind_abstains_on_what_it_cannot_read_and_refuses_other_items(make: Callable[..., Question], item: Item, wrong: Item):
     for reply in ("", "I cannot say.", '{"rationale": "cut', "{}", '{"verdict": "A|B"}'):
         found = annotate([item], make(), engine=says(reply)).results[0]
         assert isinstance(found, Abstention)
         assert found.reason is Reason.UNPARSABLE
         assert found.item is item
         assert found.unread
-    wrong = SLATE if isinstance(item, Comparison) else PAIR if isinstance(item, Completion) and make is not FineGrained else SLATE
-    if wrong is not item:
-        with pytest.raises(InputError, match="was given a"):
-            annotate([wrong], make(), engine=says("{}"))
+    with pytest.raises(InputError, match=r"was given (a|one) \w+"):
+        annotate([wrong], make(), engine=says("{}"))
 
 
-@pytest.mark.parametrize(("make", "item"), KINDS)
+@pytest.mark.parametrize(("make", "item"), [each[:2] for each in KINDS])
 def test_parts_of_a_question_are_replaced_and_unknown_ones_refused(make: Callable[..., Question], item: Item):
     asker = make(name="mine", shared="Be a judge.", persona="You are Ann.", temperature=0.5)
     extras = dict.fromkeys(asker.extras, "x")
@@ -297,7 +296,7 @@ def pairs_of(slates: list[Slate]) -> list[Comparison]:
 @pytest.mark.parametrize("prose", [False, True])
 def test_every_kind_runs_in_the_text_world(slates: list[Slate], prose: bool):
     engine = Actor(prose=prose)
-    for make, item in KINDS:
+    for make, item, _ in KINDS:
         items: list[Item] = [*slates[:10]]
         if isinstance(item, Comparison):
             items = [*pairs_of(slates[:10])]

@@ -24,7 +24,6 @@ from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Reason
 from pasture.core.seeds import rng_for
 from pasture.simulators.noise import agreement_after_flips
-from scipy.stats import binomtest
 
 N, PROMPTS = 2000, 100
 
@@ -43,11 +42,6 @@ def wrong(annotator: Any, items: list[Comparison] | None = None, seed: int = 0) 
     """Whether each label is not the longer answer."""
     results = annotate(many() if items is None else items, annotator, seed=seed).preferences
     return np.array([(each.p_left > 0.5) != (len(each.comparison.left.text) > len(each.comparison.right.text)) for each in results])
-
-
-def is_rate(count: int, n: int, rate: float) -> bool:
-    interval = binomtest(int(count), int(n)).proportion_ci(0.999)
-    return interval.low <= rate <= interval.high
 
 
 def correlation(flips_N: np.ndarray) -> float:
@@ -75,7 +69,7 @@ def pair_of_texts(left: str, right: str) -> Comparison:
     return Comparison(Completion(prompt, left), Completion(prompt, right))
 
 
-def test_a_lapse_is_a_fair_coin_at_its_rate_and_buys_nothing():
+def test_a_lapse_is_a_fair_coin_at_its_rate_and_buys_nothing(is_rate):
     asked: list[Comparison] = []
 
     def longest(comparison: Comparison) -> bool:
@@ -88,7 +82,7 @@ def test_a_lapse_is_a_fair_coin_at_its_rate_and_buys_nothing():
         Lapse(Longest(), 1.5)
 
 
-def test_each_member_of_a_pool_errs_at_its_own_rate():
+def test_each_member_of_a_pool_errs_at_its_own_rate(is_rate):
     members = [Flip(Longest(), 0.0, name) for name in ("ann", "bob", "cid")]
     said = annotate(many(), FlipByAnnotator(Pool(members), {"ann": 0.1, "bob": 0.4}, default=0.2)).preferences
     for who, rate in (("ann", 0.1), ("bob", 0.4), ("cid", 0.2)):
@@ -117,7 +111,7 @@ def test_flips_are_independent_across_the_pairs_of_one_prompt_unless_asked_other
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.25, 0.4])
-def test_two_flipped_copies_agree_as_often_as_they_should(rate: float):
+def test_two_flipped_copies_agree_as_often_as_they_should(rate: float, is_rate):
     copies = [wrong(Flip(Longest(), rate, name)) for name in ("one", "two")]
     assert agreement_after_flips(rate) == pytest.approx((1 - rate) ** 2 + rate**2)
     assert is_rate((copies[0] == copies[1]).sum(), N, (1 - rate) ** 2 + rate**2)
@@ -135,7 +129,7 @@ def test_a_temperature_divides_the_log_odds():
         Temperature(leans(0.8), -1)
 
 
-def test_a_sample_of_a_soft_label_is_hard_and_has_its_probability():
+def test_a_sample_of_a_soft_label_is_hard_and_has_its_probability(is_rate):
     said = np.array([each.p_left for each in annotate(many(), Sample(leans(0.8))).preferences])
     longer = np.array([len(each.left.text) > len(each.right.text) for each in many()])
     assert set(said) == {0.0, 1.0}
@@ -158,7 +152,7 @@ def test_a_bias_for_lists_and_for_the_own_family_is_what_it_says():
         Biased(leans(0.5), own=1.0, family="(")
 
 
-def test_a_drift_follows_its_clock():
+def test_a_drift_follows_its_clock(is_rate):
     items = many()
     order = [f"{each.prompt.id}" for each in items[:PROMPTS]]
     flips_KP = wrong(Drift(Longest(), rate=(0.0, 0.4), clock=order)).reshape(-1, PROMPTS)
@@ -179,7 +173,7 @@ def test_a_drift_follows_its_clock():
         Drift(Longest(), clock={"a": 2})
 
 
-def test_a_spammer_keeps_to_its_habit():
+def test_a_spammer_keeps_to_its_habit(is_rate):
     pair = pair_of_texts("a longer one", "short")
     said = {habit: one(Spammer(habit), pair).p_left for habit in ("first", "last", "longer", "shorter")}
     assert said == {"first": 1.0, "last": 0.0, "longer": 1.0, "shorter": 0.0}
@@ -189,7 +183,7 @@ def test_a_spammer_keeps_to_its_habit():
         Spammer("lazy")
 
 
-def test_a_share_of_the_items_is_asked_and_the_rest_is_over_budget():
+def test_a_share_of_the_items_is_asked_and_the_rest_is_over_budget(is_rate):
     said = annotate(many(), Rationed(Longest(), share=0.3))
     assert is_rate(len(said.preferences), N, 0.3)
     assert said.reasons == {"over budget": N - len(said.preferences)}

@@ -8,6 +8,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
+from pasture.annotators import make_annotator
 from pasture.annotators.janus import Janus
 from pasture.annotators.persona import STYLES, PersonaJudge
 from pasture.annotators.runner import annotate
@@ -155,6 +156,23 @@ def opposed(world: TextWorld) -> list[Comparison]:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("persona", {"foo": 1}, "'persona' was given 'foo', which is no part of its judge; the parts: system, shared"),
+        ("persona", {"thinks": True}, "was given 'thinks'"),
+        ("persona", {"extras": ["x"], "style": "none"}, "was given 'extras'"),
+        ("persona", {"pair": 3, "persona_first": True}, "'pair' of the annotator 'persona' is 3; it is text"),
+        ("janus", {"foo": 1}, "'janus' was given 'foo'"),
+        ("janus", {"template": "x"}, "was given 'template'"),
+        ("janus", {"extras": ["x"]}, "was given 'extras'"),
+    ],
+)
+def test_what_is_no_part_of_the_inner_judge_is_refused(name, options, message):
+    with pytest.raises(InputError, match=message):
+        make_annotator(name, **options)
+
+
 def test_opposed_values_flip_the_labels_of_a_pair():
     pairs = opposed(TextWorld(0))
     assert len(pairs) > 100
@@ -166,7 +184,6 @@ def test_opposed_values_flip_the_labels_of_a_pair():
 
 def test_a_combination_is_drawn_where_none_is_given_and_is_said(fake_engine):
     janus = Janus({"style": "formal"})
-    assert len(janus.combinations) == 2 * 3 * 3
     engine = fake_engine(labels)
     said = annotate([PAIR, *opposed(TextWorld(0))[:60]], janus, engine=engine).preferences
     held = {each.persona for each in said}

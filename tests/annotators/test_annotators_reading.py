@@ -30,13 +30,23 @@ def listed(read: Callable[..., Any]) -> Callable[..., Any]:
     return lambda text, **options: None if (found := read(text, **options)) is None else list(found)
 
 
+def strength(text: str) -> float | None:
+    found = reading.read_object(text, "strength")
+    return None if found is None else reading_values.strength_of(found["strength"])
+
+
+def polarity(text: str) -> Polarity | None:
+    found = reading.read_object(text, "polarity")
+    return reading_values.polarity_of(text if found is None else found["polarity"])
+
+
 READERS: dict[str, Callable[..., Any]] = {
     "verdict": reading.read_verdict,
-    "strength": reading_values.read_strength,
+    "strength": strength,
     "scores": reading_values.read_scores,
     "ranking": listed(reading_values.read_ranking),
     "spans": spans,
-    "polarity": reading_values.read_polarity,
+    "polarity": polarity,
     "reaction": reading_values.read_reaction,
     "text": reading.read_text,
     "texts": listed(reading.read_texts),
@@ -69,10 +79,10 @@ def test_the_corpus_has_two_hundred_different_troubles_and_readings_of_both_sort
         assert not all(readable), kind
 
 
-@pytest.mark.parametrize("case", [each for each in CORPUS if each["expect"] is not None and each["kind"] == "verdict"])
+@pytest.mark.parametrize("case", [each for each in CORPUS if each["kind"] == "verdict" and each["expect"] in ("A", "B")])
 def test_a_denial_added_to_a_verdict_never_turns_it_to_the_other_side(case: dict[str, Any]):
-    opposite = {"A": "B", "B": "A"}.get(case["expect"])
-    assert opposite is None or reading.read_verdict(text_of(case) + "\nNo, that is not better.") != opposite
+    opposite = {"A": "B", "B": "A"}[case["expect"]]
+    assert reading.read_verdict(text_of(case) + "\nNo, that is not better.") != opposite
 
 
 PIECES = st.sampled_from(
@@ -149,10 +159,10 @@ WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 
 @settings(deadline=None)
 @given(st.sampled_from(["A", "B", "tie", "neither"]), st.sampled_from([1, 2, 3]), WORDS, WRAPPINGS, st.booleans())
-def test_a_verdict_written_as_json_is_read_back(verdict: str, strength: int, said: str, around: tuple[str, str], ascii_only: bool):
-    text = json.dumps({"rationale": said, "verdict": verdict, "strength": strength}, ensure_ascii=ascii_only)
+def test_a_verdict_written_as_json_is_read_back(verdict: str, grade: int, said: str, around: tuple[str, str], ascii_only: bool):
+    text = json.dumps({"rationale": said, "verdict": verdict, "strength": grade}, ensure_ascii=ascii_only)
     assert reading.read_verdict(around[0] + text + around[1]) == verdict
-    assert reading_values.read_strength(around[0] + text + around[1]) == strength
+    assert strength(around[0] + text + around[1]) == grade
 
 
 @settings(deadline=None)
@@ -181,7 +191,7 @@ def test_a_span_that_is_found_holds_its_quote(answer: str, data: st.DataObject):
     if not quote:
         assert (found.spans[0].start, found.spans[0].end) == (len(answer), len(answer))
     elif found.lost:
-        assert any(answer[k:].startswith(quote) for k in range(len(answer)))
+        assert sum(answer.startswith(quote, k) for k in range(len(answer))) > 1
     else:
         assert answer[found.spans[0].start : found.spans[0].end] == quote
 
@@ -190,7 +200,21 @@ def test_a_span_that_is_found_holds_its_quote(answer: str, data: st.DataObject):
 def test_every_reaction_and_polarity_is_read_by_its_own_name(kind: ReactionKind):
     assert reading_values.read_reaction(json.dumps({"reaction": kind.value})) is kind
     for each in Polarity:
-        assert reading_values.read_polarity(json.dumps({"polarity": each.value})) is each
+        assert polarity(json.dumps({"polarity": each.value})) is each
+
+
+def test_thoughts_whose_tag_the_chat_template_opened_are_no_answer():
+    scores = {"aspects": ["correctness"], "low": 1, "high": 5}
+    assert reading_values.read_scores("Correctness: 4/5\n</think>\nI cannot say.", **scores) is None
+    assert reading_values.read_scores("Correctness: 4/5\n</think>\nCorrectness: 2/5", **scores) == {"correctness": 2.0}
+    assert reading_values.read_scores("Correctness: 4/5\n<think>\nI cannot", **scores) is None
+    assert reading_values.read_ranking("<think>hm</think>\n2 > 1 > 3", 3) == (1, 0, 2)
+    assert reading_values.read_ranking("1 > 2 > 3\n</think>\n2 > 1 > 3", 3) == (1, 0, 2)
+    assert reading_values.read_ranking("1 > 2 > 3\n</think>\nI cannot say.", 3) is None
+    assert reading_values.read_ranking("1 > 2 > 3\nor not</think>", 3) is None
+    assert reading_values.read_reaction("👍\n</think>\nhm") is None
+    assert reading_values.read_reaction("👍</think>\nhm") is None
+    assert reading_values.read_reaction("hm\n</think>\n👎") is ReactionKind.THUMBS_DOWN
 
 
 @pytest.mark.parametrize(

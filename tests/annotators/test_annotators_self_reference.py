@@ -88,9 +88,10 @@ def test_the_reference_step_gains_over_the_direct_verdict():
     assert referred > direct + 0.1
 
 
-def test_with_the_actor_it_is_better_than_a_direct_verdict_of_as_many_requests():
-    strength = [each.strength for each in judged(SelfReference(1), pairs(20), Actor())]
-    assert all(each is not None and each > 0.5 for each in strength)
+def test_with_the_actor_it_is_sure_of_every_verdict_and_right():
+    said = judged(SelfReference(1), pairs(20), Actor())
+    assert all(each.strength is not None and each.strength > 0.7 for each in said)
+    assert [right(each) for each in said] == [1.0] * 20
 
 
 def test_certainty_is_the_inverse_of_the_semantic_perplexity():

@@ -79,13 +79,39 @@ def test_a_slow_item_holds_up_a_bounded_number_of_others(some_pairs):
 
 
 def test_a_stream_that_is_left_ends_its_work(fake_engine, some_pairs):
-    started = threading.active_count()
-    stream = annotate_stream(some_pairs(5000), make_annotator("judge"), engine=fake_engine(), window=64)
+    left, closed = threading.Event(), threading.Event()
+
+    class Waiting:
+        """Answers one request, and the next ones only when the stream has been left."""
+
+        name = "waiting"
+        prices = (0.0, 0.0)
+
+        def generate(self, requests: list[Request]) -> Iterator[tuple[int, Reply]]:
+            try:
+                for index in range(len(requests)):
+                    yield index, Reply("A", label_logprobs={"A": -0.1, "B": -2.0})
+                    assert left.wait(20)
+            finally:
+                closed.set()
+
+    def at_work() -> list[threading.Thread]:
+        return [each for each in threading.enumerate() if each.name == "pasture-engine" and each not in others]
+
+    others: list[threading.Thread] = []
+    others = at_work()
+    stream = annotate_stream(some_pairs(5000), make_annotator("judge"), engine=Waiting(), window=64)
     next(iter(stream))
+    assert at_work()
+    assert not closed.is_set()
+    threading.Timer(0.2, left.set).start()  # the stream waits for its engine while it is dropped
     del stream
     gc.collect()
-    time.sleep(0.05)
-    assert threading.active_count() <= started
+    assert closed.wait(10)
+    end = time.monotonic() + 10
+    while at_work() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not at_work()
     never = annotate_stream(some_pairs(3), make_annotator("judge"), engine=fake_engine())
     never.close()
     assert list(never) == []

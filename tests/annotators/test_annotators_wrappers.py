@@ -13,7 +13,6 @@ from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Reason
 from pasture.core.requests import Reply
 from pasture.eval.position_bias import position_bias
-from scipy.stats import binomtest
 
 N = 4000
 
@@ -36,18 +35,13 @@ def wrong(annotations: Any) -> np.ndarray:
     )
 
 
-def is_rate(count: int, n: int, rate: float) -> bool:
-    interval = binomtest(count, n).proportion_ci(0.999)
-    return interval.low <= rate <= interval.high
-
-
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.25, 0.5])
-def test_a_flip_has_its_rate(rate: float):
+def test_a_flip_has_its_rate(rate: float, is_rate):
     flips = wrong(annotate(many(), make_annotator("flip", inner="longest", rate=rate)))
     assert is_rate(int(flips.sum()), N, rate)
 
 
-def test_flips_of_two_copies_agree_as_often_as_they_should():
+def test_flips_of_two_copies_agree_as_often_as_they_should(is_rate):
     one = wrong(annotate(many(), make_annotator("flip", inner="longest", rate=0.25, name="one")))
     two = wrong(annotate(many(), make_annotator("flip", inner="longest", rate=0.25, name="two")))
     # both right .75^2, or both wrong .25^2: .625
@@ -66,7 +60,7 @@ def test_another_seed_is_other_noise_and_the_same_seed_the_same():
     assert not (wrong(annotate(many(), flip, seed=1)) == wrong(annotate(many(), flip, seed=2))).all()
 
 
-def test_a_label_that_noise_decides_is_not_bought(fake_engine):
+def test_a_label_that_noise_decides_is_not_bought(fake_engine, is_rate):
     engine = fake_engine()
     annotate(many(), make_annotator("flip", inner="judge", rate=0.25), engine=engine)
     assert is_rate(len(engine.asked), N, 0.5)  # a fair coin with probability 2 * .25
@@ -75,7 +69,7 @@ def test_a_label_that_noise_decides_is_not_bought(fake_engine):
     assert not silent.asked
 
 
-def test_flips_by_length_have_their_rates():
+def test_flips_by_length_have_their_rates(is_rate):
     items = many()
     flip = make_annotator(
         "flip-by-length", inner=lambda comparison: int(comparison.key, 16) % 2 == 0, rate_longer=0.4, rate_shorter=0.1
@@ -89,7 +83,7 @@ def test_flips_by_length_have_their_rates():
     assert is_rate(int(flipped[~verdict_for_longer].sum()), int((~verdict_for_longer).sum()), 0.1)
 
 
-def test_flips_by_position_have_their_rates():
+def test_flips_by_position_have_their_rates(is_rate):
     items = many()
     left = np.array([len(each.left.text) > len(each.right.text) for each in items])
     flipped = wrong(annotate(items, make_annotator("flip-by-position", inner="longest", rate_left=0.05, rate_right=0.3)))
@@ -97,7 +91,7 @@ def test_flips_by_position_have_their_rates():
     assert is_rate(int(flipped[~left].sum()), int((~left).sum()), 0.3)
 
 
-def test_flips_by_closeness_hit_close_pairs(fake_world):
+def test_flips_by_closeness_hit_close_pairs(fake_world, is_rate):
     prompt = Prompt("q")
 
     def apart(gap: int) -> list[Comparison]:
@@ -186,7 +180,7 @@ def test_a_swap_gives_both_orders_the_same_noise(some_pairs):
         assert said.parts[0].p_left == 1.0 - said.parts[1].p_left
 
 
-def test_a_mixture_asks_each_member_its_share():
+def test_a_mixture_asks_each_member_its_share(is_rate):
     said = annotate(many(), make_annotator("mixture", members=["longest", {"use": "first"}], weights=[1, 3])).results
     assert is_rate(sum(each.persona == "first" for each in said), N, 0.75)
     assert all(each.annotator == "mixture(longest, first)" for each in said)
@@ -230,7 +224,7 @@ def test_gold_prefers_the_better_and_ties_honestly(fake_world):
     assert [each.p_left for each in said.results] == [1.0, 0.0, 0.5]
 
 
-def test_bradley_terry_chooses_at_its_rate(fake_world):
+def test_bradley_terry_chooses_at_its_rate(fake_world, is_rate):
     prompt = Prompt("q")
     items = [Comparison(Completion(prompt, f"{n:05d}xx"), Completion(prompt, f"{n:05d}")) for n in range(N)]
     soft = annotate(items[:1], make_annotator("bradley-terry", world=fake_world, temperature=2.0, soft=True)).results[0]
@@ -240,7 +234,7 @@ def test_bradley_terry_chooses_at_its_rate(fake_world):
     assert is_rate(int(sum(each.p_left for each in hard)), N, 1 / (1 + math.exp(-1.0)))
 
 
-def test_the_pool_asks_every_user_alike_and_says_whom(fake_world):
+def test_the_pool_asks_every_user_alike_and_says_whom(fake_world, is_rate):
     said = annotate(many(), make_annotator("pool", world=fake_world, temperature=0.0)).results
     assert is_rate(sum(each.persona == "ann" for each in said), N, 0.5)
     for each in said:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from pasture.annotators.persona import PersonaJudge
 from pasture.benchmarks.persona_bench import persona_bench
 from pasture.core.errors import InputError
 from pasture.core.records import Completion
@@ -10,6 +13,7 @@ from pasture.core.requests import Reply
 from pasture.engines.scripted import ScriptedEngine
 from pasture.simulators.actor import Actor
 from pasture.simulators.material import world_items
+from pasture.simulators.persona_text import render
 from pasture.simulators.tastes import text_personas
 
 WORLD = text_personas(0, spread=3.0, preference=60)
@@ -26,8 +30,26 @@ def test_a_revision_helps_whom_it_was_made_for_more_than_others():
     assert found.without["religion"].n == len({each.prompt.id for each in ANSWERS})
     assert found.abstentions == 0
     assert found.kappa_with_truth.value > 0.5
-    assert found.worst_person[1].value <= found.agreement_with_truth.value
     assert found.same_person.value > found.other_person.value + 0.05  # test and retest, against between persons
+
+
+@pytest.mark.parametrize("misread", [0, 1, 2])
+def test_the_worst_served_person_is_the_one_that_is_misread(misread: int):
+    actor, person = Actor(temperature=0.0), PersonaJudge(personas=3).personas[misread]
+
+    def respond(request):
+        reply = actor.respond(request)
+        if not request.sampling.labels or render(person) not in request.messages[-1].content:
+            return reply
+        turned = {"A": reply.label_logprobs["B"], "B": reply.label_logprobs["A"]}
+        return replace(reply, label_logprobs=turned)
+
+    engine = ScriptedEngine(respond=respond, name="misreads")
+    found = persona_bench(ANSWERS, engine=engine, world=WORLD, personas=3, samples=1, attributes=())
+    name, served = found.worst_person
+    assert name == person.id
+    assert served.value < 0.3
+    assert found.agreement_with_truth.value > 0.5
 
 
 def test_sampled_revisions_differ_so_more_tries_please_more_often():

@@ -294,3 +294,26 @@ def test_real_outputs_are_joined_and_judged(tmp_path: Path, capsys, monkeypatch)
     said = json.loads(out)
     assert said["pairs"] == 805
     assert said["decided"] + said["ties"] == 805
+
+
+def test_members_who_are_silent_and_verdicts_of_neither_are_counted_and_no_votes(pasture, tmp_path: Path):
+    (tmp_path / "who.py").write_text(
+        "from pasture.core.records import Abstention, Preference, Reason\n"
+        "class Mute:\n"
+        "    name = 'mute'\n"
+        "    async def annotate(self, item, ask, rng):\n"
+        "        return Abstention(item, Reason.REFUSED, self.name, 'no comment')\n"
+        "class Never:\n"
+        "    name = 'never'\n"
+        "    async def annotate(self, item, ask, rng):\n"
+        "        return Preference(item, 0.5, self.name, neither=True)\n"
+    )
+    members = 'members=["longest", "first", "who.py:Mute"]'
+    words = ("annotate", "--world", "text", "--limit", "9", "--json", "--out", "prefs.jsonl", "--annotator")
+    told = json.loads(pasture(*words, "jury", "--set", members, cwd=tmp_path).stdout)
+    assert told["silent"] == {"refused": 9}
+    told = json.loads(pasture(*words, "who.py:Never", cwd=tmp_path).stdout)
+    assert (told["neither"], told["ties"], told["decided"], told["silent"]) == (9, 0, 0, {})
+    (tmp_path / "prefs.jsonl").unlink()
+    rows = read_rows(tmp_path / "prefs.undecided.jsonl")
+    assert {row["reason"] for row in rows} == {"neither"}

@@ -9,6 +9,8 @@ import pytest
 import typer
 from pasture.cli.audit import audit
 from pasture.core.errors import InputError, UnknownName
+from pasture.core.formats import write_preferences
+from pasture.core.records import Comparison, Completion, Preference, Prompt
 from typer.testing import CliRunner
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -223,3 +225,16 @@ def test_the_judge_and_the_engine_take_options(run, tmp_path):
     assert "two" in shown["facts"]["engine"]
     with pytest.raises(InputError, match="nobody is asked"):
         run("gpt4", "--annotations", "a.json", "--set", "name=strict")
+
+
+def test_what_annotate_wrote_is_audited_one_file_a_seed_and_neither_is_no_label(run, tmp_path):
+    pair = Comparison(Completion(Prompt("q"), "long answer"), Completion(Prompt("q"), "short"))
+    other = Comparison(Completion(Prompt("r"), "long answer"), Completion(Prompt("r"), "short"))
+    (tmp_path / "said").mkdir()
+    for seed in range(2):
+        said = [Preference(pair, 1.0, "judge"), Preference(other, 0.5, "judge", neither=True)]
+        write_preferences(tmp_path / "said" / f"s{seed}.jsonl", said)
+        (tmp_path / "said" / f"s{seed}.jsonl.manifest.json").write_text("{}")
+    rows = {each["name"]: each for each in json.loads(run("judge", "--annotations", "said", "--json"))["measures"]}
+    assert (rows["variance"]["value"], rows["variance"]["n"]) == (0.0, 2)
+    assert (rows["first"]["n"], rows["first"]["abstentions"]) == (1, 1)

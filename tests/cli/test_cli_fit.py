@@ -59,3 +59,12 @@ def test_another_ending_than_toml_is_refused_before_anything_is_asked(pasture, l
     assert done.returncode == 2
     assert "give a path that ends in .toml" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_that_cannot_be_written_is_refused_before_anything_is_asked(pasture, labels: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    for what in (("pool", "--member", "longest"), ("constitution", "--engine", "actor")):
+        done = pasture("fit", *what, "--labels", str(labels), "--out", "file/fitted.toml", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "cannot be written" in done.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from pasture.annotators import ANNOTATORS, make_annotator
@@ -226,13 +225,14 @@ def test_who_cannot_read_a_reply_names_its_request_and_no_other(name: str, reada
     if name in WRAPPING:
         options |= {"members": ["verdict", "judge"]} if ANNOTATORS.entry(name).traits.get("members") else {"inner": "verdict"}
     annotator = make_annotator(name, world=WORLD, **options)
-    sensible, unreadable = engine(), 0
+    sensible, unreadable, most_asked = engine(), 0, 0
     for item in items_of(kind_of(name)):
         garbled: list[Request] = []
-        sent = itertools.count()
+        sent: list[Request] = []
 
-        async def ask(request: Request, garbled: list[Request] = garbled, sent: Iterator[int] = sent) -> Reply:
-            speaks = next(sent) < readable and (not request.model or request.model in ("strong", "weak"))
+        async def ask(request: Request, garbled: list[Request] = garbled, sent: list[Request] = sent) -> Reply:
+            speaks = len(sent) < readable and (not request.model or request.model in ("strong", "weak"))
+            sent.append(request)
             ((_, reply),) = (sensible if speaks else Garbled()).generate([request])
             assert isinstance(reply, Reply)
             if not speaks:
@@ -244,7 +244,8 @@ def test_who_cannot_read_a_reply_names_its_request_and_no_other(name: str, reada
                 unreadable += 1
                 assert each.unread
                 assert set(each.unread) <= set(garbled)
-    assert unreadable or readable  # who asks one thing has then read it
+        most_asked = max(most_asked, len(sent))
+    assert unreadable or most_asked <= readable  # who asks no more than that has read it
 
 
 def silent_in(result: Any) -> tuple[Abstention, ...]:
@@ -269,7 +270,3 @@ def test_every_system_is_listed_and_has_its_page(name: str):
     page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
     assert f"--annotator {name}" in page or f'kind = "{name}"' in page
     assert name in ANNOTATORS.table
-
-
-def test_p_left_is_a_number():
-    assert not np.isnan([each.p_left for each in said(items_of("pair"), made("pool"))]).any()

@@ -35,6 +35,7 @@ CRITIQUE = Critique(ONE, "Says it.", "c", (Span(0, 2, "fact"),), Polarity.PRAISE
 SAID = [
     Preference(Comparison(ONE, OTHER), 0.75, "a", persona="p-1", strength=2.0, rationale="redder"),
     Preference(Comparison(ONE, OTHER), 0.5, "a", neither=True),
+    Preference(Comparison(ONE, OTHER), 0.5, "a", strength=0.0, neither=True),
     Rating(ONE, {"truth": 4.0, "style": 2.5}, "r", rationale="fine"),
     Ranking(Slate((ONE, OTHER)), (1, 0), "k", (1.0, 2.0)),
     Ranking(Slate((ONE, OTHER)), (0, 1), "k"),

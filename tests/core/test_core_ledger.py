@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pasture.core.errors import InputError
-from pasture.core.ledger import Budget, Ledger
+from pasture.core.ledger import Budget, Ledger, approximate_tokens, most_tokens
 from pasture.core.records import Message
 from pasture.core.requests import Reply, Request, Sampling
 
@@ -27,6 +27,21 @@ def test_the_worst_case_is_bytes_and_all_the_tokens_allowed():
     # 5 bytes of "hello" + 32 around each of one message and a default system message = 69 tokens; 7 out
     assert Ledger(prices=(1e6, 0.0)).worst_case(request()) == 69
     assert Ledger(prices=(0.0, 1e6)).worst_case(request(max_tokens=7)) == 7
+
+
+def test_an_estimate_counts_all_that_is_billed_and_generates_as_much_as_the_worst_case():
+    turns = (Message("user", "q" * 40),)
+    for sampling, prompt, answer in (
+        (Sampling(7), 10, 7),
+        (Sampling(7, schema="s" * 20), 15, 7),
+        (Sampling(7, choices=("yes", "maybe")), 10, 32 + 5),  # a choice is not bound by max_tokens
+        (Sampling(7, labels=("A", "B"), schema="s" * 20), 30, 7 + 1),  # asked twice
+        (Sampling(7, labels=("A", "B"), choices=("A", "B")), 20, 32 + 1 + 1),
+    ):
+        asked = Request(turns, sampling)
+        assert approximate_tokens(asked) == (prompt, answer)
+        assert most_tokens(asked)[1] == answer
+    assert approximate_tokens(Request(turns, continuation="c" * 9)) == (10 + 3, 3)
 
 
 @settings(deadline=None)

@@ -41,5 +41,8 @@ def test_every_page_is_linked_from_the_overview_and_names_an_annotator():
     overview = (PAGES[0].parents[1] / "annotators.md").read_text(encoding="utf-8")
     for page in PAGES:
         assert f"(annotators/{page.name})" in overview
-    named = {part.strip("`:") for page in PAGES for part in page.read_text(encoding="utf-8").splitlines()[0].split()}
-    assert {"cdr", "cipher", "rlhs", "icai", "janus", "persona"} <= named & set(ANNOTATORS.table)
+        if page.stem in ("scripted", "wrappers"):  # pages about several
+            continue
+        assert page.stem in ANNOTATORS.table
+        assert page.read_text(encoding="utf-8").startswith(f"# `{page.stem}`: ")
+    assert {"cdr", "cipher", "rlhs", "icai", "janus", "persona"} <= {page.stem for page in PAGES}

@@ -118,3 +118,8 @@ def test_one_bad_request_fails_alone(tiny_engine):
         assert message in str(found[index])
     assert isinstance(found[0], Reply)
     assert isinstance(found[8], Reply)
+
+
+def test_an_answer_is_held_to_choices_or_to_a_schema():
+    with pytest.raises(ValueError, match="both choices and a schema were given; give one of them"):
+        Sampling(choices=("yes", "no"), schema="{}")

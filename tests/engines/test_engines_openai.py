@@ -287,10 +287,30 @@ def test_a_refused_key_stops_the_run_and_names_the_variable(chat_server, monkeyp
     monkeypatch.setenv("MY_KEY", "sk-ü")
     with pytest.raises(InputError, match="the key in MY_KEY has characters"):
         OpenAIEngine("gpt-4o-mini", key_variable="MY_KEY")
-    for url in ("http://me:secret@localhost/v1", "https://x.y/v1?api-key=secret"):
-        with pytest.raises(InputError, match="keys come from the environment") as caught:
-            OpenAIEngine("m", base_url=url)
-        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        *(
+            ({"base_url": each}, "keys come from the environment")
+            for each in ("http://me:sk-secret@localhost/v1", "https://x.y/v1?api-key=sk-secret", "https://x.y/v1#sk-secret")
+        ),
+        *(
+            ({"base_url": each}, "the base_url is no address; it is like")
+            for each in (
+                "me:sk-secret@x.y/v1", "http:///v1?key=sk-secret", "https://me:sk-secret@/v1", "https://x.y:sk-secret/v1",
+                "https://[sk-secret/v1", "sk-secret",
+            )
+        ),
+        ({"key_variable": "sk-proj-secret"}, "key_variable is no name of an environment variable; the key itself is never"),
+        ({"key_variable": "gsk_secret"}, "the environment has no variable named by key_variable"),
+    ],
+)  # fmt: skip
+def test_a_key_in_the_wrong_place_is_refused_and_not_repeated(options: dict[str, str], message: str):
+    with pytest.raises(InputError, match=message) as caught:
+        OpenAIEngine("gpt-4o-mini", **options)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_caller_that_stops_early_calls_off_what_is_under_way(chat_server):
@@ -323,7 +343,7 @@ def test_structured_answers_are_sent_in_the_servers_own_form_and_verified(chat_s
     server = chat_server()
     found = dict(OpenAIEngine("m", base_url=server.url).generate(requests))
     assert found[0].text in ("red", "blue")
-    assert json.loads(found[1].text)["verdict"] in "AB"
+    assert json.loads(found[1].text)["verdict"] in ("A", "B")
     forms = [body["response_format"]["json_schema"] for _, body in sorted(server.bodies, key=str)]
     assert sorted(form["strict"] for form in forms) == [False, True, True]  # hosted APIs enforce closed objects alone
     own = chat_server(lambda path, body, server: chat_server.answer(body=_saying("purple")))
@@ -352,9 +372,13 @@ def test_a_continuation_is_scored_by_vllms_server_and_refused_by_others(chat_ser
 def test_the_body_says_what_was_asked_and_extra_fields_win(chat_server):
     server = chat_server()
     engine = OpenAIEngine("m", base_url=server.url, extra={"temperature": None, "reasoning_effort": "none"})
-    list(engine.generate([ask("q", max_tokens=3, temperature=0.7, top_p=0.9, seed=4, stop=("x",))]))
-    body = server.bodies[0][1]
-    assert body.pop("seed") == pytest.approx(2**30, abs=2**30)
+    for seed in (4, 4, 5):
+        list(engine.generate([ask("q", max_tokens=3, temperature=0.7, top_p=0.9, seed=seed, stop=("x",))]))
+    body, *others = (body for _, body in server.bodies)
+    seed, same, another = (each.pop("seed") for each in (body, *others))
+    assert seed == same != another
+    assert all(type(each) is int and 0 <= each < 2**31 for each in (seed, another))
+    assert others == [body, body]
     asked = {"model": "m", "messages": [{"role": "user", "content": "q"}], "max_tokens": 3, "top_p": 0.9, "stop": ["x"]}
     assert body == asked | {"reasoning_effort": "none"}
     assert engine.name.startswith(f"openai:m@127.0.0.1:{server.url.split(':')[2][:-3]}/")
@@ -457,3 +481,5 @@ def test_extra_fields_may_not_pass_the_budget(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none-of-your-business")
     with pytest.raises(InputError, match="'max_tokens', which the engine sets itself"):
         make_engine("openai", "m", base_url="http://127.0.0.1:1/v1", extra={"max_tokens": 10_000})
+    with pytest.raises(InputError, match="'max_output', which the engine sets itself"):
+        make_engine("openai", "m", base_url="http://127.0.0.1:1/v1", limit_field="max_output", extra={"max_output": 99_999})

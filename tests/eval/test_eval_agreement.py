@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pasture.core.errors import InputError
 from pasture.eval.agreement import against_mode, agreement, cohen_kappa, krippendorff_alpha, leave_one_out
 from pasture.eval.agreement_ceiling import ceiling, flip_rate, leave_one_out_agreement, pair_agreement, pair_kappa
-from pasture.eval.judge_quality import judge_bias, judge_variance, prefers_longer, price_per_thousand
+from pasture.eval.judge_quality import judge_bias, judge_variance, prefers_longer
+from pasture.eval.mean import clustered_mean
 from statsmodels.stats.inter_rater import cohens_kappa
 
 CROSS = Path(__file__).parents[3] / "shared" / "data" / "alpaca_eval" / "crossannotations"
@@ -139,8 +140,8 @@ def test_prefers_longer_counts_only_clear_differences_in_length():
     # 40 longer wins; 40 longer loses; 40 longer ties; 10 longer is left out; not judged
     found = prefers_longer(p, np.full(5, 100), np.array([140, 140, 140, 110, 200]), list("abcde"))
     assert (found.value, found.n, found.abstentions) == (0.5, 3, 1)
-    assert price_per_thousand(np.array([0.04, NAN, 0.02])) == pytest.approx(30)
-    assert price_per_thousand(np.array([NAN])) is None
+    assert clustered_mean(1000 * np.array([0.04, NAN, 0.02]), range(3)).value == pytest.approx(30)
+    assert clustered_mean(np.array([NAN]), [0]).value is None
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +158,7 @@ def test_alpaca_evals_published_variance_price_and_length_preference(crossannota
     labels = np.array([frame["preference"].astype(float) for frame in crossannotations])
     assert judge_variance(labels).value == pytest.approx(0.1493055555555555, abs=1e-9)
     prices = pd.concat(crossannotations)["price_per_example"].astype(float)
-    assert price_per_thousand(prices.to_numpy()) == pytest.approx(43.73407407, abs=1e-6)
+    assert clustered_mean(1000 * prices.to_numpy(), range(len(prices))).value == pytest.approx(43.73407407, abs=1e-6)
     first = crossannotations[0]
     lengths = [first[column].str.len().to_numpy() for column in ("output_1", "output_2")]
     found = prefers_longer(labels[0] - 1, *lengths, first["instruction"] + first["input"])

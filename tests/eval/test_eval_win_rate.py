@@ -75,6 +75,13 @@ def test_an_abstention_is_not_a_tie() -> None:
     assert (found.n, found.abstentions, found.extra["ties"]) == (3, 1, 0)
 
 
+def test_that_neither_is_acceptable_is_no_tie_either() -> None:
+    feedback = [verdict(0, 1.0), verdict(1, 0.0), verdict(2, 1.0), Preference(pair(3), 0.5, "judge", neither=True)]
+    found = win_rate(feedback, [True] * 4)
+    assert found.value == pytest.approx(2 / 3)
+    assert (found.n, found.abstentions, found.extra["ties"]) == (3, 1, 0)
+
+
 def test_a_soft_verdict_counts_as_its_probability_on_the_candidates_side() -> None:
     found = win_rate([verdict(0, 0.75), verdict(1, 0.75), verdict(2, 0.5)], [True, False, False])
     assert found.value == pytest.approx((0.75 + 0.25 + 0.5) / 3)

@@ -1,5 +1,7 @@
 """What the actor has no answer to, it says."""
 
+import json
+
 import pytest
 from pasture.core.errors import EngineError
 from pasture.core.records import Message
@@ -16,6 +18,14 @@ def test_a_structured_question_about_another_world_fails_with_a_way_out():
         Actor().respond(Request(ASKED, Sampling(labels=("A", "B"))))
     with pytest.raises(EngineError, match="take --world text"):
         Actor().respond(Request(ASKED, continuation="Red."))
+
+
+@pytest.mark.parametrize("name", ["verdict", "strength", "quality"])
+def test_it_judges_nothing_where_no_answer_is_shown(name: str):
+    schema = json.dumps({"type": "object", "properties": {name: {"type": "string" if name == "verdict" else "integer"}}})
+    alone = (Message("user", "===== instruction =====\nWhat is the capital of France?\n===== end ====="),)
+    with pytest.raises(EngineError, match="take --world text"):
+        Actor().respond(Request(alone, Sampling(schema=schema)))
 
 
 def test_one_actor_is_one_model():

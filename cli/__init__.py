@@ -11,20 +11,20 @@ import sys
 import typer
 
 from ..core.errors import InputError, PastureError
-from .annotate import annotate
-from .audit import audit
-from .compare import compare
-from .console import problem
-from .evaluate import evaluate
-from .fit import fit
-from .leaderboard import leaderboard
+from .asking.annotate import annotate
+from .asking.audit import audit
+from .asking.fit import fit
+from .asking.personas import personas
 from .listing import annotators, methods, worlds
-from .over_optimisation import over_optimisation
-from .personas import personas
-from .power import power
-from .rank import quickstart, rank
-from .report import report
-from .train import train
+from .scores.compare import compare
+from .scores.leaderboard import leaderboard
+from .scores.over_optimisation import over_optimisation
+from .scores.power import power
+from .shared.console import problem
+from .training.evaluate import evaluate
+from .training.rank import quickstart, rank
+from .training.report import report
+from .training.train import train
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import plain, print_json
+from .shared.console import plain, print_json
 
 if TYPE_CHECKING:
     from ..core.registry import Registry

@@ -10,24 +10,37 @@ METHODS = Registry(
     "method",
     {
         "sft": Entry(
-            "pasture.methods.sft", "Imitate demonstrations (supervised fine-tuning)", "arXiv:2203.02155", {"starts_from": "base"}
+            "pasture.methods.imitation.sft",
+            "Imitate demonstrations (supervised fine-tuning)",
+            "arXiv:2203.02155",
+            {"starts_from": "base"},
         ),
-        "binary-feedme": Entry("pasture.methods.binary_feedme", "Imitate only the answers that were preferred", "arXiv:2305.14387"),
+        "binary-feedme": Entry(
+            "pasture.methods.imitation.binary_feedme", "Imitate only the answers that were preferred", "arXiv:2305.14387"
+        ),
         "reward-conditioning": Entry(
-            "pasture.methods.reward_conditioning", "Learn both answers under good/bad codes, answer under good", "arXiv:2305.14387"
+            "pasture.methods.imitation.reward_conditioning",
+            "Learn both answers under good/bad codes, answer under good",
+            "arXiv:2305.14387",
         ),
         "reward-model": Entry(
-            "pasture.methods.reward_model",
+            "pasture.methods.rewards.reward_model",
             "Bradley-Terry reward model of the preferences",
             "arXiv:2009.01325",
             {"yields": "reward model"},
         ),
-        "best-of-n": Entry("pasture.methods.best_of_n", "Sample n answers, keep the reward model's favourite", "arXiv:2009.01325"),
-        "expert-iteration": Entry("pasture.methods.expert_iteration", "Imitate one's own best-of-n answers", "arXiv:2305.14387"),
-        "dpo": Entry("pasture.methods.dpo", "Direct preference optimisation on pairs", "arXiv:2305.18290"),
-        "ppo": Entry("pasture.methods.ppo", "Policy gradient on a reward model, clipped, KL-penalised", "arXiv:1707.06347"),
+        "best-of-n": Entry(
+            "pasture.methods.online.best_of_n", "Sample n answers, keep the reward model's favourite", "arXiv:2009.01325"
+        ),
+        "expert-iteration": Entry(
+            "pasture.methods.imitation.expert_iteration", "Imitate one's own best-of-n answers", "arXiv:2305.14387"
+        ),
+        "dpo": Entry("pasture.methods.pairwise.dpo", "Direct preference optimisation on pairs", "arXiv:2305.18290"),
+        "ppo": Entry("pasture.methods.online.ppo", "Policy gradient on a reward model, clipped, KL-penalised", "arXiv:1707.06347"),
         "quark": Entry(
-            "pasture.methods.quark", "Learn own samples under reward-quantile codes, answer under the best", "arXiv:2205.13636"
+            "pasture.methods.online.quark",
+            "Learn own samples under reward-quantile codes, answer under the best",
+            "arXiv:2205.13636",
         ),
     },
 )

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from ..core.manifest import write_atomically
 from ..core.records import Estimate
-from ..eval.judge_audit import AuditReport, Measure
+from ..eval.judges.judge_audit import AuditReport, Measure
 from .text import UNKNOWN, interval, number, percent, visible
 
 COLUMNS = ("measure", "value", "interval", "n", "abst.")

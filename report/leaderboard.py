@@ -18,8 +18,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..eval.alpaca_eval import Instructions, Judgments
-from ..eval.leaderboard import LeaderboardRow
+from ..eval.files.alpaca_eval import Instructions, Judgments
+from ..eval.leaderboards.leaderboard import LeaderboardRow
 from .page import embedded_json
 from .text import interval, number, percent, visible, visible_everywhere
 

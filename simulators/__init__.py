@@ -6,17 +6,17 @@ WORLDS = Registry(
     "world",
     {
         "exact": Entry(
-            "pasture.simulators.exact:ExactWorld",
+            "pasture.simulators.exact.world:ExactWorld",
             "Finite answers, known features, linear tastes: every quantity is closed-form",
             "arXiv:2210.10760",
         ),
         "exact-overoptimised": Entry(
-            "pasture.simulators.exact:overoptimised",
+            "pasture.simulators.exact.world:overoptimised",
             "Exact, but gold dislikes long answers that a linear reward likes: gold rises, then falls",
             "arXiv:2210.10760",
         ),
         "exact-cyclic": Entry(
-            "pasture.simulators.exact:cyclic",
+            "pasture.simulators.exact.world:cyclic",
             "Exact, with a rock-paper-scissors part that no utility explains",
             "arXiv:2312.00886",
         ),
@@ -26,7 +26,7 @@ WORLDS = Registry(
             "arXiv:2407.17387",
         ),
         "text": Entry(
-            "pasture.simulators.text:TextWorld", "Rule-checkable instructions, a small real language model, a gold score"
+            "pasture.simulators.text.world:TextWorld", "Rule-checkable instructions, a small real language model, a gold score"
         ),
         "text-personas": Entry(
             "pasture.simulators.tastes:text_personas",

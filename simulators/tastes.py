@@ -14,8 +14,8 @@ import numpy as np
 from ..core.errors import InputError
 
 if TYPE_CHECKING:
-    from .exact import ExactWorld
-    from .text import TextWorld
+    from .exact.world import ExactWorld
+    from .text.world import TextWorld
 
 Tastes = Mapping[str, Sequence[float] | np.ndarray] | Callable[[np.ndarray], Mapping[str, Sequence[float] | np.ndarray]]
 """User -> nats a unit of each aspect (exact world: of each linear feature), shape [A]; or what makes that from gold's weights."""
@@ -51,8 +51,8 @@ def persona_users(
 
     spread, scale_A, centred: see `persona_tastes.persona_tastes`.
     """
-    from .persona_tastes import persona_tastes
-    from .personas import population
+    from .personas.population import population
+    from .personas.tastes import persona_tastes
 
     people = population(personas, seed).personas
 
@@ -65,8 +65,8 @@ def persona_users(
 
 def text_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 1.0, **options: Any) -> TextWorld:
     """The text world with personas for users, as different as its own users times `spread`. Options are `TextWorld`'s."""
-    from .text import TextWorld
-    from .text_rules import FEATURES, taste_scale
+    from .text.rules import FEATURES, taste_scale
+    from .text.world import TextWorld
 
     tastes = persona_users(FEATURES, personas, seed, spread=spread, scale_A=taste_scale())
     return TextWorld(seed, **{"name": "text-personas", "tastes": tastes} | options)
@@ -74,7 +74,7 @@ def text_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 1.
 
 def exact_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 0.5, **options: Any) -> ExactWorld:
     """The exact world with personas for users; `spread` as in `ExactWorld`. Other options are `ExactWorld`'s."""
-    from .exact import ExactWorld
+    from .exact.world import ExactWorld
 
     names = ["length", *(f"feature-{place}" for place in range(1, options.get("features", 12)))]
     return ExactWorld(seed, **{"name": "exact-personas", "tastes": persona_users(names, personas, seed, spread=spread)} | options)

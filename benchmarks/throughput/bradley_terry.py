@@ -14,8 +14,8 @@ import evalica
 import numpy as np
 
 from ...core.seeds import rng_for
-from ...eval.battles import Battles, battles
-from ...eval.bradley_terry import bradley_terry_ratings
+from ...eval.rankings.battles import Battles, battles
+from ...eval.rankings.bradley_terry import bradley_terry_ratings
 
 BATTLES, RESAMPLES, PROMPTS, TIES = 4_000, 200, 805, 0.15
 MODELS = (10, 20, 40)

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from ...core.seeds import rng_for
-from ...eval.alpaca_eval import Judgments
-from ...eval.battles import battles
-from ...eval.bradley_terry import bradley_terry_ratings
-from ...eval.leaderboard import Weights, leaderboard
-from ...eval.length_control import Anchor
-from ...eval.mediators import length_difference
-from ...eval.published import Published, refit
+from ...eval.files.alpaca_eval import Judgments
+from ...eval.leaderboards.leaderboard import Weights, leaderboard
+from ...eval.leaderboards.length_control import Anchor
+from ...eval.leaderboards.mediators import length_difference
+from ...eval.leaderboards.published import Published, refit
+from ...eval.rankings.battles import battles
+from ...eval.rankings.bradley_terry import bradley_terry_ratings
 
 PROMPTS = 805
 BARS = {"length control": 5.0, "leaderboard": 10.0, "Bradley-Terry": 1.0}

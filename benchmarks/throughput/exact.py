@@ -7,8 +7,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ..method_ranking import rank
-from ..suite import load_suite
+from ..ranking.method_ranking import rank
+from ..ranking.suite import load_suite
 
 FLIPS = (0.0, 0.1, 0.25, 0.4)
 SEEDS = 5

@@ -23,7 +23,7 @@ from typing import Any
 
 from ...annotators import make_annotator
 from ...annotators.runner import annotate_stream
-from ...core.parts import PreferenceParts
+from ...core.files.parts import PreferenceParts
 from ...core.records import Abstention, Comparison, Completion, Preference, Prompt
 
 RATE = 0.25

@@ -17,14 +17,14 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ...annotators.persona import PersonaJudge
 from ...annotators.runner import annotate
-from ...core.formats import read_pairs
+from ...annotators.systems.persona.judge import PersonaJudge
+from ...core.files.preferences import read_pairs
 from ...core.records import Comparison, Completion, Prompt
 from ...core.seeds import rng_for
 from ...core.store import Store
 from ...engines.vllm_engine import VllmEngine
-from ...simulators.text import TextWorld
+from ...simulators.text.world import TextWorld
 
 
 def make_pairs(count: int, words: int) -> list[Comparison]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 
-from ...simulators.personas import population
+from ...simulators.personas.population import population
 
 PERSONAS = 1_586
 BAR_SECONDS = 1.0

@@ -24,9 +24,9 @@ from pasture.core.requests import Reply, Request
 from pasture.core.seeds import rng_for
 from pasture.core.store import Store
 from pasture.engines.routed import Routed
-from pasture.simulators.actor import Actor
 from pasture.simulators.material import world_items
-from pasture.simulators.text import TextWorld
+from pasture.simulators.text.actor.engine import Actor
+from pasture.simulators.text.world import TextWorld
 
 
 class Sharp:

@@ -12,16 +12,16 @@ from pathlib import Path
 import pasture
 import pytest
 import torch
-from pasture.benchmarks.feedback import MeteredFeedback
+from pasture.benchmarks.ranking.feedback import MeteredFeedback
 from pasture.core.protocols import Policy
 from pasture.core.records import Comparison, Preference
 from pasture.core.seeds import rng_for
 from pasture.methods import METHODS
-from pasture.simulators.exact import ExactWorld
+from pasture.simulators.exact.world import ExactWorld
 
 ROOT = Path(pasture.__file__).parent
 SUITES = {
-    name: tomllib.loads((ROOT / f"benchmarks/suites/{name}.toml").read_text(encoding="utf-8"))["methods"]
+    name: tomllib.loads((ROOT / f"benchmarks/ranking/suites/{name}.toml").read_text(encoding="utf-8"))["methods"]
     for name in ("exact", "text")
 }
 QUANTITIES = ("reward", "kl", "length", "entropy")

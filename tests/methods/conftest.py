@@ -6,14 +6,14 @@ import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pasture.benchmarks.suites
+import pasture.benchmarks.ranking.suites
 import pytest
-from pasture.benchmarks.feedback import MeteredFeedback
+from pasture.benchmarks.ranking.feedback import MeteredFeedback
 from pasture.core.protocols import Policy
 from pasture.core.records import Comparison, Preference
 from pasture.core.seeds import rng_for
 from pasture.methods import METHODS
-from pasture.simulators.exact import ExactWorld
+from pasture.simulators.exact.world import ExactWorld
 
 
 class Log:
@@ -38,7 +38,7 @@ def world() -> ExactWorld:
 
 @pytest.fixture(scope="session")
 def settings() -> dict[str, dict]:
-    folder = Path(pasture.benchmarks.suites.__file__).parent
+    folder = Path(pasture.benchmarks.ranking.suites.__file__).parent
     return tomllib.loads((folder / "exact.toml").read_text(encoding="utf-8"))["methods"]
 
 

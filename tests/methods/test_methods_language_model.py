@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from pasture.benchmarks.feedback import MeteredFeedback
+from pasture.benchmarks.ranking.feedback import MeteredFeedback
 from pasture.core.records import Comparison, Completion, Preference, Prompt
 from pasture.core.seeds import rng_for
-from pasture.methods import METHODS, best_of_n, ppo
-from pasture.methods.reward_model import RewardModel, fit_reward_model
+from pasture.methods import METHODS
+from pasture.methods.online import best_of_n, ppo
+from pasture.methods.rewards.reward_model import RewardModel, fit_reward_model
 from pasture.policies.causal_lm import CausalLMPolicy
 
 PROMPTS = [Prompt(text) for text in ("a", "b c", "d e f", "a a", "f", "c d")]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from pasture.core.records import Comparison, Completion, Preference, Prompt
-from pasture.methods.dpo import dpo_loss
-from pasture.methods.reward_model import labels, pair_loss, pair_margins
-from pasture.methods.sft import sft_loss
+from pasture.methods.imitation.sft import sft_loss
+from pasture.methods.pairwise.dpo import dpo_loss
+from pasture.methods.rewards.reward_model import labels, pair_loss, pair_margins
 from pasture.policies.causal_lm import CausalLMPolicy
 
 pytestmark = pytest.mark.slow  # importing TRL takes ten seconds

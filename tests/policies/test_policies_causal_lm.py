@@ -12,7 +12,7 @@ from pasture.core.records import Completion, Message, Prompt
 from pasture.policies import teacher_forcing
 from pasture.policies.causal_lm import CausalLMPolicy
 from pasture.policies.decoding import draw, sample_tokens
-from pasture.simulators.text_pretraining import Recipe, build_model, build_tokenizer
+from pasture.simulators.text.pretraining import Recipe, build_model, build_tokenizer
 
 TINY = Recipe(hidden=32, layers=2, heads=2, ffn=64, init=0.2)
 PROMPTS = [

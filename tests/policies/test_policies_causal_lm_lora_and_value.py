@@ -12,7 +12,7 @@ from pasture.core.records import Completion, Prompt
 from pasture.policies.causal_lm import CausalLMPolicy
 from pasture.policies.lora import Lora
 from pasture.policies.value_head import CausalLMValueModel
-from pasture.simulators.text_pretraining import Recipe, build_model, build_tokenizer
+from pasture.simulators.text.pretraining import Recipe, build_model, build_tokenizer
 
 TINY = Recipe(hidden=32, layers=2, heads=2, ffn=64, init=0.2)
 COMPLETIONS = [

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from pasture.core.records import Estimate
 from pasture.core.results import Curve, CurvePoint, Example, MethodResult, RankingResult
-from pasture.eval.clusters import Scores
-from pasture.eval.mean import mean_over_seeds, means_over_seeds
-from pasture.eval.rank_correlation import rank_correlation
-from pasture.eval.win_rate import win_rates_over_seeds
+from pasture.eval.intervals.clusters import Scores
+from pasture.eval.intervals.mean import mean_over_seeds, means_over_seeds
+from pasture.eval.rankings.rank_correlation import rank_correlation
+from pasture.eval.win_rates.win_rate import win_rates_over_seeds
 
 METHODS = {  # true win rate, KL in nats, mean length, has a learning curve of many steps
     "ppo": (0.72, 9.4, 18.0, True),

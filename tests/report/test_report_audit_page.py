@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from io import StringIO
 
 from pasture.core.records import Estimate
-from pasture.eval.judge_audit import AuditReport, Measure
+from pasture.eval.judges.judge_audit import AuditReport, Measure
 from pasture.report.audit_page import audit_notes, audit_page, audit_table, shown_value, write_audit_page
 from rich.console import Console
 

@@ -5,8 +5,8 @@ import re
 from io import StringIO
 
 import numpy as np
-from pasture.eval.alpaca_eval import Instructions, Judgments, Texts
-from pasture.eval.leaderboard import leaderboard
+from pasture.eval.files.alpaca_eval import Instructions, Judgments, Texts
+from pasture.eval.leaderboards.leaderboard import leaderboard
 from pasture.report.leaderboard import comparisons, leaderboard_tables, page
 from rich.console import Console
 

@@ -13,11 +13,11 @@ from pasture.core.errors import InputError, UnknownName
 from pasture.core.protocols import World
 from pasture.core.records import Completion, Prompt
 from pasture.simulators import WORLDS
-from pasture.simulators.exact import ExactWorld, overoptimised
+from pasture.simulators.exact.world import ExactWorld, overoptimised
 from pasture.simulators.tastes import persona_users
-from pasture.simulators.text import TextWorld
-from pasture.simulators.text_faults import parts_of
-from pasture.simulators.text_rules import FEATURES, gold_weights
+from pasture.simulators.text.faults import parts_of
+from pasture.simulators.text.rules import FEATURES, gold_weights
+from pasture.simulators.text.world import TextWorld
 
 SMALL = {
     "exact": {"prompts": 4, "responses": 16},

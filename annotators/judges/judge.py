@@ -1,0 +1,132 @@
+"""A language model that says which of two answers is better, read from the probabilities of its two labels.
+
+Departs from AlpacaEval (Li et al. 2023) and MT-bench (Zheng et al. 2023, arXiv:2306.05685): one token out, and p_left is the
+softmax over the labels' log-probabilities, so nothing is parsed from text and a judge that leans tells how far. With
+`thinks` it writes its chain of thought first (one more request), and the labels are read after it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.options import check_types
+from ...core.protocols import Ask
+from ...core.records import Abstention, Comparison, Item, Preference
+from ...core.requests import Reply, Request
+from ..prompting.prompted import Prompted, template_file
+from ..wrappers.pairwise import pair_of, shared_seed
+
+PARTS = ("system", "shared", "pair", "labels", "persona", "ask", "think", "max_tokens", "temperature")
+
+
+class Judge:
+    """The judge of `templates/judge.toml`, with any of its parts replaced.
+
+    system: the system message; blank for none. shared, pair, persona: Jinja parts of the question (see `Template`).
+    ask: the question at the end, blank where `pair` is replaced and this is not. labels: what the model says for the answer
+    shown first and for the second, one token each where possible. thinks: have it answer `think` in words first; `max_tokens` and
+    `temperature` are of those words. template: the file to start from; extras: further variables that the parts may use.
+    Abstains where the engine gives no probability to a label.
+    """
+
+    def __init__(
+        self,
+        system: str | None = None,
+        shared: str | None = None,
+        pair: str | None = None,
+        labels: tuple[str, str] | list[str] | None = None,
+        name: str = "",
+        persona: str | None = None,
+        ask: str | None = None,
+        think: str | None = None,
+        thinks: bool = False,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        template: str = "judge",
+        extras: Sequence[str] = (),
+    ) -> None:
+        self.labels = _two_labels(template_labels(template) if labels is None else labels)
+        if pair is not None and ask is None and not thinks:
+            ask = ""  # whoever writes the pair's part may have put the question there
+        self.question = Prompted(
+            template,
+            extras=extras,
+            labels=self.labels,
+            thinks=thinks,
+            name=name,
+            system=system,
+            shared=shared,
+            pair=pair,
+            persona=persona,
+            ask=ask,
+            think=think,
+            max_tokens=max_tokens,
+            temperature=temperature,
+        )
+        self.name = self.question.name
+        self.thinks = thinks
+
+    def request(self, pair: Comparison, seed: int = 0, **extras: str) -> Request:
+        return self.question.request(pair, seed, **extras)
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        return await self.verdict(item, ask, rng)
+
+    async def verdict(self, item: Item, ask: Ask, rng: np.random.Generator, **extras: str) -> Preference | Abstention:
+        """The verdict, with what the template's `extras` show."""
+        pair = pair_of(item, self.name)
+        request = self.request(pair, shared_seed(rng) if self.thinks else 0, **extras)
+        reply, thoughts = await ask(request), ""
+        if self.thinks:
+            thoughts = reply.text.strip()
+            if not thoughts:
+                return self.question.unread(pair, request, reply, "it had no thoughts")
+            request = self.question.verdict_after(request, reply)
+            reply = await ask(request)
+        p_left = label_probability(reply, *self.labels)
+        if p_left is None:
+            return self.question.unread(pair, request, reply, no_probability(self.labels))
+        return Preference(pair, p_left, self.name, rationale=thoughts)
+
+
+def label_probability(reply: Reply, label: str, other: str) -> float | None:
+    """P(label) among the two labels, the softmax of their log-probabilities; None where one is absent, NaN, or both are -inf."""
+    first, second = reply.label_logprobs.get(label), reply.label_logprobs.get(other)
+    if first is None or second is None or math.isnan(first) or math.isnan(second) or max(first, second) == -math.inf:
+        return None
+    return 1.0 / (1.0 + math.exp(min(second - first, 700.0)))
+
+
+def no_probability(labels: Sequence[str]) -> str:
+    """Why who reads labels abstains."""
+    return f"no usable probability for {' and '.join(map(repr, labels))}"
+
+
+def template_labels(template: str) -> Any:
+    """The labels of a shipped template."""
+    return template_file(template).get("labels", ("A", "B"))
+
+
+def check_parts(parts: Mapping[str, Any], who: str) -> None:
+    """Raises InputError for a part that one with a judge of its own cannot hand to it, or of another type.
+
+    who: as in "the annotator 'janus'".
+    """
+    unknown = [each for each in parts if each not in PARTS]
+    if unknown:
+        raise InputError(f"{who} was given {unknown[0]!r}, which is no part of its judge; the parts: {', '.join(PARTS)}")
+    check_types(Judge, parts, who)
+
+
+def _two_labels(labels: Any) -> tuple[str, str]:
+    found = tuple(labels) if isinstance(labels, list | tuple) else ()
+    if len(found) != 2 or not all(isinstance(each, str) and each for each in found) or found[0] == found[1]:
+        raise InputError(
+            f"the labels are {labels!r}; they are two different, non-empty strings, the first for the answer shown first"
+        )
+    return found

@@ -1,0 +1,233 @@
+"""Language models that give every kind of answer: a verdict with reasons, an order, a critique, a revision, a rule, a reaction,
+a next message.
+
+All have one shape: a template of `templates/`, the JSON Schema of the answer, and `read`, which makes the record of a reply or
+gives None; then the annotator abstains. Reasons stand before the verdict in every schema, so that they are written first (Wei et
+al. 2022, arXiv:2201.11903). Not every engine holds to a schema, so `reading` reads what comes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.protocols import Annotator, Ask
+from ...core.records import (
+    Abstention,
+    Comparison,
+    Critique,
+    Directive,
+    Feedback,
+    FollowUp,
+    Item,
+    Polarity,
+    Preference,
+    Ranking,
+    Reaction,
+    ReactionKind,
+    Revision,
+    Slate,
+)
+from ..parsing.values import SpansRead, polarity_of, read_ranking, read_reaction, read_spans, strength_of
+from ..parsing.verdicts import meant, read_object, read_text, read_verdict
+from ..prompting.prompted import Prompted, json_schema
+from ..prompting.template import Kind
+from ..wrappers.pairwise import completion_of, request_seed, slate_of
+
+TEXT = {"type": "string", "minLength": 1}
+POLARITY = {"enum": [each.value for each in Polarity]}
+P_LEFT = {"A": 1.0, "B": 0.0, "tie": 0.5, "neither": 0.5}
+
+
+def spans_schema(category: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of the property `spans`, each with a category of that schema."""
+    entry = {"quote": {"type": "string"}, "category": category, "polarity": {"enum": ["praise", "blame"]}}
+    return {"type": "array", "items": json_schema(entry)}
+
+
+class Question(ABC):
+    """Asks one question about one item and reads the one reply. parts: replace those of the template (see `Prompted`)."""
+
+    template: ClassVar[str]
+    kind: ClassVar[Kind] = "answer"
+    properties: ClassVar[Mapping[str, Any]]
+    extras: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, name: str = "", **parts: Any) -> None:
+        schema = json_schema(self.properties)
+        self.prompted = Prompted(self.template, kind=self.kind, extras=self.extras, schema=schema, name=name, **parts)
+        self.name = self.prompted.name
+
+    @abstractmethod
+    def read(self, item: Item, said: str) -> Feedback | None:
+        """The record of a reply's text; None where it cannot be read."""
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+        return await self.asked(item, ask, rng)
+
+    async def asked(self, item: Item, ask: Ask, rng: np.random.Generator, **extras: str) -> Feedback | Abstention:
+        """The answer to the template filled with `item` and `extras`."""
+        request = self.prompted.request(item, request_seed(rng), **extras)
+        reply = await ask(request)
+        read = self.read(item, reply.text)
+        return self.prompted.unread(item, request, reply, f"no plain {' and '.join(self.properties)}") if read is None else read
+
+
+class Verdict(Question):
+    """Compares two answers in words, then says A, B, a tie or neither, and how strongly: 1 slightly, 2 clearly, 3 much.
+
+    `strength` is None for a tie, and where a reply has a verdict and no strength.
+    """
+
+    template = "verdict"
+    kind = "pair"
+    properties: ClassVar = {
+        "rationale": TEXT,
+        "verdict": {"enum": list(P_LEFT)},
+        "strength": {"type": "integer", "minimum": 1, "maximum": 3},
+    }
+
+    def read(self, item: Item, said: str) -> Preference | None:
+        assert isinstance(item, Comparison)
+        verdict = read_verdict(said)
+        if verdict is None:
+            return None
+        found = read_object(said, "verdict") or {}
+        strength = strength_of(found.get("strength")) if verdict in ("A", "B") else None
+        rationale = meant(found.get("rationale")) or ""
+        return Preference(item, P_LEFT[verdict], self.name, "", strength, rationale, neither=verdict == "neither")
+
+
+class Ranker(Question):
+    """Orders the answers of a slate, best first; of a comparison, as a slate of two, it makes a preference."""
+
+    template = "ranker"
+    kind = "slate"
+    properties: ClassVar = {"rationale": TEXT, "ranking": {"type": "array", "items": {"type": "integer", "minimum": 1}}}
+
+    def read(self, item: Item, said: str) -> Ranking | None:
+        slate = slate_of(item, self.name)
+        order = read_ranking(said, len(slate.completions))
+        return None if order is None else Ranking(slate, order, self.name)
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+        if not isinstance(item, Comparison):
+            return await self.asked(item, ask, rng)
+        said = await self.asked(Slate((item.left, item.right)), ask, rng)
+        if isinstance(said, Abstention):
+            return replace(said, item=item, annotator=self.name)
+        assert isinstance(said, Ranking)
+        return Preference(item, float(said.order[0] == 0), self.name)
+
+
+class Critic(Question):
+    """Says what is good and bad about one answer, with the parts it speaks of.
+
+    A quote that does not stand in the answer exactly once is left out of `spans`; the critique's text says it all the same.
+    A span's category is the reply's own word, or `praise` or `blame` where it gives none. `polarity` is what the reply says, else
+    that of its spans.
+    """
+
+    template = "critic"
+    properties: ClassVar = {"critique": TEXT, "spans": spans_schema({"type": "string"}), "polarity": POLARITY}
+
+    def spans(self, said: str, answer: str) -> SpansRead | None:
+        """The parts of `answer` that a reply speaks of; None where the reply cannot be read."""
+        return read_spans(said, answer)
+
+    def read(self, item: Item, said: str) -> Critique | None:
+        answer = completion_of(item, self.name)
+        text = read_text(said, "critique")
+        found = self.spans(said, answer.text)
+        if text is None or found is None:
+            return None
+        spans = tuple(
+            replace(each, category=each.category or (polarity.value if polarity else ""))
+            for each, polarity in zip(found.spans, found.polarities, strict=True)
+        )
+        polarity = polarity_of((read_object(said, "critique") or {}).get("polarity"))
+        return Critique(answer, text, self.name, spans, polarity or _of_all(found.polarities))
+
+
+def _of_all(polarities: tuple[Polarity | None, ...]) -> Polarity:
+    said = set(polarities)
+    only = said.pop() if len(said) == 1 else None
+    return only or Polarity.MIXED
+
+
+class Editor(Question):
+    """Rewrites one answer in two turns, the critique and then the revision (Saunders et al. 2022, arXiv:2206.05802).
+
+    inner: who critiques, any annotator that gives a Critique; by default a `Critic`. critique: what to heed instead, in your own
+    words, the same for all answers; then nobody is asked for one.
+    """
+
+    template = "editor"
+    properties: ClassVar = {"revision": TEXT}
+    extras = ("critique",)
+
+    def __init__(self, inner: Annotator | None = None, critique: str = "", name: str = "", **parts: Any) -> None:
+        super().__init__(name, **parts)
+        if inner is not None and critique:
+            raise InputError(f"the editor was given both a critic ({inner.name!r}) and a critique; give one of them")
+        self.critic = inner or Critic()
+        self.critique = critique
+
+    def read(self, item: Item, said: str) -> Revision | None:
+        revision = read_text(said, "revision")
+        return None if revision is None else Revision(completion_of(item, self.name), revision, self.name)
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+        answer = completion_of(item, self.name)
+        if self.critique:
+            return await self.revised(Critique(answer, self.critique, "given"), ask, rng)
+        said = await self.critic.annotate(answer, ask, rng)
+        if isinstance(said, Abstention):
+            return replace(said, item=answer, annotator=self.name, detail=f"no critique: {said.detail}")
+        if not isinstance(said, Critique):
+            raise InputError(f"the editor's critic {self.critic.name!r} gave a {type(said).__name__}; wrap one that critiques")
+        return await self.revised(said, ask, rng)
+
+    async def revised(self, critique: Critique, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
+        """The answer rewritten to heed this critique of it."""
+        said = await self.asked(critique.completion, ask, rng, critique=critique.text)
+        return Revision(said.completion, said.text, self.name, critique) if isinstance(said, Revision) else said  # pyright: ignore[reportReturnType]
+
+
+class Directives(Question):
+    """Says the rule, in words, that would have made this answer better (`Directive.about` is its prompt)."""
+
+    template = "directives"
+    properties: ClassVar = {"directive": TEXT}
+
+    def read(self, item: Item, said: str) -> Directive | None:
+        rule = read_text(said, "directive")
+        return None if rule is None else Directive(rule, self.name, (completion_of(item, self.name).prompt,))
+
+
+class Reactions(Question):
+    """Reacts to an answer with one sign, silence included; an emoji is read as its sign."""
+
+    template = "reactions"
+    properties: ClassVar = {"reaction": {"enum": [each.value for each in ReactionKind]}}
+
+    def read(self, item: Item, said: str) -> Reaction | None:
+        kind = read_reaction(said)
+        return None if kind is None else Reaction(completion_of(item, self.name), kind, self.name)
+
+
+class FollowUps(Question):
+    """Writes what a user says next, after an answer, and whether that praises or blames it."""
+
+    template = "follow-up"
+    properties: ClassVar = {"follow_up": TEXT, "polarity": POLARITY}
+
+    def read(self, item: Item, said: str) -> FollowUp | None:
+        text = read_text(said, "follow_up")
+        polarity = polarity_of((read_object(said, "follow_up") or {}).get("polarity"))
+        return None if text is None or polarity is None else FollowUp(completion_of(item, self.name), text, self.name, polarity)

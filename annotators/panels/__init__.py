@@ -1,0 +1,1 @@
+"""Several annotators, or several turns, behind one verdict."""

@@ -1,0 +1,74 @@
+"""Two sides argue, each for one answer, and a judge who has heard both decides (Irving et al. 2018, arXiv:1805.00899; for
+preference data Arif et al. 2024, arXiv:2408.08688).
+
+Departs from them: the verdict is read from label log-probabilities, and the judge hears the arguments in both orders.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.protocols import Ask
+from ...core.records import Abstention, Comparison, Item, Preference
+from ..prompting.prompted import Prompted, json_schema
+from ..prompting.steps import Unread, label_p_left, parts, prose, together
+from ..wrappers.pairwise import pair_of, request_seed
+
+SIDES = ("A", "B")
+
+
+class Debate:
+    """Both sides speak in each of `rounds`, at once and after reading the rounds before; then the judge decides.
+
+    balanced: ask the judge twice, either argument first, and average; otherwise the argument for A always comes first.
+    temperature: of the debaters, >= 0. argument, judge: parts that replace those of `templates/debate_argument.toml` and
+    `templates/debate_judge.toml`. `rationale` holds the arguments. Abstains where an argument or the verdict cannot be read.
+    """
+
+    def __init__(
+        self,
+        rounds: int = 1,
+        balanced: bool = True,
+        temperature: float | None = None,
+        argument: dict[str, str] | None = None,
+        judge: dict[str, str] | None = None,
+        name: str = "debate",
+    ) -> None:
+        if rounds < 1:
+            raise InputError(f"a debate of {rounds} rounds was asked for; it has at least 1")
+        self.name, self.rounds, self.balanced = name, rounds, balanced
+        schema = json_schema({"argument": {"type": "string"}})
+        extras = ("side", "for_a", "for_b")
+        self.debater = Prompted("debate_argument", extras=extras, schema=schema, **parts(name, argument, temperature=temperature))
+        heard = ("first_side", "first", "second_side", "second")
+        self.judge = Prompted("debate_judge", extras=heard, labels=SIDES, **parts(name, judge))
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        pair = pair_of(item, self.name)
+        try:
+            argued = await self._argued(pair, ask, rng)
+            p_left = await self._judged(pair, argued, ask)
+        except Unread as unread:
+            return unread.because
+        rationale = "\n\n".join(f"For {side}: {text}" for side, text in argued.items())
+        return Preference(pair, p_left, self.name, rationale=rationale)
+
+    async def _argued(self, pair: Comparison, ask: Ask, rng: np.random.Generator) -> dict[str, str]:
+        """All that each side said, by side."""
+        argued: dict[str, str] = dict.fromkeys(SIDES, "")
+        for _ in range(self.rounds):
+            asked = [
+                self.debater.request(pair, request_seed(rng), side=side, for_a=argued["A"], for_b=argued["B"]) for side in SIDES
+            ]
+            said = await together(prose(request, "argument", pair, ask, self.name) for request in asked)
+            argued = {side: f"{argued[side]}\n\n{text}".strip() for side, text in zip(SIDES, said, strict=True)}
+        return argued
+
+    async def _judged(self, pair: Comparison, argued: dict[str, str], ask: Ask) -> float:
+        orders = [("A", "B"), ("B", "A")] if self.balanced else [("A", "B")]
+        asked = [
+            self.judge.request(pair, first_side=one, first=argued[one], second_side=two, second=argued[two]) for one, two in orders
+        ]
+        heard = await together(label_p_left(request, SIDES, pair, ask, self.name) for request in asked)
+        return sum(heard) / len(heard)

@@ -1,0 +1,102 @@
+"""Several annotators who are all asked, and vote (Verga et al. 2024, arXiv:2404.18796; the jury of Arif et al. 2024,
+arXiv:2408.08688).
+
+With independent members who are right with probability p > 1/2, an odd majority is right more often than any of them
+(Condorcet 1785): sum over k > n/2 of C(n, k) p^k (1 - p)^(n - k). Departs from the papers: a tie stays a tie, and whoever
+abstains is counted and does not vote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.protocols import Annotator, Ask
+from ...core.records import Abstention, Comparison, Feedback, Item, Preference
+from ...core.requests import Reply, Request
+from ...core.seeds import rng_for
+from ..wrappers.pairwise import pair_of, renamed, shared_seed, verdict_of
+from .panel import ask_all, nobody
+
+RULES = ("majority", "mean")
+
+
+class Jury:
+    """Asks every one of `members` about the pair.
+
+    rule: `majority` of the verdicts (p_left is 0, 0.5 or 1; a member's tie counts for neither side), or the `mean` of their p_left.
+    quorum: verdicts needed, at least 1; with fewer the jury abstains. A member who finds neither answer acceptable does not vote;
+    where most do, so does the jury. `parts` are the members' verdicts, `silent` those who gave none, `rationale` the count. Members
+    draw independently, so two alike err apart.
+    """
+
+    def __init__(self, members: Sequence[Annotator], rule: str = "majority", quorum: int = 1, name: str = "") -> None:
+        if not members:
+            raise InputError("a jury has no members; name at least one annotator in `members`")
+        if rule not in RULES:
+            raise InputError(f"the rule of the jury is {rule!r}; it is one of {', '.join(RULES)}")
+        if not 1 <= quorum <= len(members):
+            raise InputError(f"the quorum is {quorum} of {len(members)} members; it is between 1 and their number")
+        self.members, self.rule, self.quorum = tuple(members), rule, quorum
+        self.name = name or f"jury({', '.join(member.name for member in members)})"
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        pair, seed = pair_of(item, self.name), shared_seed(rng)
+
+        async def heard(place: int, member: Annotator) -> Preference | Abstention:
+            said = await member.annotate(pair, ask, rng_for(seed, member.name, place))
+            return verdict_of(said, member.name, self.name)
+
+        verdicts, silent = await ask_all(pair, [heard(*each) for each in enumerate(self.members)], self.name)
+        if not verdicts:
+            return nobody(pair, silent, self.name)
+        if len(verdicts) < self.quorum:
+            least = f"{len(verdicts)} of {len(self.members)} gave a verdict and the quorum is {self.quorum}"
+            because = nobody(pair, silent, self.name)
+            return replace(because, detail=f"{least}; the first who gave none: {silent[0].detail}")
+        return self._verdict(pair, verdicts, silent)
+
+    def _verdict(self, pair: Comparison, verdicts: tuple[Preference, ...], silent: tuple[Abstention, ...]) -> Preference:
+        voters = [each for each in verdicts if not each.neither]
+        left = sum(each.p_left > 0.5 for each in voters)
+        right = sum(each.p_left < 0.5 for each in voters)
+        neither = len(verdicts) - len(voters)
+        tied = len(voters) - left - right
+        counted = f"{left} for left, {right} for right, {tied} tied, {neither} for neither, {len(silent)} abstained"
+        if neither > len(verdicts) / 2:
+            return Preference(pair, 0.5, self.name, rationale=counted, parts=verdicts, neither=True, silent=silent)
+        if self.rule == "majority":
+            p_left = 0.5 + 0.5 * ((left > right) - (left < right))
+        else:
+            p_left = sum(each.p_left for each in voters) / len(voters)
+        return Preference(pair, p_left, self.name, rationale=counted, parts=verdicts, silent=silent)
+
+
+class OnModel:
+    """`inner`, asking `model` of an engine that serves several (see `Request.model`): how a jury gets different models."""
+
+    def __init__(self, inner: Annotator, model: str, name: str = "") -> None:
+        if not model:
+            raise InputError("no model is named for `on-model`; give the one that the engine serves under this name")
+        self.inner, self.model = inner, model
+        self.name = name or f"{inner.name}@{model}"
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+        def routed(request: Request) -> Request:
+            return request if request.model else replace(request, model=self.model)
+
+        async def ask_it(request: Request) -> Reply:
+            return await ask(routed(request))
+
+        def as_asked(said: Any) -> Any:
+            """With the unread requests as they were sent, in the parts of a verdict too."""
+            if isinstance(said, Abstention):
+                return replace(said, unread=tuple(map(routed, said.unread)))
+            held = {name: tuple(map(as_asked, getattr(said, name, ()))) for name in ("silent", "parts")}
+            return replace(said, **{name: each for name, each in held.items() if each})
+
+        return renamed(as_asked(await self.inner.annotate(item, ask_it, rng)), self.name)

@@ -1,0 +1,222 @@
+"""Reads strengths, scores, rankings, spans, polarity and reactions as language models really write them; None is "no telling".
+
+The rules of `reading` hold: any text, nothing raised, bounded time, no guess.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from ...core.records import Polarity, ReactionKind, Span
+from .verdicts import property_name, read_object, without_thinking
+
+STRENGTHS = {"slightly better": 1, "slightly": 1, "better": 2, "much better": 3, "much": 3}
+"""Words for the strengths 1 to 3."""
+
+POLARITIES = {
+    **dict.fromkeys(("praise", "positive", "good", "strength"), Polarity.PRAISE),
+    **dict.fromkeys(("blame", "negative", "criticism", "bad", "weakness", "error"), Polarity.BLAME),
+    **dict.fromkeys(("mixed", "neutral", "both"), Polarity.MIXED),
+}
+
+_SIGNS = {
+    ReactionKind.THUMBS_UP: "👍 👏 :thumbsup: :+1:",
+    ReactionKind.THUMBS_DOWN: "👎 :thumbsdown: :-1:",
+    ReactionKind.LAUGH: "😂 🤣 😄 😆 😀 😁 :joy: :laughing:",
+    ReactionKind.HEART: "❤ ♥ 💕 💖 😍 🥰 💙 💚 💛 🧡 💜 :heart:",
+    ReactionKind.CONFUSED: "😕 🤔 😖 🤨 😵 ❓ :confused: :thinking:",
+    ReactionKind.SILENCE: "😶 🤐 :no_mouth:",
+}
+_KIND_OF_SIGN = {sign: kind for kind, signs in _SIGNS.items() for sign in signs.split()}
+_SIGN = re.compile("|".join(sorted(map(re.escape, _KIND_OF_SIGN), key=len, reverse=True)))
+_NAMES = {
+    "thumbs_up": "thumbs_up thumb_up thumbsup upvote like",
+    "thumbs_down": "thumbs_down thumb_down thumbsdown downvote dislike",
+    "laugh": "laugh laughing laughter lol haha",
+    "heart": "heart love",
+    "confused": "confused confusion",
+    "silence": "silence silent no_reaction",
+}
+_KIND_OF_NAME = {name: ReactionKind(kind) for kind, names in _NAMES.items() for name in names.split()}
+_DENIAL = re.compile(r"\b(?:not|no|never|neither|nor|without|instead of|rather than|unless|if)\b|n['’]t\b|\?", re.IGNORECASE)
+_NUMBER = r"[+-]?[0-9]{1,6}(?:\.[0-9]{1,6})?"
+
+
+def number_in(value: Any, low: float, high: float, whole: bool = True) -> float | None:
+    """A property's value as a number in [low, high]: a number, or text that is one ("4", "4.0", "4/5" and "4 out of 5" where
+    `high` is 5). None for a bool, NaN, a range ("3-4"), a fraction where the grades are whole, and what lies outside."""
+    if isinstance(value, str):
+        said = re.sub(r"[\s*`\"']+", " ", unicodedata.normalize("NFKC", value[:100])).strip()
+        match = re.fullmatch(rf"({_NUMBER})(?:\s?(?:/|⁄|out of)\s?({_NUMBER}))?\.?", said)
+        if match is None or (match[2] is not None and float(match[2]) != high):
+            return None
+        value = float(match[1])
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not low <= value <= high or (whole and value != math.floor(value)):  # NaN fails this too
+        return None
+    return float(value)
+
+
+def strength_of(value: Any) -> float | None:
+    """How much better the better answer is, 1 (slightly) to 3 (much): a number or its words."""
+    word = re.sub(r"[_\s]+", " ", value).strip(" .").casefold() if isinstance(value, str) else ""
+    return float(STRENGTHS[word]) if word in STRENGTHS else number_in(value, 1, 3)
+
+
+def read_scores(text: str, aspects: Sequence[str], low: float, high: float, whole: bool = True) -> dict[str, float] | None:
+    """One score in [low, high] an aspect, from properties of these names (or objects in them with a `score`), or from lines such
+    as "Correctness: 4/5". None where an aspect is missing, is scored twice and differently, or has no score in range."""
+    found = read_object(text, *map(property_name, aspects))
+    if found is not None:
+        values = [found[property_name(aspect)] for aspect in aspects]
+        values = [each.get("score", each.get("rating")) if isinstance(each, dict) else each for each in values]
+        return _all_of(aspects, [number_in(each, low, high, whole) for each in values])
+    said = _plain(text)
+    if said is None:
+        return None
+    if len(aspects) == 1 and number_in(said, low, high, whole) is not None:
+        return _all_of(aspects, [number_in(said, low, high, whole)])
+    return _all_of(aspects, [_score_in_lines(said, aspect, low, high, whole) for aspect in aspects])
+
+
+def _plain(text: str) -> str | None:
+    """A reply without its thoughts; None where it opens an object, or a mark of thoughts is left."""
+    said = without_thinking(text)
+    return None if said is None or "{" in said or "think>" in said else said
+
+
+def _score_in_lines(text: str, aspect: str, low: float, high: float, whole: bool) -> float | None:
+    scores: set[float | None] = set()
+    for line in text.splitlines():
+        name, separator, value = line.partition(":")
+        if separator and property_name(re.sub(r"^\s*(?:[-•]|[0-9]{1,2}[.)])?\s*|[*#`]", "", name)) == property_name(aspect):
+            bare = re.split(r"\s(?:[-–—(])|,\s|\.\s", value.strip().strip("*` "), maxsplit=1)
+            rest = bare[1] if len(bare) > 1 else ""
+            scores.add(None if re.search("[0-9]", rest) else number_in(bare[0], low, high, whole))
+    return scores.pop() if len(scores) == 1 else None
+
+
+def _all_of(names: Sequence[str], values: Sequence[float | None]) -> dict[str, float] | None:
+    given = [each for each in values if each is not None]
+    return dict(zip(names, given, strict=True)) if len(given) == len(names) else None
+
+
+def read_ranking(text: str, n: int) -> tuple[int, ...] | None:
+    """The order of n answers, best first, counted from 0; the text counts from 1. From the property `ranking` (a list of numbers
+    or of names such as "answer 2", or text as follows), or from text that is only "2 > 1 > 3", "[2, 1, 3]" or "2, 1, 3", or from
+    its one line of that form. None for anything but a permutation of 1 to n: ties ("2 = 1"), gaps, doubles, counting from 0."""
+    found = read_object(text, "ranking")
+    if found is not None:
+        value = found["ranking"]
+        return _order(value if isinstance(value, list) else _listed(value), n)
+    said = _plain(text)
+    if said is None:
+        return None
+    orders = {each for line in said.splitlines() if (each := _order(_listed(line), n)) is not None}
+    clashing = sum(_listed(line) is not None for line in said.splitlines()) > len(orders)
+    return orders.pop() if len(orders) == 1 and not clashing else None
+
+
+def _listed(text: Any) -> list[Any] | None:
+    """The entries of "2 > 1 > 3", "[2, 1, 3]" or "Ranking: 2, 1, 3"; one kind of separator."""
+    if not isinstance(text, str) or len(text) > 2000:
+        return None
+    bare = re.sub(r"^(?:final\s)?(?:ranking|order)\s?[:=]", "", re.sub(r"[*`\"']+", "", text).strip(), flags=re.IGNORECASE)
+    bare = bare.strip(" .")
+    bare = bare[1:-1] if bare.startswith("[") and bare.endswith("]") else bare
+    separator = ">" if ">" in bare else ","
+    return bare.split(separator) if separator in bare else None
+
+
+def _order(entries: Any, n: int) -> tuple[int, ...] | None:
+    if not isinstance(entries, list) or len(entries) != n:
+        return None
+    order: list[int] = []
+    for each in entries:
+        name = (
+            re.sub(r"^(?:answer|response|output|completion|#)\s?", "", each.strip(), flags=re.I) if isinstance(each, str) else each
+        )
+        place = number_in(name, 1, n)
+        if place is None:
+            return None
+        order.append(int(place) - 1)
+    return tuple(order) if len(set(order)) == n else None
+
+
+class SpansRead(NamedTuple):
+    """The spans of an answer that were found, the polarity said of each (None where none was), and how many quotes were not."""
+
+    spans: tuple[Span, ...]
+    polarities: tuple[Polarity | None, ...]
+    lost: int
+
+
+_STRAIGHT = str.maketrans("‘’“”\u00a0", "''\"\" ")  # one character for one, so that places stay
+
+
+def read_spans(text: str, answer: str, categories: Collection[str] = (), last_of_several: bool = False) -> SpansRead | None:
+    """What the property `spans` says of parts of `answer`: a list of {quote, category, polarity}.
+
+    A quote is found where it stands in the answer exactly once (curly quotes match straight ones; blanks around it do not
+    count); one that stands nowhere, or in several places, is counted as lost and never placed by guess, unless `last_of_several`: a
+    sentence that is said again is a fault where it is said last. A blank quote speaks of
+    what is missing: an empty span at the answer's end. categories: all that may be said (none given: any text). None where there
+    is no such list, or an entry has no quote or another category.
+    """
+    found = read_object(text, "spans")
+    if found is None or not isinstance(found["spans"], list):
+        return None
+    known = {property_name(each): each for each in categories}
+    spans: list[Span] = []
+    polarities: list[Polarity | None] = []
+    lost = 0
+    for each in found["spans"]:
+        if not isinstance(each, dict) or not isinstance(each.get("quote"), str):
+            return None
+        category = each.get("category") or ""
+        if not isinstance(category, str) or (known and property_name(category) not in known):
+            return None
+        place = _place(each["quote"], answer, last_of_several)
+        if place is None:
+            lost += 1
+            continue
+        spans.append(Span(*place, known.get(property_name(category), category)))
+        polarities.append(polarity_of(each.get("polarity")))
+    return SpansRead(tuple(spans), tuple(polarities), lost)
+
+
+def _place(quote: str, answer: str, last_of_several: bool) -> tuple[int, int] | None:
+    wanted, shown = quote.strip().translate(_STRAIGHT), answer.translate(_STRAIGHT)
+    if not wanted:
+        return len(answer), len(answer)
+    start = shown.find(wanted)
+    last = shown.rfind(wanted)
+    return None if start < 0 or (start != last and not last_of_several) else (last, last + len(wanted))
+
+
+def polarity_of(value: Any) -> Polarity | None:
+    """Praise, blame or mixed, from text that is only that word."""
+    if not isinstance(value, str) or len(value) > 60:
+        return None
+    return POLARITIES.get(re.sub(r"[\s*`\"'.!]+", " ", value).strip().casefold())
+
+
+def read_reaction(text: str) -> ReactionKind | None:
+    """A reaction, from the property `reaction`, or from text: its name alone, or emoji all of one kind with nothing denied.
+
+    Silence has to be said ("silence", "no reaction", 😶): an empty reply is a failed one, and None.
+    """
+    found = read_object(text, "reaction")
+    said = found["reaction"] if found is not None else None if "<think>" in text else _plain(text)
+    if not isinstance(said, str) or len(said) > 2000:
+        return None
+    name = property_name(re.sub(r"^\W*reaction\s?:", "", said.strip(), flags=re.IGNORECASE).strip(" *`\"'.!():"))
+    if name in _KIND_OF_NAME:
+        return _KIND_OF_NAME[name]
+    kinds = {_KIND_OF_SIGN[sign] for sign in _SIGN.findall(said)}
+    return kinds.pop() if len(kinds) == 1 and not _DENIAL.search(said) else None

@@ -1,0 +1,1 @@
+"""From an item to the prompt that a model is sent: templates, their parts, the turns."""

@@ -1,0 +1,146 @@
+"""Jinja templates for questions, in parts: checked when they are loaded, sandboxed, and closed to what the answers say.
+
+Answers are data. They are never rendered as a template, and `fence` is a run of `=` longer than any in what is shown (as a
+Markdown code block is fenced), so no answer can close its own fence and speak for the judge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
+from jinja2 import Template as Compiled
+from jinja2.sandbox import SandboxedEnvironment
+
+from ...core.errors import InputError
+from ...core.records import Comparison, Completion, Item, Prompt, Slate
+from ..wrappers.pairwise import completion_of, pair_of, slate_of
+
+Kind = Literal["pair", "answer", "slate", "prompt"]
+VARIABLES: dict[Kind, tuple[str, ...]] = {
+    "pair": ("prompt", "left", "right"),
+    "answer": ("prompt", "answer"),
+    "slate": ("prompt", "answers"),
+    "prompt": ("prompt",),
+}
+"""What each kind of item shows; all but the prompt must be shown. `prompt` takes any item, and shows no answer."""
+SHORTEST_FENCE = 5
+
+# No escaping for HTML: the text goes to a language model as it is.
+_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+_ENVIRONMENT.globals.clear()  # a template uses the variables it is given, and Jinja's filters
+
+
+class Template:
+    """The text of one request about one item: `shared` (the same for all items), then `item`, then `last` (who judges).
+
+    An engine with prefix caching reads `shared` once, and the item once for all who judge it. `shared` uses no variables.
+    `item` may use the variables of its `kind` (see `VARIABLES`), `fence` and the `extras`, and must show the answers; `last`
+    may use the same and need show nothing. Raises InputError, naming the part and the variable, for anything else: when it is
+    made, not at the first item.
+    """
+
+    def __init__(self, name: str, shared: str, item: str, last: str = "", kind: Kind = "pair", extras: Sequence[str] = ()) -> None:
+        self._name, self._kind, self._extras = name, kind, tuple(extras)
+        wanted = VARIABLES[kind][1:]
+        known = (*VARIABLES[kind], *extras, "fence")
+        self.shared = self._compiled("shared", shared, available=(), wanted=()).render().strip()
+        parts = {kind: (item, wanted), "persona": (last, ())}
+        self._parts = [
+            (name, self._compiled(name, text, available=known, wanted=shown))
+            for name, (text, shown) in parts.items()
+            if text or shown
+        ]
+        sample = {name: ["x"] if name == "answers" else "x" for name in known}
+        self._rendered(sample)  # finds what only shows at work, such as {{ left.text }}
+        self._pieces = _plain_pieces(self.shared, [text for text, shown in parts.values() if text or shown])
+
+    def render(self, item: Item, **extras: str | Sequence[str]) -> str:
+        """The question about `item`. Raises InputError for another kind of item, TypeError for other extras than declared."""
+        if set(extras) != set(self._extras):
+            raise TypeError(f"the template of {self._name!r} takes {self._extras} and was given {tuple(extras)}")
+        values = self._shown(item)
+        if extras:
+            values |= extras
+        longest = 0
+        for value in values.values():
+            for text in (value,) if isinstance(value, str) else value:
+                if "=====" in text:  # no shorter run matters, and this is quick to see
+                    longest = max(longest, *map(len, re.findall("=+", text)))
+        values["fence"] = "=" * max(SHORTEST_FENCE, longest + 1)
+        if self._pieces is not None:
+            return "".join([values[text] if is_variable else text for text, is_variable in self._pieces])
+        return "\n\n".join(part for part in (self.shared, *self._rendered(values)) if part)
+
+    def _shown(self, item: Item) -> dict[str, Any]:
+        if self._kind == "prompt":
+            return {"prompt": conversation(item.prompt)}
+        if self._kind == "pair":
+            pair: Comparison = pair_of(item, self._name)
+            return {"prompt": conversation(pair.prompt), "left": pair.left.text, "right": pair.right.text}
+        if self._kind == "answer":
+            one: Completion = completion_of(item, self._name)
+            return {"prompt": conversation(one.prompt), "answer": one.text}
+        slate: Slate = slate_of(item, self._name)
+        return {"prompt": conversation(slate.prompt), "answers": [each.text for each in slate.completions]}
+
+    def _rendered(self, values: Mapping[str, Any]) -> list[str]:
+        done = []
+        for part, compiled in self._parts:
+            try:
+                done.append(compiled.render(values).strip())
+            except TemplateError as error:
+                raise InputError(f"the part `{part}` of the template of {self._name!r} fails: {error}; mend it") from error
+        return done
+
+    def _compiled(self, part: str, text: str, available: tuple[str, ...], wanted: tuple[str, ...]) -> Compiled:
+        where = f"the part `{part}` of the template of {self._name!r}"
+        if not isinstance(text, str):
+            raise InputError(f"{where} is {text!r}; it is text")
+        try:
+            used = meta.find_undeclared_variables(_ENVIRONMENT.parse(text))
+            compiled = _ENVIRONMENT.from_string(text)
+        except TemplateError as error:
+            raise InputError(f"{where} is no valid Jinja: {error}") from error
+        for variable in sorted(used - set(available)):
+            raise InputError(f"{where} uses the variable {variable!r}; available there: {', '.join(available) or 'none'}")
+        for variable in wanted:
+            if variable not in used:
+                raise InputError(f"{where} never shows {{{{ {variable} }}}}; who judges answers is shown them")
+        return compiled
+
+
+def _plain_pieces(shared: str, parts: Sequence[str]) -> list[tuple[str, bool]] | None:
+    """The texts and variables (True) of a question whose parts have nothing else, which need no engine to be put together, several
+    times as fast. Each part must begin and end with the fence or a text, for what is stripped is then known beforehand. None for
+    any other."""
+    pieces = [(shared, False)] if shared else []
+    for part in parts:
+        found: list[tuple[str, bool]] = []
+        for output in _ENVIRONMENT.parse(part.strip()).body:
+            if not isinstance(output, nodes.Output):
+                return None
+            for node in output.nodes:
+                if isinstance(node, nodes.TemplateData):
+                    found.append((node.data, False))
+                elif isinstance(node, nodes.Name) and node.name != "answers":
+                    found.append((node.name, True))
+                else:
+                    return None
+        if not found:
+            continue
+        (first, begins_varied), (last, ends_varied) = found[0], found[-1]
+        if first != ("fence" if begins_varied else first.lstrip()) or last != ("fence" if ends_varied else last.rstrip()):
+            return None
+        pieces += [("\n\n", False), *found] if pieces else found
+    return pieces
+
+
+def conversation(prompt: Prompt) -> str:
+    """The prompt's text, after its history where it has one."""
+    if not prompt.history:
+        return prompt.text
+    turns = [f"{turn.role}: {turn.content}" for turn in prompt.history]
+    return "\n\n".join([*turns, f"user: {prompt.text}"])

@@ -1,0 +1,1 @@
+"""Annotators by rule: they ask no engine."""

@@ -1,0 +1,89 @@
+"""Annotators that know a world's latent utility: its mean user without noise, one user who chooses with noise, and the pool.
+
+Bradley & Terry 1952 for the choice; the pool asks one user of the world a pair, as AlpacaFarm (Dubois et al. 2023,
+arXiv:2305.14387) asks one of its simulated annotators.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.protocols import Ask, World
+from ...core.records import Comparison, Item, Preference
+from ...simulators.choice import bradley_terry, draw
+from ..wrappers.pairwise import pair_of
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """Prefers what the population's mean user prefers, with certainty; equal utilities tie."""
+
+    world: World
+    name: str = "gold"
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+        pair = pair_of(item, self.name)
+        advantage = self.world.advantage(pair)
+        return Preference(pair, float(bradley_terry(advantage, 0.0)), self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class BradleyTerry:
+    """One user, who prefers left with probability sigmoid(advantage / temperature).
+
+    user: a name of `world.users`, or `gold` for the mean user. temperature: noise in nats, >= 0.
+    soft: return that probability; otherwise (the default) a hard label drawn from it.
+    """
+
+    world: World
+    user: str = "gold"
+    temperature: float = 1.0
+    soft: bool = False
+    name: str = "bradley-terry"
+
+    def __post_init__(self) -> None:
+        _check_temperature(self.temperature)
+        check_user(self.world, self.user)
+
+    def advantage(self, pair: Comparison) -> float:
+        """What left is worth more than right, in nats."""
+        return self.world.advantage(pair, self.user)
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+        pair = pair_of(item, self.name)
+        p_left = float(bradley_terry(self.advantage(pair), self.temperature))
+        return Preference(pair, p_left if self.soft else draw(p_left, pair, rng), self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class UserPool:
+    """The world's population: each pair is put to one of its users, drawn at random, who chooses as `BradleyTerry` does."""
+
+    world: World
+    temperature: float = 1.0
+    soft: bool = False
+    name: str = "pool"
+
+    def __post_init__(self) -> None:
+        _check_temperature(self.temperature)
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+        pair = pair_of(item, self.name)
+        user = self.world.users[int(rng.integers(len(self.world.users)))]
+        p_left = float(bradley_terry(self.world.advantage(pair, user), self.temperature))
+        return Preference(pair, p_left if self.soft else draw(p_left, pair, rng), self.name, persona=user)
+
+
+def check_user(world: World, user: str) -> None:
+    """Raises InputError for a user that the world has not."""
+    if user != "gold" and user not in world.users:
+        some = ", ".join([*world.users[:5], "gold"])
+        raise InputError(f"the world {world.name!r} has no user {user!r}; its users are: {some} ...")
+
+
+def _check_temperature(temperature: float) -> None:
+    if not temperature >= 0.0:
+        raise InputError(f"the temperature is {temperature}; it is a scale in nats, 0 (the better answer wins) or more")

@@ -1,0 +1,1 @@
+"""Annotators of the literature, one system a file or folder."""

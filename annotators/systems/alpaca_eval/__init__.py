@@ -1,0 +1,1 @@
+"""AlpacaEval's configurations and its parsers."""

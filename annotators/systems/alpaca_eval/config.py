@@ -1,0 +1,249 @@
+"""An evaluator of AlpacaEval (Li et al. 2023, github.com/tatsu-lab/alpaca_eval), from its `configs.yaml` and prompt file.
+
+Departures: the model is the engine's, whatever `model_name` says, and prices are the engine's; texts are put into the prompt in one
+pass, after it was split into turns, so that no answer opens a turn or fills a placeholder; the order of the outputs is drawn by the
+pair and not by the instruction alone; a prompt for several examples holds one pair and, in the other places, a fixed example that
+tells nothing, so that no verdict depends on what else was asked; what cannot be read is an abstention, a token without a
+log-probability too (there it has none at all), and two of one log-probability are a tie (there the second wins).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from ....core.errors import InputError, UnknownName
+from ....core.protocols import Ask
+from ....core.records import Abstention, Comparison, Item, Message, Preference
+from ....core.requests import Reply, Request, Sampling
+from ...prompting.prompted import unread
+from ...prompting.template import conversation
+from ...wrappers.pairwise import pair_of
+from .parsers import Parse, p_first, parser_of
+
+TURN = re.compile(r"<\|im_start\|>\s*(system|user|assistant)[^\n]*\n(.*?)(?:<\|im_end\|>|\Z)", re.DOTALL)
+PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+SHOWN = ("instruction", "output_1", "output_2")
+FILLER = ("Is 1 + 1 = 2?", "Yes.", "No.")
+"""Stands in the places of a prompt for several examples that the pair leaves free."""
+ANSWERED = ("pretty_name", "link", "base_dir", "is_shuffle", "completion_key", "fn_completions", "processors_to_kwargs")
+"""Fields that change no verdict here: names, places of files, the order of batches, what AlpacaEval's own decoders are called."""
+USED = ("prompt_template", "completions_kwargs", "fn_completion_parser", "completion_parser_kwargs", "batch_size")
+ONLY_KEEP = ("ChainOfThoughtProcessor", "JsonKeysToColumnProcessor", "PaddingForBatchesProcessor")
+"""Processors that keep what was said, or fill up batches: neither moves a verdict."""
+OF_ENGINE = (
+    "model_name",
+    "logprobs",
+    "top_logprobs",
+    "requires_chatml",
+    "num_procs",
+    "price_per_token",
+    "n_retries",
+    "client_config_path",
+)
+DECODING = (
+    "max_tokens",
+    "max_new_tokens",
+    "temperature",
+    "top_p",
+    "stop",
+    "do_sample",
+    "functions",
+    "function_call",
+    "tools",
+    "tool_choice",
+)
+
+
+class AlpacaEvalConfig:
+    """The evaluators of a `configs.yaml`: one, or several of which one is drawn a pair (`persona` says which).
+
+    config: the file. member: only the evaluator of this name. Raises InputError, naming the file, the evaluator and the field, for
+    what is not supported: when it is made, not at the first item.
+    """
+
+    def __init__(self, config: str | Path, member: str = "", name: str = "") -> None:
+        path = Path(config)
+        table = _read(path)
+        if member and member not in table:
+            raise UnknownName("evaluator", member, map(str, table), f"These stand in {str(path)!r}.")
+        self.evaluators = [_evaluator(str(key), table[key], path) for key in ([member] if member else table)]
+        self.name = name or (self.evaluators[0].name if len(self.evaluators) == 1 else f"{path.parent.name or path.stem} pool")
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        pair = pair_of(item, self.name)
+        which, is_turned, seed = (int(each) for each in rng.integers([len(self.evaluators), 2, 2**31]))
+        one = self.evaluators[which]
+        persona = one.name if len(self.evaluators) > 1 else ""
+        if pair.left.text == pair.right.text:
+            return Preference(pair, 0.5, self.name, persona)
+        shown = pair
+        if one.is_randomized and pair.is_canonical == bool(is_turned):  # drawn for the unordered pair
+            shown = pair.swapped()
+        request = one.request(shown, seed)
+        reply = await ask(request)
+        p = one.read(reply)
+        if p is None:
+            return unread(pair, request, reply, f"{one.name} cannot be read", self.name)
+        said = Preference(shown, p, self.name, persona, rationale="" if one.labels else reply.text)
+        return Preference(pair, p if shown is pair else 1 - p, self.name, persona, rationale=said.rationale, parts=(said,))
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """One evaluator: its prompt's turns, how it is decoded, and how its replies are read.
+
+    labels: the tokens whose probabilities are compared, the one for the first output first; empty where the text is parsed.
+    is_binary: the first output wins where its token is the likeliest, as is AlpacaEval's default; otherwise its share is read.
+    """
+
+    name: str
+    turns: tuple[Message, ...]
+    examples: int
+    sampling: Sampling
+    parse: Parse | None
+    labels: tuple[str, ...]
+    is_binary: bool
+    is_randomized: bool
+
+    def request(self, shown: Comparison, seed: int = 0) -> Request:
+        texts = [(conversation(shown.prompt), shown.left.text, shown.right.text), *[FILLER] * (self.examples - 1)]
+        used: Counter[str] = Counter()
+
+        def text(match: re.Match[str]) -> str:
+            name = match[1]
+            used[name] += 1
+            return texts[used[name] - 1][SHOWN.index(name)]
+
+        turns = tuple(Message(turn.role, PLACEHOLDER.sub(text, turn.content)) for turn in self.turns)
+        return Request(turns, replace(self.sampling, seed=seed if self.sampling.temperature > 0 else 0))
+
+    def read(self, reply: Reply) -> float | None:
+        """P(the output shown first is better); None where it cannot be read."""
+        if self.parse is not None:
+            return p_first(self.parse(reply.text), self.examples)
+        known = [reply.label_logprobs.get(label) for label in self.labels]
+        if any(each is None or math.isnan(each) for each in known):
+            return None
+        logs = np.array(known, dtype=float)
+        if logs.max() == -math.inf:
+            return None
+        if self.is_binary:
+            best = logs[1:].max()
+            return 0.5 if logs[0] == best else float(logs[0] > best)
+        mass = np.exp(logs - logs.max())
+        return float(mass[0] / mass.sum())
+
+
+def _read(path: Path) -> Mapping[Any, Any]:
+    try:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"no configuration {str(path)!r}; give AlpacaEval's configs.yaml") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"the configuration {str(path)!r} cannot be read: {error}") from error
+    if not isinstance(table, Mapping) or not table or not all(isinstance(each, Mapping) for each in table.values()):
+        raise InputError(f"the configuration {str(path)!r} names no evaluators; it maps each one's name to its fields")
+    return table
+
+
+def _evaluator(name: str, fields: Mapping[str, Any], path: Path) -> Evaluator:
+    where = f"the evaluator {name!r} of {str(path)!r}"
+    known = (*USED, *ANSWERED, "is_randomize_output_order")
+    for field in fields:
+        if field not in known:
+            raise InputError(f"{where} has the field {field!r}, which is not supported; supported: {', '.join(known)}")
+    if not isinstance(fields.get("fn_completions"), str):
+        raise InputError(
+            f"{where} asks no language model (fn_completions: {fields.get('fn_completions')!r}); write it as a function"
+        )
+    for processor in fields.get("processors_to_kwargs") or {}:
+        if processor not in ONLY_KEEP:
+            raise InputError(f"{where} has the processor {processor!r}; supported: {', '.join(ONLY_KEEP)}")
+    examples = fields.get("batch_size", 1)
+    if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
+        raise InputError(f"{where} has the batch_size {examples!r}; it is a whole number, 1 or more")
+    parser, options = fields.get("fn_completion_parser", "regex_parser"), fields.get("completion_parser_kwargs") or {}
+    labels, is_binary = _labels(options, where) if parser == "logprob_parser" else ((), False)
+    if labels and examples > 1:
+        raise InputError(f"{where} compares log-probabilities of {examples} examples a prompt; only a batch_size of 1 has those")
+    return Evaluator(
+        name,
+        _turns(fields.get("prompt_template"), examples, path, where),
+        examples,
+        _sampling(fields.get("completions_kwargs") or {}, labels, where),
+        None if labels else parser_of(str(parser), options, where),
+        labels,
+        is_binary,
+        bool(fields.get("is_randomize_output_order", True)),
+    )
+
+
+def _labels(options: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], bool]:
+    known = ("numerator_token", "denominator_tokens", "is_binarize")
+    first, others = options.get("numerator_token"), options.get("denominator_tokens")
+    if set(options) - set(known):
+        raise InputError(f"{where} gives logprob_parser {sorted(set(options) - set(known))}; it has: {', '.join(known)}")
+    if not isinstance(first, str) or not isinstance(others, list) or first not in others or len(set(others)) < 2:
+        raise InputError(f"{where} compares the token {first!r} with {others!r}; give numerator_token, and a list that it is in")
+    return (first, *(each for each in dict.fromkeys(map(str, others)) if each != first)), bool(options.get("is_binarize", True))
+
+
+def _sampling(options: Mapping[str, Any], labels: tuple[str, ...], where: str) -> Sampling:
+    for option in options:
+        if option not in (*OF_ENGINE, *DECODING):
+            raise InputError(
+                f"{where} decodes with {option!r}, which is not supported; supported: {', '.join((*OF_ENGINE, *DECODING))}"
+            )
+    length = options.get("max_tokens", options.get("max_new_tokens"))
+    greedy = options.get("do_sample") is False
+    heat = 0.0 if greedy else options.get("temperature")
+    if not isinstance(length, int) or not isinstance(heat, int | float) or isinstance(heat, bool):
+        raise InputError(f"{where} has max_tokens {length!r} and temperature {heat!r}; give both numbers in completions_kwargs")
+    stop = options.get("stop") or ()
+    stops = (stop,) if isinstance(stop, str) else tuple(map(str, stop))
+    try:
+        return Sampling(
+            length, float(heat), float(options.get("top_p", 1.0)), stop=stops, labels=labels, schema=_schema(options, where)
+        )
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _schema(options: Mapping[str, Any], where: str) -> str:
+    """The parameters of the one function that the model is to call, as the schema of its answer."""
+    functions = options.get("functions") or [each.get("function", {}) for each in options.get("tools") or []]
+    if not functions:
+        return ""
+    if len(functions) != 1 or not isinstance(functions[0].get("parameters"), Mapping):
+        raise InputError(f"{where} offers {len(functions)} functions; one with parameters is supported")
+    return json.dumps(functions[0]["parameters"], ensure_ascii=False)
+
+
+def _turns(template: Any, examples: int, path: Path, where: str) -> tuple[Message, ...]:
+    """The prompt's turns, with placeholders in them. The file is looked for beside the configuration, and in the folder above."""
+    if not isinstance(template, str):
+        raise InputError(f"{where} has the prompt_template {template!r}; it is the path of one prompt file")
+    places = [folder / template for folder in (path.parent, path.parent.resolve().parent)]
+    found = next((each for each in (*places, path.parent / Path(template).name) if each.is_file()), None)
+    if found is None:
+        raise InputError(f"{where} has the prompt_template {template!r}; there is no such file beside it or in the folder above")
+    text = found.read_text(encoding="utf-8")
+    turns = tuple(Message(role, content.strip()) for role, content in TURN.findall(text)) or (Message("user", text.strip()),)
+    counts = Counter(name for turn in turns for name in PLACEHOLDER.findall(turn.content))
+    for name in counts:
+        if name not in SHOWN:
+            raise InputError(f"{where} has the placeholder {{{name}}} in {str(found)!r}; there are: {', '.join(SHOWN)}")
+    if any(counts[name] != examples for name in SHOWN):
+        shown = ", ".join(f"{{{name}}} {counts[name]} times" for name in SHOWN)
+        raise InputError(f"{where} has a batch_size of {examples}, and its prompt shows {shown}; each is shown once an example")
+    return turns

@@ -1,0 +1,1 @@
+"""HyPER: which items go to the expensive annotator."""

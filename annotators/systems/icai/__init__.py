@@ -1,0 +1,1 @@
+"""Inverse constitutional AI: principles drawn out of labels, and a judge by them."""

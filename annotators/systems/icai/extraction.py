@@ -1,0 +1,303 @@
+"""Extracts a short constitution from preferences: the principles that best explain them (Inverse Constitutional AI, Findeis et al.
+2024, arXiv:2406.06560).
+
+A model proposes principles for each preference; alike ones are clustered and one of each cluster is kept; each then votes on all
+pairs; those that speak to few pairs, or mostly against the labels, are dropped; the best make the constitution.
+
+Departs from the paper: clusters are of TF-IDF vectors (or an `embed` of your own) at a distance, where the paper has embeddings
+and k-means; a principle votes by its own label probabilities, one request a pair, principle last so that the pair is shared, and is
+irrelevant where they are near one half; and votes are asked of a sample where there are many pairs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....core.conversions import drawn_order
+from ....core.errors import InputError, PastureError
+from ....core.files.labels import read_preferences
+from ....core.ledger import Budget, Quote, approximate_tokens
+from ....core.protocols import Ask, Engine
+from ....core.records import Abstention, Directive, Item, Preference
+from ....core.requests import Request
+from ....core.seeds import rng_for
+from ....core.store import Store
+from ...panels.panel import nobody
+from ...parsing.verdicts import read_texts
+from ...prompting.prompted import Prompted, json_schema
+from ...prompting.prompted import unread as unread_reply
+from ...prompting.steps import Unread, heard, label_p_left
+from ...runner.stream import Progress, annotate, ledger_of, price
+
+NAME = "constitution"
+"""Of who proposes and votes, in what is said of replies that could not be read."""
+Embed = Callable[[Sequence[str]], np.ndarray]
+"""Texts to vectors, [N, D]; they are scaled to length 1."""
+PRINCIPLE_CHARACTERS = 60
+"""Of a principle, for a price before the start."""
+EVERYWHERE = frozenset((
+    "a", "an", "and", "answer", "answers", "better", "favour", "for", "in", "is", "it", "of", "one", "or", "prefer", "preferred",
+    "response", "select", "that", "the", "to", "which",
+))  # fmt: skip
+"""Words of nearly every principle, which say nothing of what it is about."""
+
+
+class Voter(Prompted):
+    """The question of `templates/icai.toml`: which answer do these principles favour?"""
+
+    def __init__(self, name: str = "icai", **parts: Any) -> None:
+        self.labels = ("A", "B")
+        super().__init__("icai", extras=("principles",), labels=self.labels, name=name, **parts)
+
+    def request(self, item: Item, principles: Sequence[str]) -> Request:  # pyright: ignore[reportIncompatibleMethodOverride]
+        listed = principles[0] if len(principles) == 1 else "\n".join(f"{k}. {each}" for k, each in enumerate(principles, 1))
+        return super().request(item, principles=listed)
+
+
+@dataclass(frozen=True, slots=True)
+class Principle:
+    """A principle and its votes: `right` as the labels have it, `wrong` against them, `neither` where it says little of the pair.
+    Votes that could not be had are none of these."""
+
+    text: str
+    proposed: int
+    """How often it, or one of its cluster, was proposed."""
+    right: int
+    wrong: int
+    neither: int
+
+    @property
+    def relevance(self) -> float:
+        """Share of the pairs that it was heard on that it speaks to, in [0, 1]."""
+        return (self.right + self.wrong) / max(self.right + self.wrong + self.neither, 1)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of its votes that are as the labels; 0.5 where it has none."""
+        return self.right / (self.right + self.wrong) if self.right + self.wrong else 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What was found: `kept`, best first, and `dropped`."""
+
+    kept: tuple[Principle, ...]
+    dropped: tuple[Principle, ...]
+    pairs: int
+    """Decided preferences that were given."""
+    proposals: int
+    votes: int
+    """Those asked for, those of `silent` included."""
+    silent: tuple[Abstention, ...] = ()
+    """Proposals and votes that could not be read, or that the engine gave up on: counted, and no vote."""
+
+    @property
+    def unproposed(self) -> int:
+        """How many of `silent` are proposals."""
+        return len(self.silent) - (self.votes - self._heard)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether votes were asked for and none could be had: a failure of the engine, and no finding about the preferences."""
+        return self.votes > 0 and not self._heard
+
+    @property
+    def _heard(self) -> int:
+        return sum(each.right + each.wrong + each.neither for each in (*self.kept, *self.dropped))
+
+    @property
+    def constitution(self) -> tuple[str, ...]:
+        return tuple(each.text for each in self.kept)
+
+
+async def extract(
+    preferences: Sequence[Preference],
+    ask: Ask,
+    *,
+    top: int = 5,
+    per_pair: int = 3,
+    proposing: int = 100,
+    voting: int = 200,
+    distance: float = 0.9,
+    margin: float = 0.1,
+    least_relevance: float = 0.1,
+    least_accuracy: float = 0.55,
+    embed: Embed | None = None,
+    voter: Voter | None = None,
+    seed: int = 0,
+) -> Extraction:
+    """The constitution of at most `top` principles behind `preferences`; ties among them are left out.
+
+    per_pair: principles proposed a pair, at most. proposing, voting: pairs (drawn by `seed`) that principles are proposed for, and
+    vote on, at most. distance: between the vectors (of length 1, so from 0 to 2) of a cluster's parts, on average, at most.
+    margin: a principle votes where its P(A) is further than this from 0.5. least_relevance, least_accuracy: of a kept principle,
+    in [0, 1]. Kept principles are those with most right less wrong votes. A proposal or a vote that cannot be had is one less.
+    Raises InputError where no preference is decided, Unread where no proposal can be had, and BudgetExceeded.
+    """
+    decided = [each for each in preferences if not each.is_tied]
+    if not decided:
+        raise InputError(
+            f"there are {len(preferences)} preferences and all are ties; a constitution is extracted from decided ones"
+        )
+    if min(top, per_pair, proposing, voting) < 1 or not 0 <= margin < 0.5:
+        raise InputError(
+            f"top={top}, per_pair={per_pair}, proposing={proposing}, voting={voting}: at least 1; margin={margin}: in [0, 0.5)"
+        )
+    order = rng_for(seed, "constitution").permutation(len(decided))
+    shown = [_in_drawn_order(decided[k]) for k in order]
+    proposer = _proposer(per_pair)
+    asking = (_proposed(each, per_pair, proposer, ask) for each in shown[:proposing])
+    proposed, unread = await heard(asking, shown[0].comparison, NAME)
+    if not proposed:
+        raise Unread(nobody(shown[0].comparison, unread, NAME))
+    counted = Counter(text for texts in proposed for text in texts)
+    candidates = clustered(counted, distance, embed or tfidf)
+    voter = voter or Voter()
+    asked = [(text, each) for text in candidates for each in shown[:voting]]
+    votes, unheard = await heard((_vote(text, each, margin, voter, ask) for text, each in asked), shown[0].comparison, NAME)
+    sides = {text: Counter[int]() for text in candidates}
+    for text, side in votes:
+        sides[text][side] += 1
+    found = [Principle(text, n, sides[text][1], sides[text][-1], sides[text][0]) for text, n in candidates.items()]
+    ranked = sorted(found, key=lambda each: (each.wrong - each.right, each.text))
+    good = [each for each in ranked if each.relevance >= least_relevance and each.accuracy >= least_accuracy][:top]
+    dropped = tuple(each for each in ranked if each not in good)
+    return Extraction(tuple(good), dropped, len(shown), len(shown[:proposing]), len(asked), unread + unheard)
+
+
+def fit_constitution(
+    preferences: Sequence[Preference] | str | Path,
+    engine: Engine,
+    *,
+    store: Store | None = None,
+    budget: Budget | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Extraction:
+    """`extract` from preferences, or a file of them, by the runner: what was asked before comes from `store`, `budget` is kept, and
+    a killed run goes on where it was. progress: as the runner's, of one item. options: `extract`'s. Raises PastureError where it
+    could not be finished, saying why."""
+    found = read_preferences(preferences) if isinstance(preferences, str | Path) else preferences
+    fitting = _Fitting(found, options)
+    pairs = [found[0].comparison] if found else []
+    said = annotate(pairs, fitting, engine=engine, store=store, budget=budget, progress=progress).results
+    if fitting.extraction is None or fitting.extraction.says_nothing:
+        why = said[0].detail if said and isinstance(said[0], Abstention) else "there are no preferences"
+        raise PastureError(f"no constitution was extracted: {why}; run it again with the same store to go on from there")
+    return fitting.extraction
+
+
+def price_constitution(
+    preferences: Sequence[Preference],
+    engine: Engine,
+    *,
+    store: Store | None = None,
+    per_pair: int = 3,
+    voting: int = 200,
+    **options: Any,
+) -> Quote:
+    """What `fit_constitution` would buy, at most: how many votes there are depends on what is proposed, so where the store does not
+    hold the proposals this is said of the case that no two are alike, and of PRINCIPLE_CHARACTERS each."""
+    fitting = _Fitting(preferences, {"per_pair": per_pair, "voting": voting, **options})
+    known = price([each.comparison for each in preferences[:1]], fitting, engine, store)
+    shown = [each for each in preferences if not each.is_tied][:voting]
+    principles = per_pair * (fitting.extraction.unproposed if fitting.extraction else known.requests)
+    voter = options.get("voter") or Voter()
+    tokens = [approximate_tokens(voter.request(each.comparison, ("p" * PRINCIPLE_CHARACTERS,))) for each in shown]
+    prompt, completion = (principles * sum(each) for each in zip(*tokens, strict=True))
+    return Quote(
+        len(shown),
+        known.requests + principles * len(shown),
+        known.cached,
+        known.prompt_tokens + prompt,
+        known.completion_tokens + completion,
+        known.dollars + ledger_of(engine).dollars(prompt, completion),
+    )
+
+
+class _Fitting:
+    """The extraction as the one task of a run."""
+
+    name = NAME
+
+    def __init__(self, preferences: Sequence[Preference], options: dict[str, Any]) -> None:
+        self.preferences, self.options = preferences, options
+        self.extraction: Extraction | None = None
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Directive | Abstention:
+        try:
+            self.extraction = await extract(self.preferences, ask, **self.options)
+        except Unread as unread:
+            return replace(unread.because, item=item)
+        if self.extraction.says_nothing:
+            return replace(nobody(self.preferences[0].comparison, self.extraction.silent, NAME), item=item)
+        text = "\n".join(self.extraction.constitution)
+        return Directive(text, self.name, silent=self.extraction.silent)
+
+
+def _in_drawn_order(preference: Preference) -> Preference:
+    """The same of the pair in an order drawn from its content, for what was preferred must not be known by its place."""
+    pair = preference.comparison
+    return preference if drawn_order(pair.left, pair.right).left is pair.left else preference.swapped()
+
+
+def _proposer(most: int) -> Prompted:
+    items = {"type": "array", "items": {"type": "string"}, "maxItems": most}
+    return Prompted("icai_propose", extras=("preferred", "most"), schema=json_schema({"principles": items}))
+
+
+async def _proposed(preference: Preference, most: int, proposer: Prompted, ask: Ask) -> tuple[str, ...]:
+    """The principles proposed for one pair. Raises Unread where the reply lists none that can be read."""
+    preferred = "A" if preference.p_left > 0.5 else "B"
+    request = proposer.request(preference.comparison, preferred=preferred, most=str(most))
+    reply = await ask(request)
+    texts = read_texts(reply.text, "principles")
+    if texts is None:
+        raise Unread(unread_reply(preference.comparison, request, reply, "no list of `principles` in the reply", NAME))
+    return tuple(dict.fromkeys(" ".join(each.split()) for each in texts[:most]))
+
+
+async def _vote(text: str, label: Preference, margin: float, voter: Voter, ask: Ask) -> tuple[str, int]:
+    """The principle, and 1 where it speaks for the label, -1 where against it, 0 where for neither. Raises Unread."""
+    pair = label.comparison
+    p_left = await label_p_left(voter.request(pair, (text,)), voter.labels, pair, ask, NAME)
+    if abs(p_left - 0.5) <= margin:
+        return text, 0
+    return text, 1 if (p_left > 0.5) == (label.p_left > 0.5) else -1
+
+
+def clustered(counted: Counter[str], distance: float, embed: Embed) -> dict[str, int]:
+    """The most often proposed text of each cluster, and how often those of the cluster were proposed; in order of the texts."""
+    texts = sorted(counted)
+    if len(texts) < 2:
+        return dict(counted)
+    from sklearn.cluster import AgglomerativeClustering
+
+    vectors_ND = np.asarray(embed(texts), dtype=float)
+    if vectors_ND.shape[:1] != (len(texts),):
+        raise InputError(f"`embed` made vectors of shape {vectors_ND.shape} of {len(texts)} texts; it makes one row a text")
+    vectors_ND = vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-12)
+    how: dict[str, Any] = {"n_clusters": None, "distance_threshold": distance, "linkage": "average"}
+    made = AgglomerativeClustering(**how).fit(vectors_ND)
+    clusters: dict[int, list[str]] = {}
+    for text, cluster in zip(texts, made.labels_.tolist(), strict=True):
+        clusters.setdefault(cluster, []).append(text)
+    found = {max(group, key=lambda text: counted[text]): sum(counted[text] for text in group) for group in clusters.values()}
+    return dict(sorted(found.items()))
+
+
+def tfidf(texts: Sequence[str]) -> np.ndarray:
+    """TF-IDF of the words that tell principles apart, [N, D]. Opposites that differ in one word share little."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(stop_words=sorted(EVERYWHERE), token_pattern=r"(?u)\b\w+\b")
+    try:
+        return vectorizer.fit_transform(texts).toarray()  # pyright: ignore[reportAttributeAccessIssue]
+    except ValueError:  # no text has a word that tells anything: each is its own
+        return np.eye(len(texts))

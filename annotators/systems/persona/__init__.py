@@ -1,0 +1,1 @@
+"""Language models that judge and edit as a person would."""

@@ -1,0 +1,90 @@
+"""Feedback in hindsight: what comes of acting on an answer is simulated, and then it is judged (Liang et al. 2025, *RLHS:
+Mitigating Misalignment in RLHF with Hindsight Simulation*, arXiv:2501.08617).
+
+Judged at once (foresight), an answer is worth what it promises, and a policy trained on that learns to promise. Departs from the
+paper: outcomes are simulated by the judge's own engine, one request an answer, and verdicts are label log-probabilities.
+`Foresight` and `Hindsight` are the same two users by a world's truth, without an engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.protocols import Ask
+from ...core.records import Abstention, Comparison, Completion, Item, Preference
+from ...core.requests import Request
+from ..prompting.prompted import Prompted, json_schema
+from ..prompting.steps import Unread, label_p_left, parts, prose, together
+from ..scripted.truth import BradleyTerry
+from ..wrappers.pairwise import answer_seed, pair_of, shared_seed
+
+MODES = ("hindsight", "foresight")
+LABELS = ("A", "B")
+
+
+class Rlhs:
+    """mode: `hindsight` simulates the outcome of each answer and judges with both outcomes shown (`rationale` holds them);
+    `foresight` judges at once. outcome, judge: parts that replace those of the templates `rlhs_outcome`, and `rlhs_judge` or
+    (foresight) `rlhs_foresight`. name: unless given, `rlhs(hindsight)` or `rlhs(foresight)`. Abstains where an outcome or the
+    verdict cannot be read.
+    """
+
+    def __init__(
+        self,
+        mode: str = "hindsight",
+        outcome: dict[str, Any] | None = None,
+        judge: dict[str, Any] | None = None,
+        name: str = "",
+    ) -> None:
+        if mode not in MODES:
+            raise InputError(f"the mode is {mode!r}; it is one of {', '.join(MODES)}")
+        if mode == "foresight" and outcome:
+            raise InputError("foresight simulates no outcome; leave out `outcome`, or take hindsight")
+        self.name, self.mode = name or f"rlhs({mode})", mode
+        schema = json_schema({"outcome": {"type": "string"}})
+        self._outcome = Prompted("rlhs_outcome", kind="answer", schema=schema, **parts(self.name, outcome))
+        shown = ("outcome_left", "outcome_right") if mode == "hindsight" else ()
+        file = "rlhs_judge" if mode == "hindsight" else "rlhs_foresight"
+        self._judge = Prompted(file, extras=shown, labels=LABELS, **parts(self.name, judge))
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        pair = pair_of(item, self.name)
+        try:
+            if self.mode == "foresight":
+                return Preference(pair, await self._verdict(self._judge.request(pair), pair, ask), self.name)
+            seed = shared_seed(rng)
+            left, right = await together(self._simulated(each, pair, ask, seed) for each in (pair.left, pair.right))
+            asked = self._judge.request(pair, outcome_left=left, outcome_right=right)
+            told = f"Outcome of the left answer: {left}\n\nOutcome of the right answer: {right}"
+            return Preference(pair, await self._verdict(asked, pair, ask), self.name, rationale=told)
+        except Unread as unread:
+            return unread.because
+
+    async def _simulated(self, answer: Completion, pair: Comparison, ask: Ask, seed: int) -> str:
+        return await prose(self._outcome.request(answer, answer_seed(seed, answer)), "outcome", pair, ask, self.name)
+
+    async def _verdict(self, request: Request, pair: Comparison, ask: Ask) -> float:
+        return await label_p_left(request, LABELS, pair, ask, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight(BradleyTerry):
+    """A world's user who judges answers by how they look before anything came of them (`world.seen`). See `BradleyTerry`."""
+
+    name: str = "foresight"
+
+    def advantage(self, pair: Comparison) -> float:
+        """What left seems to be worth more than right, in nats."""
+        left, right = self.world.seen((pair.left, pair.right)) @ self.world.weights(self.user)
+        return float(left - right)
+
+
+@dataclass(frozen=True, slots=True)
+class Hindsight(BradleyTerry):
+    """The same user after the outcome: answers are worth what they are."""
+
+    name: str = "hindsight"

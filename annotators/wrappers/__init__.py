@@ -1,0 +1,1 @@
+"""Annotators around another one: noise, bias, order, rations."""

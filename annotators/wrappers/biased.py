@@ -1,0 +1,78 @@
+"""Adds known biases to an annotator, in log-odds: for what is shown first, for the longer answer, for lists, and for its own
+family's answers (Zheng et al. 2023, arXiv:2306.05685; Panickssery et al. 2024, arXiv:2404.13076, for the last): planted, so that
+an audit can be seen to find them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.protocols import Annotator, Ask
+from ...core.records import Abstention, Completion, Item, Preference
+from ...simulators.noise import FeatureBias, LengthBias, Noise, PositionBias, corrupt
+from .pairwise import pair_of, renamed, verdict_of
+
+Family = str | Collection[str] | Callable[[Completion], bool]
+"""Which answers are of the family: a regular expression that is searched in the text, the `Completion.key`s, or a function."""
+
+
+class Biased:
+    """`inner` with its p_left moved. A hard label (0 or 1) is certain and is not moved: make the inner annotator soft.
+    The parts of a compound verdict are dropped, as an audit would find them unbiased: plant the bias inside, swap outside.
+
+    position: log-odds for the answer shown first; negative favours the last. length: log-odds for the longer answer, times
+    tanh(difference / length_scale). length_scale: in words, > 0. lists: log-odds for an answer with a list over one without.
+    own: log-odds for an answer of the `family` over another. Annotators do not see who made an answer (`Completion.model` is
+    blank), so `family` marks them by their text, or is a list of `Completion.key`s that the caller knows.
+    """
+
+    def __init__(
+        self,
+        inner: Annotator,
+        position: float = 0.0,
+        length: float = 0.0,
+        length_scale: float = 20.0,
+        lists: float = 0.0,
+        own: float = 0.0,
+        family: Family | None = None,
+        name: str = "",
+    ) -> None:
+        if (own != 0.0) != (family is not None):
+            raise InputError(
+                f"own={own!r} and family={family!r}; self-preference needs both: log-odds, and what marks the family (a regular "
+                "expression, keys or a function)"
+            )
+        self.inner = inner
+        noises: list[Noise] = [PositionBias(position), LengthBias(length, length_scale)]
+        if lists:
+            noises.append(FeatureBias(lists))
+        if family is not None:
+            noises.append(FeatureBias(own, _membership(family)))
+        self.noises = tuple(noises)
+        planted = {"position": position, "length": length}
+        planted |= {key: value for key, value in (("lists", lists), ("own", own)) if value}
+        self.name = name or f"biased({inner.name}, {', '.join(f'{key}={value:g}' for key, value in planted.items())})"
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        pair = pair_of(item, self.name)
+        said = verdict_of(await self.inner.annotate(pair, ask, rng), self.inner.name, self.name)
+        if isinstance(said, Abstention) or said.neither:
+            return renamed(said, self.name)
+        return replace(said, p_left=corrupt(said.p_left, self.noises, pair, float("nan")), annotator=self.name, parts=())
+
+
+def _membership(family: Family) -> Callable[[Completion], bool]:
+    if isinstance(family, str):
+        try:
+            pattern = re.compile(family)
+        except re.error as error:
+            raise InputError(f"the family {family!r} is no regular expression: {error}") from error
+        return lambda completion: pattern.search(completion.text) is not None
+    if callable(family):
+        return family
+    keys = frozenset(family)
+    return lambda completion: completion.key in keys

@@ -1,0 +1,164 @@
+"""Label noise around an annotator, drawn once a pair: symmetric flips, lapses, and flips that depend on length, position,
+closeness, on who answered, or on the prompt.
+
+AlpacaFarm (Dubois et al. 2023, arXiv:2305.14387) flips 25 % of its judge's labels. Departs from it: noise is keyed on the
+pair, not on the instruction, so that two pairs of one prompt err independently; and a label that noise decides is not bought.
+
+A flip at rate r is a fair coin in place of the label with probability 2r. Where the rate differs by verdict, the coin is
+tossed with twice the smaller rate, and the rest is a flip after the verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.protocols import Annotator, Ask, World
+from ...core.records import Abstention, Comparison, Item, Preference
+from ...core.seeds import rng_for
+from ...simulators.choice import draw
+from ...simulators.noise import InstanceDependentFlip, LengthConditionalFlip, Noise, PositionConditionalFlip, SymmetricFlip
+from .pairwise import pair_of, renamed, verdict_of
+
+
+class Flip:
+    """`inner`, whose label is inverted with probability `rate`, in [0, 0.5]; 0.5 is a fair coin that asks nobody."""
+
+    def __init__(self, inner: Annotator, rate: float, name: str = "") -> None:
+        self.inner = inner
+        self.noise: Noise = SymmetricFlip(_checked("rate", rate))
+        self.name = name or f"flip({inner.name}, {rate:g})"
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        pair = pair_of(item, self.name)
+        rate_left, rate_right = self.rates(pair)
+        coin = 2.0 * min(rate_left, rate_right)
+        is_decided, toss, second = rng.random() < coin, draw(0.5, pair, rng), rng.random()
+        if is_decided:
+            return Preference(pair, toss, self.name, rationale="noise")
+        said = verdict_of(await self.inner.annotate(pair, ask, rng), self.inner.name, self.name)
+        if isinstance(said, Abstention) or said.is_tied or coin == 1.0:
+            return renamed(said, self.name)
+        is_flipped = second < (self.rate(said, rate_left, rate_right) - coin / 2.0) / (1.0 - coin)
+        p_left = 1.0 - said.p_left if is_flipped else said.p_left
+        return replace(said, p_left=p_left, annotator=self.name)
+
+    def rates(self, pair: Comparison) -> tuple[float, float]:
+        """The least probability of a flip of a verdict for the left answer, and for the right."""
+        advantage = self.advantage(pair)
+        return 1.0 - self.noise(1.0, pair, advantage), self.noise(0.0, pair, advantage)
+
+    def rate(self, said: Preference, rate_left: float, rate_right: float) -> float:
+        """The probability of a flip of this verdict, no less than `rates` say."""
+        return rate_left if said.p_left > 0.5 else rate_right
+
+    def advantage(self, pair: Comparison) -> float:
+        """True utility difference in nats where the noise depends on it; NaN where it does not."""
+        return float("nan")
+
+
+class Lapse(Flip):
+    """With probability `rate`, in [0, 1], a fair coin answers and `inner` is not asked (Wichmann & Hill 2001): a flip of half
+    that rate."""
+
+    def __init__(self, inner: Annotator, rate: float, name: str = "") -> None:
+        if not isinstance(rate, int | float) or not 0.0 <= rate <= 1.0:
+            raise InputError(f"the lapse rate is {rate!r}; it is a probability in [0, 1]")
+        super().__init__(inner, rate / 2.0, name or f"lapse({inner.name}, {rate:g})")
+
+
+class FlipByLength(Flip):
+    """A verdict for the longer answer (in words) is inverted with probability `rate_longer`, for the shorter `rate_shorter`."""
+
+    def __init__(self, inner: Annotator, rate_longer: float, rate_shorter: float, name: str = "") -> None:
+        self.inner = inner
+        self.noise = LengthConditionalFlip(_checked("rate_longer", rate_longer), _checked("rate_shorter", rate_shorter))
+        self.name = name or f"flip-by-length({inner.name}, {rate_longer:g}, {rate_shorter:g})"
+
+
+class FlipByPosition(Flip):
+    """A verdict for the answer shown first is inverted with probability `rate_left`, for the other with `rate_right`."""
+
+    def __init__(self, inner: Annotator, rate_left: float, rate_right: float, name: str = "") -> None:
+        self.inner = inner
+        self.noise = PositionConditionalFlip(_checked("rate_left", rate_left), _checked("rate_right", rate_right))
+        self.name = name or f"flip-by-position({inner.name}, {rate_left:g}, {rate_right:g})"
+
+
+class FlipByCloseness(Flip):
+    """Close pairs are flipped most: with probability largest * exp(-|true utility difference| / scale).
+
+    largest: rate at equal utilities, in [0, 0.5]. scale: in nats, > 0.
+    """
+
+    def __init__(self, inner: Annotator, world: World, largest: float = 0.5, scale: float = 1.0, name: str = "") -> None:
+        self.inner = inner
+        self.world = world
+        self.noise = InstanceDependentFlip(_checked("largest", largest), scale)
+        self.name = name or f"flip-by-closeness({inner.name}, {largest:g}, {scale:g})"
+
+    def advantage(self, pair: Comparison) -> float:
+        return self.world.advantage(pair)
+
+
+class FlipByAnnotator(Flip):
+    """Each member of a pool errs at its own rate: that of the `persona` of the verdict, or of its `annotator` where it has none.
+
+    rates: by name, each in [0, 0.5]. default: of those not named; without it they are an error. No call is saved but what the
+    least rate decides, since who answers shows only in the answer.
+    """
+
+    def __init__(self, inner: Annotator, rates: Mapping[str, float], default: float | None = None, name: str = "") -> None:
+        self.inner = inner
+        self._rates = {who: _checked(f"the rate of {who!r}", rate) for who, rate in rates.items()}
+        self._default = None if default is None else _checked("default", default)
+        known = [*self._rates.values(), *([] if self._default is None else [self._default])]
+        if not known:
+            raise InputError("`rates` is empty and there is no `default`; give each member of the pool its rate")
+        self._least = min(known)
+        self.name = name or f"flip-by-annotator({inner.name}, {', '.join(f'{who}={rate:g}' for who, rate in self._rates.items())})"
+
+    def rates(self, pair: Comparison) -> tuple[float, float]:
+        return self._least, self._least
+
+    def rate(self, said: Preference, rate_left: float, rate_right: float) -> float:
+        who = said.persona or said.annotator
+        rate = self._rates.get(who, self._default)
+        if rate is None:
+            raise InputError(f"{self.name!r} has no rate for {who!r}; it has: {', '.join(self._rates)}; or give a `default`")
+        return rate
+
+
+class FlipByPrompt(Flip):
+    """Flips at `rate` that are correlated across the pairs of one prompt: two of them have correlation `correlation`, in [0, 1].
+
+    Each pair takes its prompt's own draw with probability sqrt(correlation), and else one of its own; 0 is `Flip`, and at 1 all
+    labels of a prompt are flipped or none is, as with noise keyed on the instruction (AlpacaFarm's). seed: of the prompts'
+    draws; the run's seed moves the rest. A pair that takes its prompt's draw is asked about: only a flip that is independent
+    can be had without the label.
+    """
+
+    def __init__(self, inner: Annotator, rate: float, correlation: float = 1.0, seed: int = 0, name: str = "") -> None:
+        if not isinstance(correlation, int | float) or not 0.0 <= correlation <= 1.0:
+            raise InputError(f"the correlation is {correlation!r}; it is in [0, 1]")
+        super().__init__(inner, rate, name or f"flip-by-prompt({inner.name}, {rate:g}, {correlation:g})")
+        self._rate, self._seed, self._shares = float(rate), seed, math.sqrt(correlation)
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        pair = pair_of(item, self.name)
+        if rng.random() >= self._shares:
+            return await super().annotate(pair, ask, rng)
+        said = verdict_of(await self.inner.annotate(pair, ask, rng), self.inner.name, self.name)
+        if isinstance(said, Abstention) or rng_for(self._seed, self.name, pair.prompt.id).random() >= self._rate:
+            return renamed(said, self.name)
+        return replace(said, p_left=1.0 - said.p_left, annotator=self.name)
+
+
+def _checked(name: str, rate: float) -> float:
+    if not isinstance(rate, int | float) or not 0.0 <= rate <= 0.5:
+        raise InputError(f"{name} is {rate!r}; it is a probability in [0, 0.5]: more than one half would invert the annotator")
+    return float(rate)

@@ -1,0 +1,1 @@
+"""Judges audited and attacked."""

@@ -1,0 +1,187 @@
+"""Audits a judge: asks it about pairs in both orders and under several seeds, or takes what it once said, and measures it against
+gold labels, another annotator's, or a world's truth (`eval.judges.judge_audit` says what is measured).
+
+As in AlpacaEval (Li et al. 2023), a call shows the two answers in an order drawn by seed and pair, and labels are compared by the
+answers. Departure: under the first seed every pair is shown in both orders, so that place and noise can be told apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...annotators import make_annotator
+from ...annotators.runner import annotate
+from ...core.errors import InputError
+from ...core.protocols import Annotator, World
+from ...core.records import Abstention, Comparison, Item, Preference, Reason
+from ...core.seeds import rng_for
+from ...eval.files.labelled_pairs import LabelledPairs, read_labelled
+from ...eval.judges.judge_audit import Asked, AuditReport, GoldLabels, Measure, audit_measures
+from ...eval.win_rates.win_rate import ONE_SEED
+from .gaming import GamingReport, verdicts_of
+
+Asking = Callable[[Sequence[Item], Annotator, int], Sequence[Any]]
+"""(items, annotator, seed) -> one answer an item, in their order."""
+Verdict = Preference | Abstention
+
+
+def audit(
+    annotator: Annotator,
+    pairs: Sequence[Comparison],
+    gold: GoldLabels | None = None,
+    *,
+    seeds: int = 1,
+    seed: int = 0,
+    own: str = "",
+    asking: Asking | None = None,
+    level: float = 0.95,
+) -> AuditReport:
+    """Asks `annotator` about every pair, S + 1 times for S seeds, blind to who made the answers, and measures it.
+
+    own: the model whose answers are the judge's own. asking: who answers items; by default the runner without an engine. Raises
+    InputError for no pairs, and for an annotator that gives no preferences.
+    """
+    asked = replace(ask(annotator, pairs, seeds=seeds, seed=seed, asking=asking or runner()), own=own)
+    facts = {"pairs": str(len(pairs)), "prompts": str(len({pair.prompt.id for pair in pairs})), "seeds": str(seeds)}
+    return AuditReport(annotator.name, facts | _gold_fact(gold), tuple(audit_measures(asked, gold, seed, level)))
+
+
+def audit_stored(
+    name: str,
+    stored: LabelledPairs,
+    gold: GoldLabels | None = None,
+    *,
+    seed: int = 0,
+    own: str = "",
+    level: float = 0.95,
+) -> AuditReport:
+    """Measures what a judge said before; each round of its labels counts as a seed. Nobody is asked."""
+    if not len(stored.labels_AN):
+        raise InputError(f"there are no labels by {name!r}; give annotations that hold some")
+    silent = {"no verdict": missing} if (missing := int(np.isnan(stored.labels_AN).sum())) else {}
+    asked = Asked(stored.pairs, stored.labels_AN, (), stored.labels_AN, stored.dollars_AN, own, silent)
+    prompts = len({pair.prompt.id for pair in stored.pairs})
+    facts = {"pairs": str(len(stored.pairs)), "prompts": str(prompts), "rounds": str(len(stored.labels_AN))}
+    return AuditReport(name, facts | _gold_fact(gold), tuple(audit_measures(asked, gold, seed, level)))
+
+
+def ask(annotator: Annotator, pairs: Sequence[Comparison], *, seeds: int, seed: int, asking: Asking) -> Asked:
+    """Every pair in both orders under the first seed, and in an order drawn by the seed under each further one."""
+    if not pairs:
+        raise InputError("there are no pairs to ask about; give at least one")
+    shown = [replace(pair, left=_blind(pair.left), right=_blind(pair.right)) for pair in pairs]
+    turned_SN = np.array(
+        [[rng_for(seed + each, "audit order", pair.key).random() < 0.5 for pair in shown] for each in range(seeds)]
+    )
+    answers = _verdicts(asking([*shown, *(pair.swapped() for pair in shown)], annotator, seed), annotator)
+    first, second = answers[: len(shown)], answers[len(shown) :]
+    calls = [first, second]
+    for each in range(1, seeds):
+        items = [pair.swapped() if turn else pair for pair, turn in zip(shown, turned_SN[each], strict=True)]
+        calls.append(_verdicts(asking(items, annotator, seed + each), annotator))
+    calls_CN = np.array([[_p_left(said, pair) for said, pair in zip(call, shown, strict=True)] for call in calls])
+    dollars_CN = np.array([[np.nan if said.usage.cached else said.usage.dollars for said in call] for call in calls])
+    labels_SN = np.stack([np.where(turned_SN[0], calls_CN[1], calls_CN[0]), *calls_CN[2:]])
+    both = [_both(one, other, pair) for one, other, pair in zip(first, second, shown, strict=True)]
+    reasons = Counter(said.reason.value for call in calls for said in call if isinstance(said, Abstention))
+    return Asked(pairs, labels_SN, both, calls_CN, dollars_CN, reasons=reasons)
+
+
+def runner(**options: Any) -> Asking:
+    """Asks through `annotators.runner.annotate`, with these options (engine, store, progress ...)."""
+    return lambda items, annotator, seed: annotate(items, annotator, seed=seed, **options).results
+
+
+def gold_from_file(path: Path, limit: int | None = None, flip: float | None = None) -> tuple[Sequence[Comparison], GoldLabels]:
+    """The pairs of a file and their labels (see `eval.files.labelled_pairs`). flip: the share of wrong labels,
+    where it is known."""
+    found = read_labelled(path).first(limit)
+    return found.pairs, GoldLabels(str(path), found.labels_AN, flip)
+
+
+def gold_for(stored: LabelledPairs, path: Path, flip: float | None = None) -> GoldLabels:
+    """The labels of a file on pairs that a judge labelled before. Raises InputError where they share none."""
+    labels_AN = read_labelled(path).labels_of(stored.pairs)
+    if not np.isfinite(labels_AN).any():
+        raise InputError(
+            f"{str(path)!r} labels none of the {len(stored.pairs)} pairs; give gold labels of the same prompts and answers"
+        )
+    return GoldLabels(str(path), labels_AN, flip)
+
+
+def gold_from_world(world: World, limit: int | None = None) -> tuple[Sequence[Comparison], GoldLabels]:
+    """All pairs of three answers a prompt (a demonstration, the rival, the rival mended), and the world's truth of them."""
+    honest = list(world.demonstrations())[:limit]
+    pairs: list[Comparison] = []
+    for one, rival in zip(honest, world.rivals([each.prompt for each in honest]), strict=True):
+        better = world.mended(rival)
+        trio = [Comparison(one, rival), Comparison(one, better), Comparison(rival, better)]
+        pairs += [pair if int(pair.key, 16) % 2 else pair.swapped() for pair in trio if pair.left.text != pair.right.text]
+    pairs = pairs[:limit]
+    said = annotate(pairs, make_annotator("gold", world=world)).preferences
+    return pairs, GoldLabels(f"the truth of the world {world.name!r}", np.array([[each.p_left for each in said]]), 0.0)
+
+
+def gold_from_annotator(
+    annotator: Annotator, pairs: Sequence[Comparison], *, seed: int = 0, asking: Asking | None = None
+) -> GoldLabels:
+    """What another annotator says of the pairs, both orders averaged."""
+    asked = ask(annotator, pairs, seeds=1, seed=seed, asking=asking or runner())
+    labels = [each.p_left if isinstance(each, Preference) else np.nan for each in asked.both_orders]
+    return GoldLabels(f"the annotator {annotator.name!r}", np.array([labels], dtype=float))
+
+
+def attack_report(report: GamingReport, material: str) -> AuditReport:
+    """A report of attacks in the form of any other audit."""
+    words = {True: "GAMED: ", False: "", None: "not told: "}  # that no gain is shown is no proof of none, and no praise
+    rows = []
+    for each in report.attacks:
+        how = each.reason if each.difference.value is None else each.difference.how.replace(ONE_SEED, "")
+        found = replace(each.difference, how=how)
+        rows.append(Measure("attacks", each.attack, found, "difference", words[each.gamed] + each.reason))
+    first = Measure("likings", "first", report.position.first, "share", "what is shown first wins; 0.5 without bias")
+    facts = {"prompts": str(report.prompts), "answers": material}
+    return AuditReport(report.annotator, facts, (*rows, first))
+
+
+def _gold_fact(gold: GoldLabels | None) -> dict[str, str]:
+    if gold is None:
+        return {"gold": "none"}
+    return {"gold": gold.name, "gold labels": str(int(np.isfinite(gold.labels_AN).sum()))}
+
+
+def _blind(answer: Any) -> Any:
+    return replace(answer, model="", tokens=())
+
+
+def _verdicts(answers: Sequence[Any], annotator: Annotator) -> list[Verdict]:
+    """The verdicts; that neither answer is acceptable is no vote on which is better."""
+    found = verdicts_of(answers, annotator)
+    return [_undecided(each) if isinstance(each, Preference) and each.neither else each for each in found]
+
+
+def _undecided(said: Preference) -> Abstention:
+    why = "neither answer was acceptable to it"
+    return Abstention(said.comparison, Reason.NOT_APPLICABLE, said.annotator, why, said.usage)
+
+
+def _p_left(said: Verdict, pair: Comparison) -> float:
+    if isinstance(said, Abstention):
+        return np.nan
+    return said.p_left if said.comparison.left.text == pair.left.text else 1 - said.p_left
+
+
+def _both(one: Verdict, other: Verdict, pair: Comparison) -> Verdict:
+    """The mean of both orders, which stay as `parts`; no verdict where one of them is none."""
+    for each in (one, other):
+        if isinstance(each, Abstention):
+            return replace(each, item=pair)
+    assert isinstance(one, Preference)
+    assert isinstance(other, Preference)
+    return Preference(pair, (_p_left(one, pair) + _p_left(other, pair)) / 2, one.annotator, parts=(one, other))

@@ -1,0 +1,1 @@
+"""Findings of the literature, each a command that can fail."""

@@ -1,0 +1,149 @@
+"""Whether a router finds where a cheap annotator is wrong, and what that is worth to a reward model: HyPER's check, in the text
+world.
+
+    python -m pasture.benchmarks.claims.hyper_routing                   the table
+    python -m pasture.benchmarks.claims.hyper_routing --out router.json and the router, for `router = "router.json"` in a TOML
+
+The cheap annotator is wrong wherever a prompt asks for a formal answer; it costs 1, the expensive one 10. Both are users of the
+world who choose with noise. All mixtures are trained on for the same price, which for the expensive source alone is fewer labels.
+The reward model is linear in the world's features.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+from ...annotators.runner import annotate
+from ...annotators.scripted.truth import BradleyTerry
+from ...annotators.systems.hyper_routing.router import HyperRouting, Router, fit_router
+from ...core.protocols import Ask
+from ...core.records import Abstention, Comparison, Item, Preference
+from ...core.seeds import rng_for
+from ...simulators.text.world import TextWorld
+
+CHEAP, EXPENSIVE = 1.0, 10.0
+"""Prices of a label."""
+NOISE = 1.5
+"""Temperature in nats of both annotators' choices."""
+
+
+class WrongWhereFormal:
+    """Inverts `inner` where the prompt asks for a formal answer."""
+
+    name = "wrong-where-formal"
+
+    def __init__(self, inner: BradleyTerry) -> None:
+        self.inner = inner
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        said = await self.inner.annotate(item, ask, rng)
+        return replace(said, p_left=1.0 - said.p_left if asks_to_be_formal(said.comparison) else said.p_left, annotator=self.name)
+
+
+def asks_to_be_formal(pair: Comparison) -> bool:
+    return "Be formal" in pair.prompt.text
+
+
+def make_pairs(world: TextWorld, split: str, seed: int) -> list[Comparison]:
+    """One pair a prompt, of two answers of different quality."""
+    made: list[Comparison] = []
+    for prompt in world.prompts(split):
+        rng = rng_for(seed, "hyper-routing pairs", prompt.id)
+        left, right = (world.answer(prompt, float(rng.uniform(0.1, 0.9)), rng) for _ in range(2))
+        if left.text != right.text:
+            made.append(Comparison(left, right))
+    return made
+
+
+def differences(world: TextWorld, pairs: Sequence[Comparison]) -> np.ndarray:
+    """[N, A]: features of the left answer less those of the right."""
+    return world.features([each.left for each in pairs]) - world.features([each.right for each in pairs])
+
+
+def linear_reward(x_NA: np.ndarray, p_left_N: np.ndarray, ridge: float = 1.0, steps: int = 8) -> np.ndarray:
+    """Weights of a Bradley-Terry reward model that is linear in the features, by Newton's method."""
+    weights_A = np.zeros(x_NA.shape[1])
+    for _ in range(steps):
+        p_N = 1.0 / (1.0 + np.exp(-np.clip(x_NA @ weights_A, -30, 30)))
+        gradient_A = x_NA.T @ (p_left_N - p_N) - ridge * weights_A
+        curvature = (x_NA * (p_N * (1 - p_N))[:, None]).T @ x_NA + ridge * np.eye(len(weights_A))
+        weights_A = weights_A + np.linalg.solve(curvature, gradient_A)
+    return weights_A
+
+
+def scorer(world: TextWorld, pairs: Sequence[Comparison], dev: Sequence[Comparison]) -> Callable[[Sequence[Any]], float]:
+    """The accuracy on `dev`, by gold, of a reward model that is trained on labels of some of `pairs`."""
+    rows = {pair.key: row for row, pair in enumerate(pairs)}
+    x_NA, dev_x_NA = differences(world, pairs), differences(world, dev)
+    gold_N = np.array([world.advantage(each) for each in dev])
+
+    def score(labels: Sequence[Preference | Abstention]) -> float:
+        said = [each for each in labels if isinstance(each, Preference)]
+        here = [rows[each.comparison.key] for each in said]
+        weights_A = linear_reward(x_NA[here], np.array([each.p_left for each in said]))
+        return float(((dev_x_NA @ weights_A > 0) == (gold_N > 0))[gold_N != 0].mean())
+
+    return score
+
+
+def run(seed: int, budget: float = 0.3, splits: int = 300, size: int = 400) -> tuple[dict[str, float], Router]:
+    """Accuracies by source at equal cost, the share of the slice that is sent, and the router, which is fitted on other pairs."""
+    world = TextWorld(seed, preference=2 * size, eval=size, unlabeled=size)
+    both, test, dev = (make_pairs(world, split, seed) for split in ("preference", "eval", "unlabeled"))
+    fitted_on, pairs = both[: len(both) // 2], both[len(both) // 2 :]
+    expensive = BradleyTerry(world, temperature=NOISE)
+    cheap = WrongWhereFormal(BradleyTerry(world, temperature=NOISE, name="cheap"))
+    labels = [annotate(fitted_on, each, seed=seed).results for each in (cheap, expensive)]
+    router = fit_router(fitted_on, labels[0], labels[1], scorer(world, fitted_on, dev), splits, seed)  # pyright: ignore[reportArgumentType]
+
+    score = scorer(world, pairs, test)
+    cost = len(pairs) * ((1 - budget) * CHEAP + budget * EXPENSIVE)
+    routed = HyperRouting([cheap, expensive], router, budget)
+    sent = [routed.is_sent(each, rng_for(seed)) for each in pairs]
+    slice_sent = [each for each, pair in zip(sent, pairs, strict=True) if asks_to_be_formal(pair)]
+    found = {
+        "routed": score(annotate(pairs, routed, seed=seed).preferences),
+        "random": score(annotate(pairs, HyperRouting([cheap, expensive], None, budget), seed=seed).preferences),
+        "cheap alone": score(annotate(pairs, cheap, seed=seed).preferences),
+        "expensive alone": score(annotate(pairs[: int(cost / EXPENSIVE)], expensive, seed=seed).preferences),
+        "slice": len(slice_sent) / len(pairs),
+        "sent": float(np.mean(sent)),
+        "of the slice sent": float(np.mean(slice_sent)),
+        "explained": router.explained,
+    }
+    return found, router
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--budget", type=float, default=0.3, help="share of pairs for the expensive annotator")
+    parser.add_argument("--splits", type=int, default=300, help="candidate splits that the prediction model is fitted on")
+    parser.add_argument("--out", type=Path, help="where the first seed's router goes")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    asked = parser.parse_args()
+    runs = [run(seed, asked.budget, asked.splits) for seed in range(asked.seeds)]
+    if asked.out:
+        runs[0][1].save(asked.out)
+    names = list(runs[0][0])
+    table = {name: np.array([found[name] for found, _ in runs]) for name in names}
+    if asked.json:
+        typer.echo(json.dumps({name: values.tolist() for name, values in table.items()}))
+        return
+    for name, values in table.items():
+        error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+        typer.echo(f"{name:<20}{values.mean():>8.3f} +- {error:.3f}")
+    for name, weight in runs[0][1].strongest():
+        typer.echo(f"  {name:<28}{weight:+.5f}")
+
+
+if __name__ == "__main__":
+    main()

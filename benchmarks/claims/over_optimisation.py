@@ -1,0 +1,253 @@
+"""Does optimising the proxy harm gold? Closed forms, after Gao, Schulman & Hilton 2022 (arXiv:2210.10760).
+
+In a world of finite answers, a linear Bradley-Terry reward is fitted to noisy labels of pairs, and the reference is optimised
+against it: by best-of-n, and to the optimum of reward - beta KL. Nothing is sampled but the pairs and their labels. A seed is a
+world, its pairs and its labels; intervals are over seeds. Departure: KL is that of the policy, not the bound log n - (n - 1)/n.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.records import Estimate
+from ...core.results import RankingResult
+from ...eval.intervals.mean import mean_over_seeds
+from ...eval.over_optimisation.curves import GaoFit, Law, Point, gao_fit
+from ...simulators import WORLDS
+from ...simulators.exact.world import ExactWorld
+from .exact_proxies import STRENGTHS, Optimiser, Reward, measured, proxies
+
+LAWS = {Optimiser.BEST_OF_N: Law.BEST_OF_N, Optimiser.KL_REGULARISED: Law.REINFORCEMENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Proxy and gold as one reward is optimised ever harder.
+
+    strengths: n, or beta. points: KL in nats from the reference; gains over it, proxy's in its standard deviations, gold's in nats.
+    peak: the highest gold. end: gold at the last strength. lost: peak less end; above 0 is harm. fit: Gao's law.
+    """
+
+    optimiser: Optimiser
+    reward: Reward
+    flip: float
+    strengths: tuple[float, ...]
+    points: tuple[Point, ...]
+    peak: Estimate
+    end: Estimate
+    lost: Estimate
+    fit: GaoFit
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Differences in peak and end gold, in nats, paired by seed: this less `against` (one model, or the first flip)."""
+
+    optimiser: Optimiser
+    reward: Reward
+    flip: float
+    against: str
+    peak: Estimate
+    end: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class OverOptimisation:
+    world: str
+    labels: int
+    seeds: int
+    curves: tuple[Curve, ...]
+    contrasts: tuple[Contrast, ...]
+
+    def curve(self, optimiser: Optimiser, reward: Reward = Reward.ONE, flip: float = 0.0) -> Curve:
+        """The one curve of that name; raises InputError for a flip that was not run."""
+        for each in self.curves:
+            if (each.optimiser, each.reward, each.flip) == (optimiser, reward, flip):
+                return each
+        raise InputError(f"no curve at flip {flip}; there are: {', '.join(sorted({str(each.flip) for each in self.curves}))}")
+
+    def as_json(self) -> dict[str, Any]:
+        """The records as plain values; points are `{kl, proxy, gold}`, and a fit is `{alpha, beta, peak_kl, r_squared}`."""
+        told = asdict(self)
+        for curve, record in zip(told["curves"], self.curves, strict=True):
+            curve["points"] = [_named(point) for point in record.points]
+            curve["fit"] = _named(record.fit)
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedPolicy:
+    """One method of a ranking. KL in nats an answer from the policy that it starts from; gold as the world gives it, in nats; the
+    win rate is the evaluator's."""
+
+    method: str
+    kl: Estimate
+    win_rate: Estimate
+    gold: Estimate
+
+
+def trained_policies(ranking: RankingResult, world: str) -> list[TrainedPolicy]:
+    """The methods of a ranking by KL, unknown ones last. Raises InputError for a ranking of another world."""
+    if ranking.world != world:
+        raise InputError(f"the ranking is of the world {ranking.world!r}, and the curves of {world!r}; give rankings of that world")
+    found = [TrainedPolicy(each.method, each.kl, each.win_rate, each.gold_value) for each in ranking.methods]
+    return sorted(found, key=lambda each: float("inf") if each.kl.value is None else each.kl.value)
+
+
+Key = tuple[Optimiser, Reward, float]
+
+
+def over_optimisation(
+    world: str = "exact-overoptimised", flips: Sequence[float] = (0.0, 0.25), labels: int = 1000, seeds: int = 20, **options: Any
+) -> OverOptimisation:
+    """Curves of every optimiser and reward at every share of flipped labels, in [0, 0.5).
+
+    labels: pairs a seed, each labelled once. options: of the world (`prompts=50`). Raises InputError for a world without closed
+    forms, and for shares and counts out of range.
+    """
+    for rate in flips:
+        if not 0 <= rate < 0.5:
+            raise InputError(f"flip is {rate}; it is a share of labels, 0 or more and below 0.5")
+    if len(set(flips)) < max(len(flips), 1):
+        raise InputError(f"flips are {list(flips)}; give one or more, each once")
+    if labels < 2 or seeds < 1:
+        raise InputError(f"there are {labels} labels and {seeds} seeds; give at least 2 labels and 1 seed")
+    runs: dict[Key, list[np.ndarray]] = {}
+    for seed in range(seeds):
+        made = WORLDS.load(world)(seed=seed, **options)
+        if not isinstance(made, ExactWorld):
+            raise InputError(f"the world {world!r} has no closed forms; give exact, exact-overoptimised or exact-cyclic")
+        for rate, by_reward in proxies(made, flips, labels, seed).items():
+            for reward, proxy_PM in by_reward.items():
+                for optimiser in Optimiser:
+                    runs.setdefault((optimiser, reward, rate), []).append(measured(made, optimiser, proxy_PM))
+    tables = {key: np.array(each) for key, each in runs.items()}
+    curves = tuple(_curve(key, tables[key]) for key in sorted(tables, key=lambda key: (list(Optimiser).index(key[0]), key[2])))
+    return OverOptimisation(world, labels, seeds, curves, tuple(_contrasts(tables, flips)))
+
+
+def _curve(key: Key, table_S3K: np.ndarray) -> Curve:
+    optimiser, reward, rate = key
+    kl_SK, proxy_SK, gold_SK = table_S3K.transpose(1, 0, 2)
+    points = [
+        Point(float(kl), mean_over_seeds(proxy_S[:, None]), mean_over_seeds(gold_S[:, None]))
+        for kl, proxy_S, gold_S in zip(kl_SK.mean(axis=0), proxy_SK.T, gold_SK.T, strict=True)
+    ]
+    peak_S, end_S = _peak_and_end(table_S3K)
+    fit = gao_fit(kl_SK.mean(axis=0), gold_SK.T, LAWS[optimiser])
+    return Curve(
+        optimiser,
+        reward,
+        rate,
+        tuple(map(float, STRENGTHS[optimiser])),
+        tuple(points),
+        _peak_estimate(peak_S),
+        mean_over_seeds(end_S[:, None]),
+        _peak_estimate(peak_S - end_S),
+        GaoFit(_over_seeds(fit.alpha), _over_seeds(fit.beta), _over_seeds(fit.peak_kl), fit.r_squared),
+    )
+
+
+def _peak_and_end(table_S3K: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gold of each seed at the strength that is best for the others, and at the last. A maximum over what it is measured on would
+    be too high."""
+    gold_SK = table_S3K[:, 2]
+    others_SK = gold_SK.sum(axis=0) - gold_SK if len(gold_SK) > 1 else gold_SK
+    return np.take_along_axis(gold_SK, others_SK.argmax(axis=1)[:, None], axis=1)[:, 0], gold_SK[:, -1]
+
+
+def _contrasts(tables: dict[Key, np.ndarray], flips: Sequence[float]) -> list[Contrast]:
+    found = []
+    for key in tables:
+        optimiser, reward, rate = key
+        rivals: list[tuple[str, Key]] = []
+        if reward is not Reward.ONE:
+            rivals.append((str(Reward.ONE), (optimiser, Reward.ONE, rate)))
+        if rate != flips[0]:
+            rivals.append((f"flip {flips[0]:g}", (optimiser, reward, flips[0])))
+        for against, rival in rivals:
+            (peak_S, end_S), (rival_peak_S, rival_end_S) = (_peak_and_end(tables[each]) for each in (key, rival))
+            end = mean_over_seeds((end_S - rival_end_S)[:, None])
+            found.append(Contrast(optimiser, reward, rate, against, _peak_estimate(peak_S - rival_peak_S), end))
+    return found
+
+
+def _peak_estimate(values_S: np.ndarray) -> Estimate:
+    found = mean_over_seeds(values_S[:, None])
+    where = "chosen by the other seeds" if len(values_S) > 1 else "chosen on the one seed, so too high"
+    return replace(found, how=f"{found.how}; peak {where}")
+
+
+def _over_seeds(estimate: Estimate) -> Estimate:
+    """What the fit calls a prompt is here a seed."""
+    return replace(estimate, how=estimate.how.replace("prompts", "seeds").replace("one prompt", "one seed"))
+
+
+def _named(record: Any) -> dict[str, Any]:
+    return {name: asdict(each) if isinstance(each, Estimate) else each for name, each in record._asdict().items()}
+
+
+HEADINGS = ("optimiser", "reward", "flip", "peak gold", "at n, beta", "end gold", "lost", "Gao's peak KL", "R2")
+
+
+def table(result: OverOptimisation) -> str:
+    """The curves as text, one a line: estimates with their intervals, in nats."""
+    rows: list[tuple[str, ...]] = [HEADINGS]
+    for each in result.curves:
+        best = int(np.argmax(np.array([point.gold.value for point in each.points], dtype=float)))
+        end, lost, peak_kl = (_shown(estimate) for estimate in (each.end, each.lost, each.fit.peak_kl))
+        r_squared = "" if each.fit.r_squared is None else f"{each.fit.r_squared:.2f}"
+        rows.append((each.optimiser, each.reward, f"{each.flip:g}", _shown(each.peak), f"{each.strengths[best]:.3g}", end, lost,
+                     peak_kl, r_squared))  # fmt: skip
+    title = f"{result.world}: gold over the reference, in nats; {result.labels} labels, {result.seeds} seeds"
+    return "\n".join((title, *_aligned(rows), "", *_aligned(_contrast_rows(result))))
+
+
+def policies_table(policies: Sequence[TrainedPolicy]) -> str:
+    """The trained policies of a ranking as text, by KL."""
+    rows = [("method", "KL", "gold", "win rate")]
+    rows += [(each.method, *map(_shown, (each.kl, each.gold, each.win_rate))) for each in policies]
+    return "\n".join(("", "", "Trained policies: gold as the world gives it, the reference's not taken off", *_aligned(rows)))
+
+
+def _contrast_rows(result: OverOptimisation) -> list[tuple[str, ...]]:
+    head: tuple[str, ...] = ("optimiser", "reward", "flip", "against", "peak", "end")
+    return [
+        head,
+        *(
+            (each.optimiser, each.reward, f"{each.flip:g}", each.against, _shown(each.peak), _shown(each.end))
+            for each in result.contrasts
+        ),
+    ]
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _shown(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "-"
+    ends = "" if estimate.low is None or estimate.high is None else f" [{estimate.low:.2f}, {estimate.high:.2f}]"
+    return f"{estimate.value:.2f}{ends}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Does optimising the proxy harm gold?")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    as_json = parser.parse_args().json
+    result = over_optimisation()
+    sys.stdout.write((json.dumps(result.as_json(), allow_nan=False, indent=1) if as_json else table(result)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""PERSONA's loop (Castricato et al. 2024, arXiv:2407.17387): critique an answer as a person would, revise it for them, and let them
+and others choose; how often one of k revisions is preferred; and what each attribute of a person tells the judge.
+
+Departures: pass@k is the unbiased estimator over n revisions, and every prompt is one person's, drawn at random, so that intervals
+by prompt hold. In a world whose users are the personas, their true choice is known and stands beside the judge's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...annotators.runner import Annotations, annotate
+from ...annotators.systems.persona.editor import PersonaEditor
+from ...annotators.systems.persona.judge import PersonaJudge
+from ...core.errors import InputError
+from ...core.protocols import Annotator, Ask, Engine, World
+from ...core.records import Abstention, Comparison, Completion, Estimate, Item, Preference, Revision
+from ...core.seeds import rng_for
+from ...core.store import Store
+from ...eval.judges.agreement import agreement, cohen_kappa
+from ...eval.win_rates.pass_at_k import mean_pass_at_k
+from ...eval.win_rates.win_rate import win_rate_from_scores
+from ...simulators.personas.persona import Persona
+
+ATTRIBUTES = ("education", "big_five", "values", "ideology", "religion")
+"""What is left out, one at a time, unless others are named."""
+LEAST = 5
+"""Prompts that a person has at least, to be called the worst served."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaBench:
+    """What the loop showed. Win rates are of the revision against the first answer, ties half."""
+
+    revised: Estimate
+    """Judged as the person that it was written for."""
+    revised_for_others: Estimate
+    """The same revisions, each judged as another person."""
+    truly_better: Estimate | None
+    """By the person's true utility, where a world knows it."""
+    pass_at_k: Mapping[int, Estimate]
+    """That one of k revisions is preferred by the person."""
+    agreement_with_truth: Estimate | None
+    """How often the judge's verdict is the person's true one."""
+    kappa_with_truth: Estimate | None
+    """The same beyond chance (Cohen)."""
+    worst_person: tuple[str, Estimate] | None
+    """The person whose true verdicts the judge meets least often, of those with at least `LEAST` prompts."""
+    same_person: Estimate
+    """How often a person says the same when the pair is shown in the other order: test and retest."""
+    other_person: Estimate
+    """How often another person says the same of the pair."""
+    without: Mapping[str, Estimate]
+    """How often a judge who is not told of an attribute says what the one who is told all says."""
+    revisions: int
+    abstentions: int
+
+
+class _For:
+    """An annotator who takes each prompt to be one person's: prompt id -> person."""
+
+    def __init__(self, name: str, people: Mapping[str, Persona], do: Callable[..., Any]) -> None:
+        self.name, self._people, self._do = name, people, do
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Any:
+        return await self._do(self._people[item.prompt.id], item, ask, rng)
+
+
+def persona_bench(
+    answers: Sequence[Completion],
+    *,
+    engine: Engine | None,
+    personas: int | Sequence[Persona] = 13,
+    samples: int = 4,
+    style: str = "full",
+    attributes: Sequence[str] = ATTRIBUTES,
+    world: World | None = None,
+    temperature: float = 0.7,
+    store: Store | None = None,
+    seed: int = 0,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> PersonaBench:
+    """answers: one first answer a prompt. samples: revisions of each. attributes: left out one at a time; none to skip that.
+
+    on_step is told what is being asked. Raises InputError for two answers to one prompt, and for fewer than two personas.
+    """
+    if len({each.prompt.id for each in answers}) < len(answers):
+        raise InputError("some prompt has two answers; give one first answer a prompt")
+    options: dict[str, Any] = {"personas": personas, "style": style}
+    judge, editor = PersonaJudge(**options), PersonaEditor(**options, temperature=temperature)
+    if len(judge.personas) < 2:
+        raise InputError("there is one persona; the loop also asks another person, so it needs two or more")
+    own, other = _assigned(answers, judge.personas, seed)
+
+    def ask(items: Sequence[Item], annotator: Annotator, step: str, run: int = 0) -> Annotations:
+        on_step(f"{step}: {len(items)}")
+        return annotate(items, annotator, engine=engine, store=store, seed=seed + run)
+
+    revised: list[Comparison] = []
+    lost = 0
+    for run in range(samples):
+        for said in ask(answers, _For("persona-editor", own, editor.revised), f"revision {run + 1} of {samples}", run).results:
+            if isinstance(said, Revision):
+                revised.append(_shown(said, seed))
+            else:
+                lost += 1
+    judged = ask(revised, _For("persona", own, judge.verdict), "judged by whom it was for").results
+    by_others = ask(revised, _For("persona", other, judge.verdict), "judged by others").results
+    again = ask(
+        [pair.swapped() for pair in revised], _For("persona", own, judge.verdict), "judged again, in the other order"
+    ).results
+    firsts = _first_of_each(revised)
+    told = ask(firsts, _For("persona", own, judge.verdict), "with all attributes").results
+    without = {}
+    for attribute in attributes:
+        silent = PersonaJudge(**options, without=(attribute,))
+        said = ask(firsts, _For("persona", own, silent.verdict), f"without {attribute}").results
+        without[attribute] = agreement(_signs(told), _signs(said), [each.prompt.id for each in firsts])
+    missing = lost + sum(isinstance(each, Abstention) for each in (*judged, *by_others, *again))
+    prompts = [pair.prompt.id for pair in revised]
+    first = {each.prompt.id: each.text for each in answers}
+    of_revision = [_of_revision(each, pair, first) for each, pair in zip(judged, revised, strict=True)]
+    return PersonaBench(
+        _win_rate(of_revision, revised),
+        _win_rate([_of_revision(each, pair, first) for each, pair in zip(by_others, revised, strict=True)], revised),
+        _truth(revised, first, own, world),
+        _passes(of_revision, revised, samples),
+        *_with_truth(judged, revised, own, world),
+        agreement(_signs(judged), -_signs(again), prompts),
+        agreement(_signs(judged), _signs(by_others), prompts),
+        without,
+        len(revised),
+        missing,
+    )
+
+
+def _assigned(
+    answers: Sequence[Completion], personas: Sequence[Persona], seed: int
+) -> tuple[dict[str, Persona], dict[str, Persona]]:
+    """Prompt id -> the person whose prompt it is, and another one."""
+    own, other = {}, {}
+    for answer in answers:
+        first, second = rng_for(seed, "persona bench", answer.prompt.id).choice(len(personas), size=2, replace=False)
+        own[answer.prompt.id], other[answer.prompt.id] = personas[int(first)], personas[int(second)]
+    return own, other
+
+
+def _shown(said: Revision, seed: int) -> Comparison:
+    """The revision against the first answer, in an order drawn from both texts."""
+    pair = Comparison(replace(said.completion, text=said.text, tokens=()), said.completion)
+    return pair if rng_for(seed, "order", pair.key).random() < 0.5 else pair.swapped()
+
+
+def _first_of_each(pairs: Sequence[Comparison]) -> list[Comparison]:
+    return list({pair.prompt.id: pair for pair in reversed(pairs)}.values())[::-1]
+
+
+def _signs(results: Sequence[Any]) -> np.ndarray:
+    """1 for left, -1 for right, 0 for a tie, NaN without a verdict."""
+    return np.array([np.sign(each.p_left - 0.5) if _is_verdict(each) else np.nan for each in results])
+
+
+def _is_verdict(said: Any) -> bool:
+    return isinstance(said, Preference) and not said.neither
+
+
+def _of_revision(said: Any, pair: Comparison, first: Mapping[str, str]) -> float:
+    """1 where the revision was preferred, 0 where the first answer was, half for a tie, NaN without a verdict."""
+    if not _is_verdict(said):
+        return float("nan")
+    won = 0.5 if said.is_tied else float(said.p_left > 0.5)
+    return won if _revision_is_left(pair, first) else 1 - won
+
+
+def _revision_is_left(pair: Comparison, first: Mapping[str, str]) -> bool:
+    return pair.right.text == first[pair.prompt.id]
+
+
+def _win_rate(scores: Sequence[float], pairs: Sequence[Comparison]) -> Estimate:
+    scores_N = np.array(scores)
+    known_N = np.isfinite(scores_N)
+    prompts = np.array([pair.prompt.id for pair in pairs])
+    return win_rate_from_scores(scores_N[known_N], prompts[known_N], int((~known_N).sum()))
+
+
+def _passes(scores: Sequence[float], pairs: Sequence[Comparison], samples: int) -> dict[int, Estimate]:
+    by_prompt: dict[str, list[float]] = {}
+    for score, pair in zip(scores, pairs, strict=True):
+        if np.isfinite(score):
+            by_prompt.setdefault(pair.prompt.id, []).append(score)
+    tried, passed = [len(each) for each in by_prompt.values()], [sum(s == 1 for s in each) for each in by_prompt.values()]
+    silent = int(np.isnan(scores).sum())
+    return {k: mean_pass_at_k(tried, passed, k, silent) for k in sorted({1, samples})}
+
+
+def _truth(
+    pairs: Sequence[Comparison], first: Mapping[str, str], own: Mapping[str, Persona], world: World | None
+) -> Estimate | None:
+    if world is None or any(each.id not in world.users for each in own.values()):
+        return None
+    scores = []
+    for pair in pairs:
+        advantage = world.advantage(pair, own[pair.prompt.id].id)
+        won = 0.5 if advantage == 0 else float(advantage > 0)
+        scores.append(won if _revision_is_left(pair, first) else 1 - won)
+    return _win_rate(scores, pairs)
+
+
+def _with_truth(
+    judged: Sequence[Any], pairs: Sequence[Comparison], own: Mapping[str, Persona], world: World | None
+) -> tuple[Estimate | None, Estimate | None, tuple[str, Estimate] | None]:
+    """(agreement, kappa, worst person), where the world knows them."""
+    if world is None or any(each.id not in world.users for each in own.values()):
+        return None, None, None
+    prompts = [pair.prompt.id for pair in pairs]
+    persons = [own[prompt].id for prompt in prompts]
+    signs = _signs(judged)
+    truth = np.array([np.sign(world.advantage(pair, person)) for pair, person in zip(pairs, persons, strict=True)])
+    by_person: dict[str, list[int]] = {}
+    for place, person in enumerate(persons):
+        by_person.setdefault(person, []).append(place)
+    served = {
+        person: agreement(signs[at], truth[at], [prompts[place] for place in at])
+        for person, at in by_person.items()
+        if len({prompts[place] for place in at}) >= LEAST
+    }
+    worst = min(served.items(), key=lambda each: each[1].value or 0.0) if served else None
+    return agreement(signs, truth, prompts), cohen_kappa(signs, truth, prompts), worst

@@ -1,0 +1,1 @@
+"""Annotators fitted to labels."""

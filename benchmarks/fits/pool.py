@@ -1,0 +1,97 @@
+"""A pool fitted to somebody's own labels: every candidate is asked about the labelled pairs, and the mixture that explains the
+labels best is written as a TOML, an annotator like any other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...annotators.runner import Annotations
+from ...core.errors import InputError
+from ...core.files.tables import check_folder
+from ...core.manifest import write_atomically
+from ...core.protocols import Annotator
+from ...core.records import Comparison, Preference
+from ...eval.files.labelled_pairs import LabelledPairs
+from ...eval.labels.pool_fit import PoolFit, fit_pool
+
+LEAST_SHARE = 0.005
+"""A member with a smaller share is left out of the file."""
+
+
+def fit_to_labels(
+    labelled: LabelledPairs,
+    members: Mapping[str, Annotator],
+    ask: Callable[[Sequence[Comparison], Annotator], Annotations],
+    *,
+    seed: int = 0,
+) -> PoolFit:
+    """Shares and flip rate of the `members` that make the labels likeliest. ask: how a member is asked (engine, store, progress).
+
+    Ties and pairs without a verdict are no labels here; every one of several labels of a pair counts. Raises InputError where none
+    is left.
+    """
+    places = [(row, item) for row, item in zip(*np.nonzero(_is_label(labelled.labels_AN)), strict=True)]
+    if not places:
+        raise InputError("there is no decided label to fit to; give preferences with a winner")
+    asked = sorted({int(item) for _, item in places})
+    at = {item: place for place, item in enumerate(asked)}
+    pairs = [labelled.pairs[item] for item in asked]
+    column_N = [at[int(item)] for _, item in places]
+    p_left = {}
+    for name, member in members.items():
+        said = ask(pairs, member).results
+        p_left[name] = np.array([each.p_left if isinstance(each, Preference) and not each.neither else np.nan for each in said])[
+            column_N
+        ]
+    labels_N = np.array([labelled.labels_AN[row, item] > 0.5 for row, item in places], dtype=float)
+    return fit_pool(p_left, labels_N, [pairs[place].prompt.id for place in column_N], seed=seed)
+
+
+def _is_label(labels_AN: np.ndarray) -> np.ndarray:
+    return np.isfinite(labels_AN) & (labels_AN != 0.5)
+
+
+def check_toml(path: Path) -> None:
+    """Raises InputError for a path that `write_pool` and `write_table` could not write after the work."""
+    if path.suffix != ".toml":
+        raise InputError(f"--out is {str(path)!r}; what is fitted is written as a TOML: give a path that ends in .toml")
+    check_folder(path)
+
+
+def write_pool(path: Path, fit: PoolFit, specs: Mapping[str, Any]) -> None:
+    """The fitted pool as a TOML: a mixture by the fitted shares, its labels flipped at the fitted rate. specs: what each member is
+    made of, a name or a table with `use`. Raises InputError where noise decides every label."""
+    told = {name: each.value for name, each in fit.shares.items() if each.value is not None and each.value >= LEAST_SHARE}
+    if not told:
+        raise InputError("no member tells anything about these labels: noise decides every one; try other members")
+    lines = [
+        f"# Fitted to {fit.flip.n} labels: {fit.flip.how}. Held out: {fit.log_loss.value:.4f} nats a label (a coin: 0.6931).",
+        'kind = "flip"',
+        f"rate = {fit.flip.value:.4f}",
+        "",
+        "[inner]",
+        'use = "mixture"',
+        f"weights = [{', '.join(f'{share:.4f}' for share in told.values())}]",
+        f"members = [{', '.join(_toml(specs[name]) for name in told)}]",
+    ]
+    write_atomically(path, "\n".join(lines) + "\n")
+
+
+def write_table(path: Path, table: Mapping[str, Any]) -> None:
+    """A flat TOML of `table`."""
+    write_atomically(path, "".join(f"{key} = {_toml(value)}\n" for key, value in table.items()))
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    # A string of JSON is one of TOML, but for DEL, which has to be escaped, and half a surrogate pair, which no file holds.
+    said = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,0 +1,1 @@
+"""Methods ranked: suites, cells, the ranking."""

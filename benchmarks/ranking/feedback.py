@@ -1,0 +1,64 @@
+"""The feedback that a method sees: offline pairs and a counter that sells more, on one budget of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ...core.errors import BudgetExceeded
+from ...core.records import Abstention, Completion, Feedback, Item, Preference, Prompt
+
+Annotate = Callable[[Sequence[Item]], Sequence[Feedback | Abstention]]
+
+
+class MeteredFeedback:
+    """Implements `core.protocols.FeedbackSource`. `offline` are answers already given (abstentions among them); they are
+    charged when a method first asks for the data set, so that a method that needs no labels spends none."""
+
+    def __init__(
+        self,
+        prompts: Sequence[Prompt],
+        demonstrations: Sequence[Completion],
+        offline: Sequence[Feedback | Abstention],
+        annotate: Annotate,
+        labels: int,
+    ) -> None:
+        self._prompts = tuple(prompts)
+        self._demonstrations = tuple(demonstrations)
+        self._offline = tuple(offline)
+        self._annotate = annotate
+        self._budget = labels
+        self._opened = False
+        self.bought = 0
+        self.abstained = 0
+
+    @property
+    def prompts(self) -> Sequence[Prompt]:
+        return self._prompts
+
+    @property
+    def demonstrations(self) -> Sequence[Completion]:
+        return self._demonstrations
+
+    @property
+    def labels_left(self) -> int:
+        return self._budget - self.bought
+
+    def dataset(self) -> Sequence[Preference]:
+        if not self._opened:
+            self._charge(self._offline)
+            self._opened = True
+        return tuple(each for each in self._offline if isinstance(each, Preference))
+
+    def ask(self, items: Sequence[Item]) -> list[Feedback | Abstention]:
+        if len(items) > self.labels_left:
+            raise BudgetExceeded(
+                f"{len(items)} labels were asked for and {self.labels_left} of {self._budget} are left; ask for fewer, or raise "
+                "the suite's `labels`"
+            )
+        answers = list(self._annotate(items))
+        self._charge(answers)
+        return answers
+
+    def _charge(self, answers: Sequence[Feedback | Abstention]) -> None:
+        self.bought += len(answers)
+        self.abstained += sum(isinstance(each, Abstention) for each in answers)

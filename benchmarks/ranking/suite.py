@@ -1,0 +1,85 @@
+"""A suite: the fixed conditions under which methods are compared, read from one TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import field
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from ...core.errors import InputError, UnknownName
+from ...simulators import WORLDS
+
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Suite:
+    """`[methods.NAME]` tables give a method's settings in this world; `ranked` names the methods to compare."""
+
+    world: str
+    ranked: tuple[str, ...]
+    feedback: str = "pool"
+    """Annotator that labels the training pairs."""
+    flip: Annotated[float, Field(ge=0, lt=0.5)] = 0.25
+    """Share of training labels flipped, on top of the annotator's own noise."""
+    evaluator: str = "pool"
+    """Annotator that judges the answers; never flipped."""
+    labels: Count = 400
+    """Label budget of each method and seed."""
+    seeds: Count = 2
+    prompts: Count = 200
+    """Unlabelled prompts that a method may sample on."""
+    eval_prompts: Count = 100
+    samples: Count = 1
+    """Answers judged for each evaluation prompt and seed."""
+    engine: str = ""
+    """Engine for annotators that need one (an LLM judge); blank where none does."""
+    model: str = ""
+    world_options: dict[str, Any] = field(default_factory=dict)
+    methods: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def suite_names() -> list[str]:
+    return sorted(
+        each.name.removesuffix(".toml")
+        for each in files(__package__ or "").joinpath("suites").iterdir()
+        if each.name.endswith(".toml")
+    )
+
+
+def suite_for(world: str) -> str:
+    """The shipped suite whose settings fit a world: of its own name, or of its family (`exact` for `exact-cyclic`).
+
+    Raises UnknownName for an unknown world, InputError for one that no shipped suite fits."""
+    WORLDS.entry(world)
+    for name in (world, world.partition("-")[0]):
+        if name in suite_names():
+            return name
+    raise InputError(f"no shipped suite fits the world {world!r}; give one with --suite path/to/suite.toml")
+
+
+def load_suite(name: str, **overrides: Any) -> Suite:
+    """The suite of a name or a TOML path, with `overrides` that are not None put over it."""
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(f"no suite file {name!r}; give a TOML path, or one of: {', '.join(suite_names())}")
+        text = path.read_text(encoding="utf-8")
+    elif name in suite_names():
+        text = files(__package__ or "").joinpath("suites", f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        raise UnknownName("suite", name, suite_names(), "A suite of your own is given as path/to/suite.toml.")
+    try:
+        table = tomllib.loads(text)
+        return TypeAdapter(Suite).validate_python(table | {k: v for k, v in overrides.items() if v is not None})
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"the suite {name!r} is no valid TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"the suite {name!r} has {where} = {first.get('input')!r}: {first['msg']}") from error

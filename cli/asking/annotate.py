@@ -1,0 +1,99 @@
+"""`pasture annotate`: pairs in, preferences out (or answers in, and any other feedback out), by any annotator and engine; killed at
+any moment, it goes on where it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..shared.console import print_json, show_price
+from ..shared.material import items_from, kind_of, named_annotator, named_engine, named_world, opened_store
+from .annotated import Blinded, Work, annotate_items, are_pairs, check_out, facts_of, show
+from .annotated_pairs import annotate_pairs
+
+
+def annotate(
+    annotator: Annotated[
+        str, typer.Option(help="Who is asked: a name of `pasture annotators list`, a TOML, module:name, file.py:name.")
+    ],
+    pairs: Annotated[Path | None, typer.Option(help="Pairs: .jsonl, .json, .csv, .parquet or a data set folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where it goes: .parquet, .jsonl, .json, .csv, or a folder.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Rival's model outputs, where --pairs is a file of model outputs.")] = None,
+    answers: Annotated[list[Path] | None, typer.Option(help="Model outputs, for who reads answers or slates; repeat it.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one: vllm, openai, actor ...")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Model for the engine; several as NAME=MODEL.")] = None,
+    engine_set: Annotated[list[str] | None, typer.Option(help="An option of the engine, as key=value; repeat it.")] = None,
+    world: Annotated[
+        str | None, typer.Option(help="World for annotators that know one; gives the items where no file does.")
+    ] = None,
+    set: Annotated[list[str] | None, typer.Option("--set", help="An option of the annotator, as key=value; repeat it.")] = None,
+    both_orders: Annotated[bool, typer.Option("--both-orders", help="Ask in both orders and average.")] = False,
+    flip: Annotated[float, typer.Option(min=0, max=0.5, help="Share of labels flipped at random.")] = 0.0,
+    store: Annotated[Path | None, typer.Option(help="Paid-for replies. [default: pasture.sqlite beside --out]")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first items.")] = None,
+    budget_dollars: Annotated[float | None, typer.Option(min=0, help="Stop before more than this is spent.")] = None,
+    budget_requests: Annotated[int | None, typer.Option(min=0, help="Stop before more requests than this are sent.")] = None,
+    budget_labels: Annotated[int | None, typer.Option(min=0, help="Ask about no more items than this.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would buy, and stop.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+) -> None:
+    """Ask an annotator about pairs, answers or slates. Nothing is paid for twice: replies are kept in the store as they come.
+
+    Pairs are worked through in bounded memory. Killed, the same command goes on after the last part in the folder OUT.parts; from
+    the first part with an item that the engine failed on, or that was over budget, it asks again.
+    """
+    from ...annotators.runner import price
+    from ...core.errors import InputError, PastureError
+    from ...core.ledger import Budget
+
+    if out is None and not dry_run:
+        raise InputError("there is no --out; say where the answers go, for instance --out prefs.parquet")
+    known = named_world(world)
+    kind = "pair" if pairs else kind_of(annotator)
+    shown = items_from(pairs, against, answers or (), known, kind, limit, seed)
+    if out is not None:
+        check_out(out, shown)
+    blinded = Blinded(shown)
+    judge = named_annotator(annotator, known, set or (), both_orders, flip, blinded)
+    served = named_engine(engine, model, engine_set or ())
+    files = {"pairs": pairs, "against": against, "answers": answers}
+    asked = {"annotator": annotator, "set": set or []} | files | {"world": world}
+    asked |= {
+        "engine": engine,
+        "model": model,
+        "engine_set": engine_set,
+        "both_orders": both_orders,
+        "flip": flip,
+        "seed": seed,
+        "limit": limit,
+    }
+    with opened_store(store, (out.parent if out else Path()) / "pasture.sqlite", served, dry_run) as opened:
+        if dry_run:
+            show_price(price(list(blinded), judge, served, opened, seed), json)
+            return
+        assert out is not None
+        work = Work(judge, served, opened, seed, Budget(budget_dollars, budget_labels, budget_requests), out, hidden=json)
+        if are_pairs(shown):  # those of another file are seen to be others, and a file that was moved is the same
+            told = annotate_pairs(shown, work, {name: each for name, each in asked.items() if name not in files})
+        else:
+            told = annotate_items(shown, work)
+        facts = facts_of(told, work)
+    manifest = _write_manifest(out, facts, asked)
+    if json:
+        print_json(facts | {"manifest": str(manifest)})
+    else:
+        show(facts, told.first, manifest)
+    if told.first and sum(told.reasons.values()) == told.items:
+        raise PastureError(f"no item got an answer; the first abstention: {': '.join(told.first)}")
+
+
+def _write_manifest(out: Path, facts: dict[str, Any], asked: dict[str, Any]) -> Path:
+    from ...core.manifest import command_line, write_manifest
+
+    plain_asked = {
+        name: [str(it) for it in v] if isinstance(v, list) else str(v) if isinstance(v, Path) else v for name, v in asked.items()
+    }
+    return write_manifest(out.with_name(f"{out.name}.manifest.json"), command=command_line(), asked=plain_asked, result=facts)

@@ -1,0 +1,146 @@
+"""How `pasture annotate` works through pairs: read, asked about and written as they come, so that memory is bounded, and a run that
+was killed goes on after its last part."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import tomllib
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..shared.console import errors, estimate_of, plain, progress_bar
+from .annotated import Told, Work, blind, unblinded
+
+if TYPE_CHECKING:
+    from ...annotators.runner import Stream
+    from ...core.files.pair_files import PairFile
+    from ...core.files.parts import PreferenceParts
+    from ...core.records import Abstention, Comparison, Preference
+
+PART_ROWS, PART_SECONDS = 10_000, 30.0
+"""A part is written when it has so many results, or when the last one was written so long ago."""
+
+
+def annotate_pairs(pairs: Sequence[Comparison] | PairFile, work: Work, asked: Mapping[str, Any]) -> Told:
+    """Asks about each pair, and writes what was said. asked: what makes the results, so that only such a run goes on."""
+    from ...annotators.runner import annotate_stream
+    from ...core.files.parts import PreferenceParts
+
+    # Not those of the engine's options: an engine may write to a file, and its replies are kept by what was asked.
+    files = files_in([asked[name] for name in ("annotator", "set", "world", "engine")])
+    parts = PreferenceParts(work.out, {**asked, "files": files}, PART_ROWS, PART_SECONDS, _note)
+    # From the first part that holds what failed for a passing reason, all is asked again: what was paid for is in the store.
+    parts.keep(sum(1 for _ in takewhile(lambda note: not note["passing"], parts.notes())))
+    left, found, budget = parts.left(pairs), parts.done, work.budget
+    if found:
+        errors().print(plain(f"going on after {found} of {len(pairs)} pairs, which {str(parts.folder)!r} holds"), highlight=False)
+    if budget.labels is not None:
+        budget = replace(budget, labels=max(0, budget.labels - found))
+    waiting: deque[Comparison] = deque()
+    started = time.perf_counter()
+    with progress_bar(hidden=work.hidden) as bar:
+        task = bar.add_task(plain(f"{work.judge.name}: {len(pairs)} items"), total=len(pairs), completed=found)
+        stream = annotate_stream(
+            _blinded(left, waiting),
+            work.judge,
+            engine=work.engine,
+            store=work.store,
+            seed=work.seed,
+            budget=budget,
+            progress=lambda done, _, usage: bar.update(task, completed=found + done),
+        )
+        with stream:
+            _gather(stream, waiting, parts)
+    seconds = time.perf_counter() - started
+    about, reasons, first = _finished(parts)
+    about |= {"found": found} if found else {}
+    return Told(about, len(pairs), reasons, first, stream.usage, seconds)
+
+
+def _blinded(pairs: Iterator[Comparison], waiting: deque[Comparison]) -> Iterator[Any]:
+    """The pairs without their makers' names; as they were, they wait for their answers."""
+    for pair in pairs:
+        waiting.append(pair)
+        yield blind(pair)
+
+
+def _gather(stream: Stream, waiting: deque[Comparison], parts: PreferenceParts) -> None:
+    from ...core.records import Abstention, Preference
+
+    for said in stream:
+        answer = unblinded(said, waiting.popleft())
+        assert isinstance(answer, Preference | Abstention)
+        parts.add(answer)
+
+
+def _note(results: Sequence[Preference | Abstention]) -> dict[str, Any]:
+    """What the facts are made of and the file does not say, of one part."""
+    from ...annotators.runner.run import silent_in
+    from ...core.records import Abstention, Preference, Reason
+    from ...eval.judges.position_bias import shown_in  # slow to import
+
+    silent = [each for said in results if isinstance(said, Preference) for each in silent_in(said)]
+    abstentions = [each for each in results if isinstance(each, Abstention)]
+    return {
+        "reasons": Counter(each.reason.value for each in abstentions),
+        "silent": Counter(each.reason.value for each in silent),
+        "first": [abstentions[0].reason.value, abstentions[0].detail] if abstentions else None,
+        "neither": sum(not isinstance(each, Abstention) and each.neither for each in results),
+        "passing": any(each.reason in (Reason.ENGINE_FAILED, Reason.OVER_BUDGET) for each in (*abstentions, *silent)),
+        "shown": shown_in(results).as_lists(),
+    }
+
+
+def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], tuple[str, str] | None]:
+    """Makes the file; the facts of all that is in it, whichever run it is from; abstentions by reason, and the first."""
+    from ...eval.judges.position_bias import Shown, all_shown, position_bias
+
+    parts.flush()
+    reasons, silent = Counter[str](), Counter[str]()
+    neither, first, shown = 0, None, []
+    for note in parts.notes():
+        reasons.update(note["reasons"])
+        silent.update(note["silent"])
+        neither += note["neither"]
+        first = first or note["first"]
+        shown.append(Shown(**note["shown"]))
+    bias, pairs, written = position_bias(all_shown(shown)), parts.done, parts.finish()
+    about = {
+        "pairs": pairs,
+        "decided": written.decided,
+        "ties": written.undecided - reasons.total() - neither,
+        "neither": neither,
+        "silent": dict(silent),
+        "position": {"first": estimate_of(bias.first), "consistency": bias.consistency and estimate_of(bias.consistency)},
+        "out": str(written.path),
+        "undecided": str(written.undecided_path) if written.undecided_path else None,
+    }
+    return about, dict(reasons), tuple(first) if first else None
+
+
+def files_in(words: Any) -> dict[str, str]:
+    """A hash of each file that the words (an option, a list or a table of them) name, and of those that a TOML among them names: an
+    annotator whose file was edited is another annotator."""
+    found: dict[str, str] = {}
+    _look_for_files(words, Path(), found)
+    return found
+
+
+def _look_for_files(words: Any, folder: Path, found: dict[str, str]) -> None:
+    if isinstance(words, Mapping | list):
+        for each in words.values() if isinstance(words, Mapping) else words:
+            _look_for_files(each, folder, found)
+    if not isinstance(words, str) or not 0 < len(words) < 200 or not words.isprintable():
+        return
+    value = words.partition("=")[2] or words  # an option is `key=value`
+    for path in {Path(each) for word in (words, value) for each in (word, word.partition(":")[0], folder / word)}:
+        if str(path) not in found and path.is_file():
+            content = path.read_bytes()
+            found[str(path)] = hashlib.blake2b(content, digest_size=8).hexdigest()
+            if path.suffix == ".toml":
+                _look_for_files(tomllib.loads(content.decode()), path.parent, found)

@@ -1,0 +1,218 @@
+"""`pasture personas sample|show|export`: imagined adults from census tables and stated assumptions."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..shared.console import plain, print_json
+
+if TYPE_CHECKING:
+    from ...simulators.personas.parameters import Parameters
+    from ...simulators.personas.persona import Persona
+
+personas = typer.Typer(
+    no_args_is_help=True, help="Imagined adults, from US census tables and stated assumptions.", rich_markup_mode=None
+)
+
+SHOWN = ("sex", "age_band", "race", "education", "marital_status", "ideology", "religion")
+
+
+class Style(StrEnum):
+    full = "full"
+    summary = "summary"
+
+
+class Side(StrEnum):
+    seen = "seen"
+    unseen = "unseen"
+
+
+N = Annotated[int, typer.Option("--n", min=1, help="How many. Persona k is the same however many are drawn.")]
+Seed = Annotated[int, typer.Option(help="Another seed, another population.")]
+Edited = Annotated[Path | None, typer.Option("--parameters", help="Assumptions: an edited copy of parameters.toml.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
+
+
+@personas.command("sample")
+def sample(
+    n: N = 100,
+    seed: Seed = 0,
+    parameters: Edited = None,
+    out: Annotated[Path | None, typer.Option(help="Write them there too: .jsonl, .json, .csv or .parquet.")] = None,
+    json: Json = False,
+) -> None:
+    """Draw a population, and say who is in it. With --json, the personas themselves."""
+    from ...core.files.tables import check_writable
+    from ...simulators.personas.files import write_personas
+    from ...simulators.personas.population import demographics_of, population
+
+    if out:
+        check_writable(out)
+    drawn = population(n, seed, _parameters(parameters))
+    if out:
+        write_personas(out, drawn.personas)
+    if json:
+        print_json([each.to_dict() for each in drawn.personas])
+        return
+    for attribute in SHOWN:
+        typer.echo(plain(f"{attribute.replace('_', ' ')}:"))
+        for answer, count in demographics_of(drawn.personas, attribute).items():
+            typer.echo(plain(f"  {count / n:7.1%}  {count:>5}  {answer}"))
+    again = ", ".join(f"{count} for {rule!r}" for rule, count in drawn.redrawn.items())
+    typer.echo(plain(f"{n} personas of seed {seed}; traits drawn again to be consistent: {again or 'none'}"))
+    if out:
+        typer.echo(plain(f"written to {out}"))
+
+
+@personas.command("show")
+def show(
+    which: Annotated[str, typer.Argument(help="An id such as persona-0-17, or a number, counted from 0.")],
+    seed: Annotated[int | None, typer.Option(help="Whose persona a number names. An id names its own. [default: 0]")] = None,
+    style: Annotated[Style, typer.Option(help="full is one attribute a line.")] = Style.full,
+    without: Annotated[list[str] | None, typer.Option(help="An attribute to leave out; repeat it.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Look there instead, in a file of `sample` or `export`.")] = None,
+    parameters: Edited = None,
+    json: Json = False,
+) -> None:
+    """One persona, in the words that a judge would be shown."""
+    from ...simulators.personas.words import render
+
+    found = _in_file(which, file, seed, parameters) if file else _drawn(which, seed, _parameters(parameters))
+    text = render(found, style.value, without or ())
+    if json:
+        print_json(found.to_dict() | {"rendered": text})
+        return
+    typer.echo(plain(f"{found.id}\n{text}"))
+
+
+@personas.command("export")
+def export(
+    out: Annotated[Path, typer.Argument(help="File to write: .jsonl, .json, .csv or .parquet.")],
+    n: N = 1586,
+    seed: Seed = 0,
+    unseen: Annotated[float, typer.Option(help="Share of personas on the unseen side of the split.")] = 0.1,
+    side: Annotated[Side | None, typer.Option(help="Only this side of the split. [default: both]")] = None,
+    parameters: Edited = None,
+    json: Json = False,
+) -> None:
+    """Write personas, each also in words, as the columns `persona` and `summary`."""
+    from ...core.files.tables import check_writable
+    from ...simulators.personas.files import write_personas
+    from ...simulators.personas.population import population
+
+    check_writable(out)
+    drawn = population(n, seed, _parameters(parameters))
+    if side is not None:
+        seen, held_out = drawn.split(unseen)
+        drawn = seen if side is Side.seen else held_out
+    write_personas(out, drawn.personas, words=True)
+    if json:
+        print_json({"file": str(out), "personas": len(drawn), "seed": seed, "side": side.value if side else "both"})
+        return
+    typer.echo(plain(f"{len(drawn)} personas of seed {seed} written to {out}"))
+
+
+def _parameters(path: Path | None) -> Parameters | None:
+    from ...simulators.personas.parameters import load_parameters
+
+    return load_parameters(path) if path else None
+
+
+def _drawn(which: str, seed: int | None, parameters: Parameters | None) -> Persona:
+    from ...core.errors import InputError
+    from ...simulators.personas.population import Sampler
+
+    named = re.fullmatch(r"(?:persona-(-?[0-9]{1,18})-)?([0-9]{1,18})", which)
+    if not named:
+        raise InputError(f"no persona is called {which!r}; give an id such as persona-0-17, or a number such as 17")
+    own = None if named[1] is None else int(named[1])
+    if own is not None and seed is not None and own != seed:
+        raise InputError(f"{which!r} is of seed {own}, and --seed is {seed}; leave --seed out, or give the number alone")
+    return Sampler((own if own is not None else seed) or 0, parameters).draw(int(named[2]))[0]
+
+
+def _in_file(which: str, file: Path, seed: int | None, parameters: Path | None) -> Persona:
+    from ...core.errors import InputError, UnknownName
+    from ...simulators.personas.files import read_personas
+
+    if seed is not None or parameters is not None:
+        raise InputError("with --file the personas are made already; leave --seed and --parameters out")
+    found = read_personas(file)
+    by_id = {each.id: each for each in found}
+    if which in by_id:
+        return by_id[which]
+    if which.isdecimal() and len(which) < 10 and int(which) < len(found):
+        return found[int(which)]
+    raise UnknownName("persona", which, list(by_id)[:20], f"The file has {len(found)}, and numbers count from 0.")
+
+
+@personas.command("bench")
+def bench(
+    world: Annotated[
+        str | None, typer.Option(help="Gives the prompts and first answers, and knows the truth. [default: text-personas]")
+    ] = None,
+    answers: Annotated[Path | None, typer.Option(help="First answers instead: one model's outputs.")] = None,
+    engine: Annotated[str, typer.Option(help="Who critiques, revises and judges.")] = "actor",
+    model: Annotated[list[str] | None, typer.Option(help="Model for the engine.")] = None,
+    engine_set: Annotated[list[str] | None, typer.Option(help="An option of the engine, as key=value; repeat it.")] = None,
+    n: Annotated[int, typer.Option("--personas", min=2, help="How many personas.")] = 13,
+    samples: Annotated[int, typer.Option(min=1, help="Revisions of each answer; pass@k for k = 1 and this.")] = 4,
+    style: Annotated[str, typer.Option(help="How they are told of: none, full, summary or cot.")] = "full",
+    without: Annotated[list[str] | None, typer.Option(help="An attribute to leave out; repeat it. [default: five]")] = None,
+    limit: Annotated[int, typer.Option(min=5, help="How many prompts.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    store: Annotated[Path, typer.Option(help="Paid-for replies.")] = Path("personas.pasture.sqlite"),
+    json: Json = False,
+) -> None:
+    """Critique, revise for a person, and judge: does it help them, and them more than others?"""
+    from contextlib import closing
+
+    from ...benchmarks.claims.persona_bench import ATTRIBUTES, persona_bench
+    from ...core.errors import InputError
+    from ...core.store import Store
+    from ..shared.console import estimate_of, progress_bar
+    from ..shared.material import items_from, named_engine, named_world
+    from .annotated import words_of
+
+    if answers and world:
+        raise InputError("both --world and --answers were given; give the one whose answers are to be revised")
+    known = None if answers else named_world(world or "text-personas", seed)
+    items = items_from(None, None, [answers] if answers else (), known, "answer", limit, seed)
+    with closing(Store(store)) as opened, progress_bar(hidden=json) as bar:
+        task = bar.add_task("personas", total=None)
+        found = persona_bench(
+            items,  # pyright: ignore[reportArgumentType]
+            engine=named_engine(engine, model, engine_set or ()),
+            personas=n,
+            samples=samples,
+            style=style,
+            attributes=tuple(without or ATTRIBUTES),
+            world=known,
+            store=opened,
+            seed=seed,
+            on_step=lambda step: bar.update(task, description=plain(step)),
+        )
+    rows = {"revision wins, judged as the person": found.revised, "judged as another person": found.revised_for_others}
+    rows |= {"by the person's true utility": found.truly_better} if found.truly_better else {}
+    rows |= {f"pass@{k}": each for k, each in found.pass_at_k.items()}
+    truths = {
+        "verdict is the person's true one": found.agreement_with_truth,
+        "the same beyond chance (kappa)": found.kappa_with_truth,
+    }
+    rows |= {name: each for name, each in truths.items() if each}
+    rows |= {f"worst served: {found.worst_person[0]}": found.worst_person[1]} if found.worst_person else {}
+    rows |= {"same person, other order: same verdict": found.same_person, "other person: same verdict": found.other_person}
+    rows |= {f"same verdict without {attribute}": each for attribute, each in found.without.items()}
+    if json:
+        counts = {"revisions": found.revisions, "abstentions": found.abstentions}
+        print_json({name: estimate_of(each) for name, each in rows.items()} | counts)
+        return
+    width = max(map(len, rows))
+    for name, each in rows.items():
+        typer.echo(plain(f"{name:<{width}}  {words_of(each)}"))
+    typer.echo(plain(f"{found.revisions} revisions of {len(items)} answers, {found.abstentions} abstentions"))

@@ -1,0 +1,1 @@
+"""What commands share: the terminal and what they are given."""

@@ -1,0 +1,167 @@
+"""What an annotator is asked about: pairs or answers of files, or a world's own; and the annotator and engine that options name."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ...core.files.pair_files import PairFile
+    from ...core.protocols import Annotator, Engine, World
+    from ...core.records import Item
+    from ...core.store import Store
+
+WORLD_ITEMS = 200
+"""Items of a world that are asked about where no --limit says how many."""
+BARE_POINT = re.compile(r"[+-]?(\d+\.|\.\d+)")
+"""Numbers that people write and that TOML does not know: `.5` and `1.`."""
+
+
+def items_from(
+    pairs: Path | None, against: Path | None, answers: Sequence[Path], world: World | None, kind: str, limit: int | None, seed: int
+) -> Sequence[Item] | PairFile:
+    """The items, of the `kind` that the annotator reads: `pair`, `answer` or `slate`."""
+    from ...core.errors import InputError
+    from ...core.files.pair_files import PairFile
+    from ...core.files.preferences import join_outputs
+    from ...simulators.material import world_items
+
+    if against and not pairs:
+        raise InputError("--against is the rival of --pairs; give --pairs too")
+    if pairs and answers:
+        raise InputError("both --pairs and --answers were given; an annotator is asked about one of them")
+    if pairs and against:
+        return join_outputs(pairs, against)[:limit]
+    if pairs:
+        return PairFile(pairs, limit)
+    if answers:
+        return _answers(answers, kind)[:limit]
+    if world is None:
+        raise InputError("there is nothing to ask about; give --pairs or --answers, or a --world whose own answers are taken")
+    return world_items(world, kind, limit or WORLD_ITEMS, seed)
+
+
+def _answers(paths: Sequence[Path], kind: str) -> list[Item]:
+    """One item an answer; for who ranks or compares, the answers of all files to one prompt. Where no prompt has two, who compares
+    is given them one by one: some annotators of pairs read an answer too, and the others say that they do not."""
+    from ...core.errors import InputError
+    from ...core.files.preferences import read_outputs
+    from ...core.records import Comparison, Completion, Slate
+
+    files: list[list[Completion]] = [read_outputs(path) for path in paths]
+    if kind == "answer":
+        return [answer for answers in files for answer in answers]
+    by_prompt: dict[str, list[Completion]] = {}
+    for answers in files:
+        for answer in answers:
+            by_prompt.setdefault(answer.prompt.id, []).append(answer)
+    groups = [group for group in by_prompt.values() if len(group) >= 2]
+    if not groups and kind == "pair":
+        return [answer for answers in files for answer in answers]
+    if not groups:
+        raise InputError("no prompt has two answers in --answers; repeat the option with another model's outputs")
+    if kind == "slate":
+        return [Slate(tuple(group)) for group in groups]
+    return [Comparison(group[0], group[1]) for group in groups]
+
+
+def kind_of(annotator: str) -> str:
+    """The kind of item that an annotator of the table reads, by its name or its TOML; `pair` for a user's own."""
+    from ...annotators import ANNOTATORS
+
+    if annotator.endswith(".toml") and Path(annotator).is_file():
+        try:
+            kind = tomllib.loads(Path(annotator).read_text(encoding="utf-8")).get("kind", "")
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            return "pair"  # whoever makes the annotator says what is wrong with the file
+        return kind_of(str(kind)) if kind != annotator else "pair"
+    entry = ANNOTATORS.table.get(annotator)
+    return str(entry.traits.get("item", "pair")) if entry else "pair"
+
+
+def check_judges_pairs(annotator: Annotator) -> None:
+    """Raises InputError for one of the table that judges no pairs, and for what wraps one; a user's own is seen when asked."""
+    from ...annotators import ANNOTATORS
+    from ...core.errors import InputError
+
+    made_by = f"{type(annotator).__module__}:{type(annotator).__qualname__}"
+    gives = next(
+        (each.traits["gives"] for each in ANNOTATORS.table.values() if each.target == made_by and "gives" in each.traits), ""
+    )
+    if gives:
+        judges = [name for name, each in ANNOTATORS.table.items() if not {"gives", "wraps", "members"} & set(each.traits)]
+        raise InputError(
+            f"the annotator {annotator.name!r} gives {gives} and judges no pairs, so there is nothing to hold against other "
+            f"verdicts; name one who does: {', '.join(judges)}, a wrapper or several of these, or one of your own"
+        )
+    for inner in (*getattr(annotator, "members", ()), *filter(None, [getattr(annotator, "inner", None)])):
+        check_judges_pairs(inner)
+
+
+@contextmanager
+def opened_store(given: Path | None, default: Path, engine: Engine | None, dry_run: bool = False) -> Iterator[Store | None]:
+    """The store of an engine's replies, open within: `given`, or the default. None where there is no engine, which is refused where
+    one was given; a dry run reads one that is there, and makes none."""
+    from ...core.errors import InputError
+    from ...core.store import Store
+
+    if given is not None and engine is None:
+        raise InputError(f"--store {str(given)!r} keeps an engine's replies, and there is no engine; leave it out or name one")
+    path = given or default
+    if engine is None or (dry_run and not path.is_file()):
+        yield None
+        return
+    with closing(Store(path)) as store:
+        yield store
+
+
+def named_world(name: str | None, seed: int = 0) -> World | None:
+    from ...simulators import WORLDS
+
+    return WORLDS.load(name)(seed) if name else None
+
+
+def named_annotator(
+    name: str, world: World | None, settings: Sequence[str], both_orders: bool, flip: float, items: Iterable[Item] | None = None
+) -> Annotator:
+    """The annotator with its options from `--set key=value`, in both orders and with noise where that is asked for."""
+    from ...annotators import make_annotator
+
+    made = make_annotator(name, world=world, items=items, **settings_from(settings))
+    if both_orders:
+        made = make_annotator("swap", inner=made)
+    return make_annotator("flip", inner=made, rate=flip) if flip else made
+
+
+def settings_from(settings: Sequence[str]) -> dict[str, Any]:
+    """Options from `key=value`, the value written as in TOML; what is no TOML value is text."""
+    from ...core.errors import InputError
+
+    found: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key.isidentifier() or key in found:
+            raise InputError(f"{setting!r} cannot be used as an option; write option=value, each option once")
+        try:
+            found[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key] = float(value) if BARE_POINT.fullmatch(value) else value
+    return found
+
+
+def named_engine(name: str | None, model: Sequence[str] | str | None, settings: Sequence[str] = ()) -> Engine | None:
+    """The engine that the options name; None where they name none. `--model NAME=MODEL`, repeated, serves several."""
+    from ...core.errors import InputError
+    from ...engines import make_engine, named_models
+
+    models = [model] if isinstance(model, str) else list(model or ())
+    if name is None:
+        for option, given in (("--model", models), ("--engine-set", settings)):
+            if given:
+                raise InputError(f"{option} {given[0]!r} goes with an engine; name one, for instance --engine vllm")
+        return None
+    return make_engine(name, named_models(models), **settings_from(settings))

@@ -1,0 +1,143 @@
+"""`pasture rank` and `pasture quickstart`: a ranking of methods, on the terminal and as a page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..shared.console import errors, plain, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from ...benchmarks.ranking.suite import Suite
+    from ...core.results import RankingResult
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
+Out = Annotated[Path | None, typer.Option(help="Run folder; finished work found there is reused. [default: runs/SUITE]")]
+Jobs = Annotated[int, typer.Option(min=1, help="Processes; each takes whole seeds.")]
+
+
+def quickstart(json: Json = False, out: Out = None, jobs: Jobs = 2) -> None:
+    """The main job: rank the reference methods in the text world, in minutes on two cores, with an HTML report."""
+    from ...benchmarks.ranking.suite import load_suite
+
+    _rank_and_show([load_suite("text")], out or Path("runs/quickstart"), json, jobs)
+
+
+def rank(
+    suite: Annotated[str, typer.Option(help="A suite's name or a TOML file. [default: what fits the world]")] = "",
+    world: Annotated[str | None, typer.Option(help="The world. [default: the suite's, or text]")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="Methods to rank instead of the suite's; repeat it. module:name and files work.")
+    ] = None,
+    add: Annotated[list[str] | None, typer.Option(help="Methods to rank beside the suite's; repeat it.")] = None,
+    feedback: Annotated[str | None, typer.Option(help="Annotator that labels the training pairs.")] = None,
+    evaluator: Annotated[str | None, typer.Option(help="Annotator that judges the answers. [default: the suite's]")] = None,
+    flip: Annotated[
+        list[float] | None, typer.Option(min=0, max=0.499, help="Share of training labels flipped; repeat it for a sweep.")
+    ] = None,
+    labels: Annotated[int | None, typer.Option(min=1, help="Label budget of each method and seed.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Independent trainings of each method.")] = None,
+    eval_prompts: Annotated[int | None, typer.Option(min=1, help="Evaluation prompts.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model for the engine.")] = None,
+    out: Out = None,
+    jobs: Jobs = 2,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and what it would buy, and stop.")] = False,
+    json: Json = False,
+) -> None:
+    """Rank methods: same labels, same starting policy, blind evaluation, and the ranking by gold beside it."""
+    from dataclasses import replace
+
+    from ...benchmarks.ranking.suite import load_suite, suite_for
+
+    told = {"feedback": feedback, "evaluator": evaluator, "labels": labels, "seeds": seeds, "eval_prompts": eval_prompts}
+    base = load_suite(suite or suite_for(world or "text"), world=world, engine=engine, model=model, **told)
+    if method:
+        base = replace(base, ranked=tuple(method))
+    if add:
+        base = replace(base, ranked=(*base.ranked, *(each for each in add if each not in base.ranked)))
+    suites = [replace(base, flip=each) for each in flip] if flip else [base]
+    if dry_run:
+        _price(suites, json)
+        return
+    _rank_and_show(suites, out or Path("runs") / (Path(suite).stem or base.world), json, jobs)
+
+
+def _price(suites: list[Suite], json: bool) -> None:
+    from ...benchmarks.ranking.cell import check_suite
+
+    cells = labels = verdicts = 0
+    for each in suites:
+        check_suite(each)
+        cells += len(each.ranked) * each.seeds
+        labels += each.labels * each.seeds
+        verdicts += len(each.ranked) * each.seeds * each.eval_prompts * each.samples
+    if json:
+        print_json({"cells": cells, "training_labels": labels, "verdicts": verdicts})
+    else:
+        asked = (
+            f" through {suites[0].engine} {suites[0].model}".rstrip() if suites[0].engine else ", by rule: no request and no dollar"
+        )
+        typer.echo(plain(f"{cells} trainings (methods x seeds); {labels} training labels and {verdicts} verdicts{asked}"))
+
+
+def _rank_and_show(suites: list[Suite], out: Path, json: bool, jobs: int) -> None:
+    from ...benchmarks.ranking.method_ranking import rank as run
+    from ...core.errors import InputError
+    from ...report.page import write_page
+
+    started = time.perf_counter()
+    runs: list[tuple[float, RankingResult, Path]] = []
+    for each in suites:
+        folder = out / f"flip-{each.flip:g}" if len(suites) > 1 else out
+        with progress_bar(hidden=json) as bar:
+            task = bar.add_task(plain(f"{each.world}: {len(each.ranked)} methods"), total=len(each.ranked) * each.seeds)
+
+            def show(done: int, total: int, what: str, task: Any = task, bar: Any = bar, name: str = each.world) -> None:
+                bar.update(task, completed=done, total=total, description=plain(f"{name}: {what}"))
+
+            try:
+                result = run(each, folder, jobs=jobs, report=show)
+            except OSError as error:
+                raise InputError(f"the run folder {str(folder)!r} cannot be written ({error}); give another with --out") from error
+        runs.append((each.flip, result, write_page(result, folder / "index.html")))
+    if json:
+        first = ranking_json(runs[0][1])
+        print_json(
+            first | ({"runs": [{"flip": flip, **ranking_json(result)} for flip, result, _ in runs]} if len(runs) > 1 else {})
+        )
+        return
+    from rich.console import Console
+
+    from ...report.tables import ranking_summary
+
+    console = Console()
+    for flip, result, page in runs:
+        if len(runs) > 1:
+            console.print(f"\nflip {flip:g}", highlight=False)
+        console.print(ranking_summary(result))
+        console.print(plain(f"\npage: {page}"), markup=False, highlight=False, soft_wrap=True)
+    errors().print(f"{time.perf_counter() - started:.0f} s; results in {plain(str(out))}", markup=False, highlight=False)
+
+
+def ranking_json(result: RankingResult) -> dict[str, Any]:
+    """The ranking as scripts read it. Rates are shares in [0, 1]; gold is the gold win rate, kl in nats an answer."""
+    return {
+        "ranking": [
+            {
+                "method": each.method,
+                "win_rate": each.win_rate.value,
+                "low": each.win_rate.low,
+                "high": each.win_rate.high,
+                "n": each.win_rate.n,
+                "abstentions": each.win_rate.abstentions,
+                "gold": each.gold_win_rate.value,
+                "kl": each.kl.value,
+            }
+            for each in result.methods
+        ],
+        "spearman": {"value": result.spearman.value, "low": result.spearman.low, "high": result.spearman.high},
+    }

@@ -1,0 +1,79 @@
+"""`pasture train`: one method in one world, saved as a policy that can be served, evaluated and trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..shared.console import errors, plain, print_json, progress_bar
+from ..shared.material import settings_from
+
+if TYPE_CHECKING:
+    from ...benchmarks.ranking.suite import Suite
+
+
+def train(
+    method: Annotated[str, typer.Argument(help="A method's name, module:name, or a file.")],
+    world: Annotated[str, typer.Option(help="The world to train in; its suite gives the settings.")] = "text",
+    feedback: Annotated[str | None, typer.Option(help="Annotator that labels the training pairs. [default: the suite's]")] = None,
+    flip: Annotated[
+        float | None, typer.Option(min=0, max=0.499, help="Share of training labels flipped. [default: the suite's]")
+    ] = None,
+    labels: Annotated[int | None, typer.Option(min=1, help="Label budget. [default: the suite's]")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method, NAME=VALUE; repeat it.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model for the engine.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the policy. [default: runs/train/WORLD-METHOD-SEED]")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+) -> None:
+    """Train one method from the world's SFT policy and save what it made."""
+    from ...benchmarks.ranking.cell import check_suite, feedback_source, make_ground, suite_world, train_method
+    from ...benchmarks.ranking.suite import load_suite, suite_for
+    from ...core.manifest import command_line, write_manifest
+    from ...core.seeds import rng_for
+    from ...core.store import Store
+    from ...methods import METHODS
+
+    METHODS.entry(method)
+    suite = load_suite(suite_for(world), world=world, feedback=feedback, flip=flip, labels=labels, engine=engine, model=model)
+    suite = _with_settings(suite, method, set_ or [])
+    check_suite(suite, yields=None)
+    folder = out or Path("runs/train") / f"{world}-{Path(method).stem}-{seed}"
+    store = Store(folder / "store.sqlite") if suite.engine else None
+    with progress_bar(hidden=json) as bar:
+        task = bar.add_task("preparing the base policy", total=3)
+        simulated = suite_world(suite)
+        base = simulated.base_policy(seed)
+        bar.update(task, advance=1, description="SFT and labelled pairs")
+        ground = make_ground(suite, seed, store)
+        bar.update(task, advance=1, description=plain(f"training {method}"))
+        start = base if METHODS.entry(method).traits.get("starts_from") == "base" else ground.sft
+        source = feedback_source(suite, simulated, seed, ground.offline, store)
+        trained, curve = train_method(suite, method, start, source, seed)
+    trained.save(folder)
+    facts = {"method": method, "world": world, "seed": seed, "labels": source.bought, "abstentions": source.abstained}
+    write_manifest(folder / "manifest.json", command=command_line(), settings=suite.methods.get(method, {}), **facts)
+    shown: dict[str, Any] = {**facts, "folder": str(folder)}
+    if METHODS.entry(method).traits.get("yields", "policy") == "policy":
+        answers = trained.sample(simulated.prompts("eval")[:3], 1, rng_for(seed, "show"))
+        shown["last"] = {k: getattr(curve.points[-1], k) for k in ("reward", "kl", "length", "entropy")} if curve.points else None
+        shown["samples"] = [{"prompt": row[0].prompt.text, "answer": row[0].text} for row in answers]
+    if json:
+        print_json(shown)
+        return
+    for each in shown.get("samples", []):
+        typer.echo(plain(f"> {each['prompt']}\n  {each['answer']}"))
+    typer.echo(plain(f"{method}: {source.bought} labels, saved in {folder}"))
+    if "samples" in shown:
+        errors().print(plain(f"next: pasture evaluate {folder}"), markup=False, highlight=False)
+
+
+def _with_settings(suite: Suite, method: str, settings: list[str]) -> Suite:
+    """The suite with NAME=VALUE settings put into the method's table. Values are TOML; a bare word is text."""
+    from dataclasses import replace
+
+    told = settings_from(settings)
+    return replace(suite, methods=suite.methods | {method: suite.methods.get(method, {}) | told})

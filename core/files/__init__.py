@@ -1,0 +1,1 @@
+"""Files of rows: pairs, preferences, feedback of every kind, and how they are read and written."""

@@ -1,0 +1,220 @@
+"""OpenAI's batch API: half the price, an answer within a day, and a note of every open batch so that it is paid for once.
+
+A batch is noted under its id, with the keys of its requests, as soon as it is made. A later run that wants one of those keys
+waits for that batch in place of making another; whatever is not in any goes into new ones. A note whose answers were read
+stays until the next run, with the keys that were answered, so that a kill between reading and keeping them loses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.errors import EngineError, InputError
+from ...core.manifest import write_atomically
+from ...core.requests import Reply, Request
+from .calls import body_of, redacted
+from .wire import SHOWN, chat_reply
+
+if TYPE_CHECKING:
+    from .engine import OpenAIEngine
+
+ENDPOINT = "/v1/chat/completions"
+MOST_REQUESTS = 50_000
+MOST_BYTES = 190_000_000
+MOST_SECONDS = 26 * 3600.0
+"""A batch ends within a day; two hours more are a server that has forgotten it."""
+ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
+TRIES = 4
+"""Attempts of openai's own client at what costs nothing: uploads, looks and downloads."""
+
+Outcome = tuple[int, Reply | Exception]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One batch that was made, and the keys of its requests in hexadecimal."""
+
+    path: Path
+    engine: str
+    id: str
+    keys: frozenset[str]
+    is_read: bool = False
+
+    def write(self) -> None:
+        held = {"engine": self.engine, "id": self.id, "is_read": self.is_read, "keys": sorted(self.keys)}
+        write_atomically(self.path, json.dumps(held) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Note:
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            return cls(path, held["engine"], held["id"], frozenset(held["keys"]), held["is_read"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{str(path)!r} is no note of a batch ({error}); move it away, or give another batch_folder"
+            ) from error
+
+    def close(self, answered: frozenset[str]) -> None:
+        """Leaves word of what was answered, once: a second reading is the last."""
+        self.path.unlink(missing_ok=True)
+        if answered and not self.is_read:
+            replace(self, keys=answered, is_read=True).write()
+
+
+def batched(engine: OpenAIEngine, requests: Sequence[Request], key: str) -> Iterator[Outcome]:
+    """Outcomes of `requests`, batch by batch as each ends. A line that failed fails alone."""
+    import openai
+
+    wanted: dict[str, list[int]] = {}
+    for index, request in enumerate(requests):
+        wanted.setdefault(request.key(engine.name).hex(), []).append(index)
+    with openai.OpenAI(api_key=key, base_url=engine.base_url, max_retries=TRIES, timeout=engine.calling.timeout) as client:
+        desk = _Batches(engine, client, key, requests)
+        try:
+            yield from desk.answers(wanted)
+        except openai.AuthenticationError as error:
+            raise InputError(f"the server refuses the key in {engine.key_from} (401): {desk.text(error)}") from None
+
+
+class _Batches:
+    def __init__(self, engine: OpenAIEngine, client: Any, key: str, requests: Sequence[Request]) -> None:
+        self._engine, self._client, self._key, self._requests = engine, client, key, requests
+
+    def text(self, said: object) -> str:
+        return " ".join(redacted(str(said).encode(), self._key).decode().split())[:SHOWN]
+
+    def answers(self, wanted: dict[str, list[int]]) -> Iterator[Outcome]:
+        notes = self._open_notes(wanted)
+        noted = frozenset().union(*(note.keys for note in notes))
+        lines: dict[str, str] = {}
+        for key, indices in wanted.items():
+            if key not in noted:
+                try:
+                    lines[key] = self._line(key, self._requests[indices[0]])
+                except EngineError as error:
+                    yield from ((index, error) for index in indices)
+        made = self._made(lines)
+        for found in (*notes, *made):
+            if isinstance(found, Note):
+                yield from self._read(found, wanted)
+            else:
+                keys, error = found
+                yield from ((index, error) for key in keys for index in wanted[key])
+
+    def _line(self, key: str, request: Request) -> str:
+        if request.continuation is not None:
+            raise EngineError("a batch scores no continuations; leave `batch` out, with server='vllm'")
+        return json.dumps({"custom_id": key, "method": "POST", "url": ENDPOINT, "body": body_of(request, self._engine.calling)})
+
+    def _open_notes(self, wanted: dict[str, list[int]]) -> list[Note]:
+        """The batches that hold something wanted. Those whose answers were read before, and are not missed, are forgotten."""
+        found: list[Note] = []
+        for path in sorted(self._engine.batch_folder.glob("*.json")):
+            note = Note.read(path)
+            if note.engine != self._engine.name:
+                continue
+            if note.keys & wanted.keys():
+                found.append(note)
+            elif note.is_read:
+                path.unlink(missing_ok=True)
+        return found
+
+    def _made(self, lines: dict[str, str]) -> list[Note | tuple[list[str], EngineError]]:
+        """New batches of the lines, or why one could not be made. All are made before the first is waited for."""
+        made: list[Note | tuple[list[str], EngineError]] = []
+        part: dict[str, str] = {}
+        size = 0
+        for key, line in lines.items():
+            if part and (len(part) == MOST_REQUESTS or size + len(line.encode()) > MOST_BYTES):
+                made.append(self._make(part))
+                part, size = {}, 0
+            part[key] = line
+            size += len(line.encode()) + 1
+        return [*made, self._make(part)] if part else made
+
+    def _make(self, lines: dict[str, str]) -> Note | tuple[list[str], EngineError]:
+        import openai
+
+        once = self._client.with_options(max_retries=0)  # a second try might make, and bill, a second batch
+        try:
+            upload = self._client.files.create(file=("pasture.jsonl", "\n".join(lines.values()).encode()), purpose="batch")
+            batch = once.batches.create(input_file_id=upload.id, endpoint=ENDPOINT, completion_window="24h")
+        except openai.AuthenticationError:
+            raise
+        except openai.APIError as error:
+            return list(lines), EngineError(f"the server made no batch: {self.text(error)}")
+        name = "".join(each for each in batch.id if each.isalnum() or each in "-_")
+        note = Note(self._engine.batch_folder / f"{name}.json", self._engine.name, batch.id, frozenset(lines))
+        note.write()
+        return note
+
+    def _read(self, note: Note, wanted: dict[str, list[int]]) -> Iterator[Outcome]:
+        """The outcomes of one batch, once it has ended."""
+        import openai
+
+        left = [key for key in wanted if key in note.keys]
+        try:
+            batch = self._ended(note)
+            lines = [line for file in (batch.output_file_id, batch.error_file_id) if file for line in self._lines(file)]
+        except openai.AuthenticationError:
+            raise
+        except openai.NotFoundError as error:
+            note.path.unlink(missing_ok=True)
+            why = EngineError(f"the server does not know the batch {note.id}, whose note is taken away: {self.text(error)}")
+            yield from ((index, why) for key in left for index in wanted[key])
+            return
+        except (openai.APIError, TimeoutError) as error:
+            why = EngineError(f"the batch {note.id} could not be read, and is picked up by the next run: {self.text(error)}")
+            yield from ((index, why) for key in left for index in wanted[key])
+            return
+        missing = dict.fromkeys(left)
+        answered: set[str] = set()
+        for line in lines:
+            key = line.get("custom_id")
+            if key in missing:
+                del missing[key]
+                outcome = self._outcome(line, self._requests[wanted[key][0]])
+                if isinstance(outcome, Reply):
+                    answered.add(key)
+                yield from ((index, outcome) for index in wanted[key])
+        why = EngineError(f"the batch {note.id} ended as {batch.status!r} without an answer to this request{self._said(batch)}")
+        yield from ((index, why) for key in missing for index in wanted[key])
+        note.close(frozenset(answered))
+
+    def _ended(self, note: Note) -> Any:
+        began = time.monotonic()
+        while (batch := self._client.batches.retrieve(note.id)).status not in ENDED:
+            if time.monotonic() - began > MOST_SECONDS:
+                raise TimeoutError(f"it is {batch.status!r} after {MOST_SECONDS / 3600:.0f} hours")
+            time.sleep(self._engine.poll)
+        return batch
+
+    def _lines(self, file: str) -> list[dict[str, Any]]:
+        raw = redacted(self._client.files.content(file).read(), self._key)
+        found: list[dict[str, Any]] = []
+        for line in raw.splitlines():
+            try:
+                each = json.loads(line)
+            except ValueError:
+                continue  # a line that was cut: its request has no answer, and is said to have none
+            if isinstance(each, dict):
+                found.append(each)
+        return found
+
+    def _outcome(self, line: dict[str, Any], request: Request) -> Reply | EngineError:
+        response = line.get("response")
+        if not isinstance(response, dict) or response.get("status_code") != 200:
+            return EngineError(f"the batch could not answer: {self.text(line.get('error') or response)}")
+        try:
+            return chat_reply(json.dumps(response.get("body")), request, self._engine.calling.server)
+        except EngineError as error:
+            return error
+
+    def _said(self, batch: Any) -> str:
+        told = [each.message for each in (batch.errors.data or [])] if batch.errors else []
+        return f": {self.text('; '.join(map(str, told)))}" if told else ""

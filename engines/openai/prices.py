@@ -1,0 +1,66 @@
+"""What a hosted model costs, from a table that the user can edit (`prices.toml`, or a file laid over it)."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import tomllib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import InputError
+
+VARIABLE = "PASTURE_PRICES"
+SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+LOCAL = re.compile(r"localhost|127(\.\d+){3}|0\.0\.0\.0|::1|.+\.localhost")
+
+
+def is_local(host: str) -> bool:
+    """True for this computer, whose answers cost nothing."""
+    return LOCAL.fullmatch(host) is not None
+
+
+def prices_for(
+    model: str, host: str, prices: Sequence[float] | None = None, table: Path | str | None = None
+) -> tuple[float, float]:
+    """Dollars per million prompt and completion tokens: `prices` where given; else from the user's table (`table`, or the file
+    that PASTURE_PRICES names), else from the shipped one; nothing on this computer. Raises InputError for a model in none."""
+    if prices is not None:
+        return _pair(prices, "the option `prices`")
+    own = table or os.environ.get(VARIABLE)
+    tables = [_read(Path(own))] if own else []
+    tables.append(tomllib.loads(files(__package__ or "").joinpath("prices.toml").read_text(encoding="utf-8")))
+    for each in tables:
+        listed = each.get(host, {})
+        for name in (model, SNAPSHOT.sub("", model)):
+            if name in listed:
+                return _pair(listed[name], f"the price of {name!r}")
+    if is_local(host):
+        return 0.0, 0.0
+    raise InputError(
+        f"no price is known for {model!r} on {host!r}, and a budget needs one; give prices=(dollars per million prompt tokens, "
+        f"per million completion tokens), or a price table in {VARIABLE}, a TOML file with\n"
+        f'["{host}"]\n"{model}" = [0.50, 1.50]'
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(
+            f"the price table {str(path)!r} cannot be read: {error}; engines/openai/prices.toml shows its form"
+        ) from error
+
+
+def _pair(given: Any, what: str) -> tuple[float, float]:
+    try:
+        prompt, completion = map(float, given)
+    except (TypeError, ValueError):
+        prompt = completion = math.nan
+    if not (0 <= prompt < math.inf and 0 <= completion < math.inf):
+        raise InputError(f"{what} is {given!r}; it is two numbers, dollars per million prompt and completion tokens, 0 or more")
+    return prompt, completion

@@ -1,0 +1,222 @@
+"""A request as the JSON of OpenAI's chat API, and a reply out of the JSON that comes back; nothing here touches a network.
+
+A server is of one of two kinds. `openai` is the common ground of hosted APIs: structured answers by `response_format`.
+`vllm` is vLLM's own server, which also knows its `structured_outputs`, an open last turn and `/tokenize`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from ...core.errors import EngineError
+from ...core.ledger import answer_room, most_tokens
+from ...core.records import Usage
+from ...core.requests import Reply, Request
+from ...core.seeds import seed_for
+from ..chat import draw_keys
+
+TOP = 20  # alternatives a position: the most that hosted APIs give
+CHOICE = "choice"  # the property that holds a choice
+ROUNDING = 1e-3  # a log-probability over this is no rounding error
+SHOWN = 300  # characters of what a server said
+
+
+MARKS = re.compile(r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<(?:eos|bos|pad|unk)>")
+"""How the common models mark turns; the server knows its own, and this side does not."""
+
+
+def chat_body(request: Request, model: str, server: str, limit_field: str) -> dict[str, Any]:
+    """The body of a chat call. Raises EngineError for what no such server is asked."""
+    sampling = request.sampling
+    _check(request, server)
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": turn.role, "content": _inert(turn.content, server)} for turn in request.messages],
+        limit_field: answer_room(request),
+        "temperature": sampling.temperature,
+    }
+    if sampling.top_p < 1:
+        body["top_p"] = sampling.top_p
+    if sampling.temperature > 0:
+        body["seed"] = seed_for(sampling.seed, *draw_keys(request))
+    if sampling.stop and not sampling.choices:
+        body["stop"] = list(sampling.stop)
+    if sampling.labels:
+        body |= {"logprobs": True, "top_logprobs": TOP}
+    if request.messages[-1].role == "assistant":
+        body |= {"continue_final_message": True, "add_generation_prompt": False}
+    return body | _structure(request, server)
+
+
+def _inert(content: str, server: str) -> str:
+    """`content` whose marks of turns are broken up for a server that puts it into a chat template as it is, so that a text that
+    says `<|im_end|>` cannot end its turn. Hosted APIs see to that themselves."""
+    return MARKS.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content) if server == "vllm" else content
+
+
+def _check(request: Request, server: str) -> None:
+    sampling = request.sampling
+    if request.model:
+        raise EngineError(
+            f"this engine serves one model, and the request asks for {request.model!r}; try --model {request.model}=MODEL"
+        )
+    if not request.messages:
+        raise EngineError("the request has no messages; a model answers at least one")
+    if request.messages[-1].role == "assistant" and server != "vllm":
+        raise EngineError("hosted APIs do not carry on an assistant's open turn; end on the user's, or give server='vllm' for vLLM")
+    if (sampling.choices or sampling.schema) and sampling.labels:
+        raise EngineError("labels and a structured answer cannot be had in one call of a batch; ask two requests")
+    if "" in sampling.choices or "" in sampling.labels:
+        raise EngineError("a choice or a label is empty; it is at least one token")
+    bare = [label.strip() for label in sampling.labels]
+    if len(set(bare)) < len(set(sampling.labels)):
+        raise EngineError(f"the labels {list(sampling.labels)} differ by spaces alone, and a server's tokens are read without them")
+
+
+def _structure(request: Request, server: str) -> dict[str, Any]:
+    """The fields that hold the answer to `choices` or `schema`."""
+    sampling = request.sampling
+    if sampling.choices and server == "vllm":
+        return {"structured_outputs": {"choice": list(sampling.choices)}}
+    if not (sampling.choices or sampling.schema):
+        return {}
+    schema = _choice_schema(sampling.choices) if sampling.choices else _parsed_schema(sampling.schema)
+    if server == "vllm":
+        return {"structured_outputs": {"json": schema}}
+    form = {"name": "answer", "schema": schema, "strict": _is_strict(schema)}
+    return {"response_format": {"type": "json_schema", "json_schema": form}}
+
+
+def _choice_schema(choices: Sequence[str]) -> dict[str, Any]:
+    one = {"type": "string", "enum": list(dict.fromkeys(choices))}
+    return {"type": "object", "properties": {CHOICE: one}, "required": [CHOICE], "additionalProperties": False}
+
+
+def _parsed_schema(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise EngineError(f"the schema is no JSON ({error}): {text[:SHOWN]!r}") from error
+
+
+def _is_strict(schema: Any) -> bool:
+    """Whether hosted APIs can enforce a schema to the letter: every object names all its properties, and requires them."""
+    if isinstance(schema, list):
+        return all(map(_is_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    properties = schema.get("properties")
+    if schema.get("type") == "object" or isinstance(properties, dict):
+        if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties or ()):
+            return False
+        return all(_is_strict(each) for each in (properties or {}).values())
+    return all(map(_is_strict, schema.values()))
+
+
+def chat_reply(raw: bytes | str, request: Request, server: str) -> Reply:
+    """The reply in an answered (200) call. Raises EngineError, with what it cost, for one that is of no use."""
+    found = _parsed(raw, request)
+    usage = _usage(found, request)
+    choices = found.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
+        count = len(choices) if isinstance(choices, list) else "no list of"
+        _useless(f"it has {count} answers, and one was asked for", usage)
+    choice = choices[0]
+    message, finish = choice.get("message"), choice.get("finish_reason") or "stop"
+    if finish in ("content_filter", "error", "abort"):
+        _useless(f"it was cut off (finish reason {finish!r})", usage)
+    if not isinstance(message, dict):
+        _useless("it has no message", usage)
+    if message.get("refusal"):
+        _useless(f"the model refused: {str(message['refusal'])[:SHOWN]!r}", usage)
+    text = message.get("content")
+    text = text if isinstance(text, str) else ""
+    logprobs = label_logprobs(choice.get("logprobs"), request.sampling.labels)
+    if not text and not logprobs:
+        _useless(f"the answer is empty (finish reason {finish!r}); one that thinks first may need a larger max_tokens", usage)
+    if request.sampling.choices:
+        text = _choice(text, request.sampling.choices, server, usage)
+    return Reply(text, str(finish), logprobs, None, usage.prompt_tokens, usage.completion_tokens)
+
+
+def _choice(text: str, choices: Sequence[str], server: str, usage: Usage) -> str:
+    said: Any = text
+    if server != "vllm":
+        try:
+            said = json.loads(text)[CHOICE]
+        except (ValueError, TypeError, KeyError):
+            said = text
+    if said not in choices:
+        _useless(f"it said {text[:SHOWN]!r}, which is none of the choices {list(choices)}", usage)
+    return said
+
+
+def label_logprobs(found: Any, labels: Sequence[str]) -> dict[str, float]:
+    """Each label's log-probability as the first token, with or without a space around it (the two add up). One whose number is
+    missing, NaN or no log-probability is absent. Where one label is among the alternatives and another is not, the other is given
+    the least of them: it is no likelier than that, and a judge must not abstain where it is surest."""
+    try:
+        first = found["content"][0]["top_logprobs"]
+        pairs = [(each["token"], each["logprob"]) for each in first]
+    except (TypeError, KeyError, IndexError):
+        return {}
+    held: dict[str, float] = {}
+    for label in labels:
+        numbers = [number for token, number in pairs if isinstance(token, str) and token.strip() == label.strip()]
+        if numbers and all(type(each) in (int, float) and each <= ROUNDING for each in numbers):  # NaN is not
+            top = max(numbers)
+            total = top + math.log(sum(math.exp(each - top) for each in numbers)) if top > -math.inf else top
+            held[label] = min(total, 0.0)
+    numbers = [number for _, number in pairs]
+    if held and len(numbers) > len(held) and all(type(each) in (int, float) and each <= ROUNDING for each in numbers):
+        named = {str(token).strip() for token, _ in pairs}
+        held |= {label: float(min(numbers)) for label in labels if label.strip() not in named}
+    return held
+
+
+def score_reply(raw: bytes | str, request: Request, start: int, length: int) -> Reply:
+    """The log-likelihood of `length` tokens from `start` on in an echoed completion."""
+    found = _parsed(raw, request)
+    usage = _usage(found, request)
+    try:
+        scored = found["choices"][0]["logprobs"]["token_logprobs"][start : start + length]
+    except (TypeError, KeyError, IndexError):
+        _useless("it echoes no log-probabilities of the prompt", usage)
+    if len(scored) != length or not all(type(each) in (int, float) and each <= ROUNDING for each in scored):
+        _useless("its log-probabilities of the continuation are missing or no numbers", usage)
+    return Reply("", logprob=min(float(sum(scored)), 0.0), prompt_tokens=start, completion_tokens=length)
+
+
+def useless(request: Request, why: str) -> EngineError:
+    """The error for a call that was answered (200) and could not be read: billed, at most, for all that it can have cost."""
+    return EngineError(f"the server's answer is of no use, and is counted as paid: {why}", Usage(1, 0, *most_tokens(request)))
+
+
+def _parsed(raw: bytes | str, request: Request) -> Mapping[str, Any]:
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise useless(request, f"it is no JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise useless(request, f"it is a {type(found).__name__}, not an object")
+    if found.get("error") and not found.get("choices"):  # a gateway's way to pass on what failed behind it: nothing was made
+        raise EngineError(f"the server failed: {str(found['error'])[:SHOWN]}")
+    return found
+
+
+def _usage(found: Mapping[str, Any], request: Request) -> Usage:
+    """What the server says it billed; at most, where it does not say."""
+    told = found.get("usage")
+    told = told if isinstance(told, dict) else {}
+    prompt, completion = told.get("prompt_tokens"), told.get("completion_tokens")
+    if type(prompt) is int and type(completion) is int and min(prompt, completion) >= 0:
+        return Usage(1, 0, prompt, completion)
+    return Usage(1, 0, *most_tokens(request))
+
+
+def _useless(why: str, usage: Usage) -> NoReturn:
+    raise EngineError(f"the server's answer is of no use, and is counted as paid: {why}", usage)

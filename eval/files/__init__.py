@@ -1,0 +1,1 @@
+"""Files of verdicts, battles and published tables."""

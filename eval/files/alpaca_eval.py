@@ -1,0 +1,272 @@
+"""Judgments as AlpacaEval keeps them: `annotations.json`, and the same as one CSV a model and judge (`MODEL__JUDGE.csv.gz`).
+
+Departures from AlpacaEval (github.com/tatsu-lab/alpaca_eval): what belongs to an instruction is joined by the instruction, never by
+the row's position; an instruction judged twice, two baselines in one file and a preference outside of [1, 2] are errors.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...core.errors import InputError, UnknownName
+from ...core.files.labels import score_of
+from ...core.files.tables import Row, read_rows
+
+IN_FOLDER = "annotations.json in any subfolder (RESULTS/MODEL/JUDGE/annotations.json), or MODEL__JUDGE.csv(.gz) files"
+
+
+class Texts(NamedTuple):
+    """What the judge read, by row; empty where the file does not hold it."""
+
+    instructions: tuple[str, ...]
+    outputs: tuple[str, ...]
+    baseline_outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgments:
+    """One judge's verdicts on one model against one baseline, in the file's order.
+
+    ids: names of the instructions (their index in the instruction file where there is one, else their text). scores_N: the
+    probability that the model is better, NaN where the judge gave none. lengths in characters, None where unknown.
+    top_logprobs: the judge's likeliest first tokens with their natural log-probabilities, by row, None where unknown.
+    """
+
+    model: str
+    judge: str
+    baseline: str
+    ids: tuple[Any, ...]
+    scores_N: np.ndarray
+    lengths_N: np.ndarray | None = None
+    baseline_lengths_N: np.ndarray | None = None
+    top_logprobs: tuple[Mapping[str, float] | None, ...] = ()
+    texts: Texts | None = None
+
+    def __post_init__(self) -> None:
+        who = f"{self.model!r} judged by {self.judge!r}"
+        twice = [each for each, count in Counter(self.ids).items() if count > 1]
+        if twice:
+            raise InputError(
+                f"{who}: {len(twice)} instructions are judged twice, {str(twice[0])[:60]!r} among them; keep one row an instruction"
+            )
+        bad_N = (self.scores_N < 0) | (self.scores_N > 1) | np.isinf(self.scores_N)
+        if bad_N.any():
+            place = int(bad_N.argmax())
+            raise InputError(
+                f"{who}: the preference of {str(self.ids[place])[:60]!r} is {self.scores_N[place] + 1}; it is 1 (baseline) to 2 "
+                "(model), 0 or 1.5 for a tie, empty for no verdict"
+            )
+
+    @property
+    def is_itself(self) -> bool:
+        """Whether the model is its own baseline."""
+        return self.model == self.baseline
+
+
+class Instructions(NamedTuple):
+    """The instructions of an evaluation set: their index by text, and their text by index."""
+
+    indices: Mapping[str, int]
+    texts: Mapping[int, str]
+
+
+def read_instructions(path: Path) -> Instructions:
+    """A table with the columns `index` and `instruction`."""
+    texts = {int(row["index"]): str(row["instruction"]) for row in read_rows(path)}
+    return Instructions({text: index for index, text in texts.items()}, texts)
+
+
+def read_folder(folder: Path, judge: str | None = None) -> list[Judgments]:
+    """All judgments under `folder`, by judge and model; those of one judge if named.
+
+    Raises InputError where there are none, and where two files hold one model's under the same judge."""
+    if not folder.is_dir():
+        raise InputError(f"no folder {str(folder)!r}; give one that holds {IN_FOLDER}")
+    paths = {**_csv_files(folder), **_json_files(folder)}
+    if not paths:
+        raise InputError(f"{str(folder)!r} holds no judgments; expected {IN_FOLDER}")
+    known = find_instructions(folder)
+    wanted = {path: names for path, names in paths.items() if judge is None or names[1] in ("", judge)}
+    found: dict[tuple[str, str, str], tuple[Path, Judgments]] = {}
+    for path, (model, its_judge) in wanted.items():
+        each = read_judgments(path, model, its_judge, known)
+        name = (each.judge, each.model, each.baseline)
+        if name in found:
+            raise InputError(f"{str(found[name][0])!r} and {str(path)!r} both judge {each.model!r} by {each.judge!r}; remove one")
+        found[name] = (path, each)
+    chosen = [each for _, (_, each) in sorted(found.items(), key=lambda pair: pair[0]) if judge in (None, each.judge)]
+    if not chosen:
+        raise UnknownName("judge", str(judge), {name for _, name in paths.values() if name} | {name for name, _, _ in found})
+    return chosen
+
+
+def find_instructions(folder: Path) -> Instructions | None:
+    """The `instructions*.csv` of a folder, if it has one."""
+    paths = sorted(folder.glob("instructions*.csv*"))
+    return read_instructions(paths[0]) if paths else None
+
+
+def _csv_files(folder: Path) -> dict[Path, tuple[str, str]]:
+    """(model, judge) by path. A manifest names them where file names cannot (a `/` is written `~`)."""
+    manifest = folder / "manifest.csv"
+    told = {row["file"]: (row["model"], row["annotator_dir"]) for row in read_rows(manifest)} if manifest.is_file() else {}
+    found = {}
+    for path in sorted([*folder.glob("*__*.csv*"), *folder.glob("annotations/*__*.csv*")]):
+        model, _, judge = path.name.partition(".csv")[0].rpartition("__")
+        found[path] = told.get(path.name, (model, judge.replace("~", "/")))
+    return found
+
+
+def _json_files(folder: Path) -> dict[Path, tuple[str, str]]:
+    """(model, judge) by path, from the folders MODEL/JUDGE; nearer the top both are empty, and read from the file."""
+    found = {}
+    for path in sorted(folder.rglob("annotations.json*")):
+        above = path.parent.relative_to(folder).parts
+        found[path] = (above[0], "/".join(above[1:])) if len(above) > 1 else ("", "")
+    return found
+
+
+def read_judgments(path: Path, model: str = "", judge: str = "", known: Instructions | None = None) -> Judgments:
+    """One file of either form. `model` and `judge` stand for what the file calls `generator_2` and `annotator` where given (a file
+    may hold a placeholder). Raises InputError naming the file for a missing column and for what `Judgments` refuses."""
+    return judgments_of_rows(read_rows(path), path, model, judge, known)
+
+
+def judgments_of_rows(
+    rows: Sequence[Row], path: Path, model: str = "", judge: str = "", known: Instructions | None = None
+) -> Judgments:
+    """The same from rows, which errors call those of `path`."""
+    missing = [each for each in ("generator_1", "preference") if each not in rows[0]]
+    if missing or not {"index", "instruction"} & set(rows[0]):
+        raise InputError(
+            f"{str(path)!r} has the columns {', '.join(rows[0])}; judgments need index or instruction, generator_1, preference"
+        )
+    baselines = Counter(str(row["generator_1"]) for row in rows)
+    if len(baselines) > 1:
+        raise InputError(
+            f"{str(path)!r} compares with {len(baselines)} baselines ({', '.join(sorted(baselines))}); give one a file"
+        )
+    where = str(path)
+    try:
+        return Judgments(
+            model or str(rows[0].get("generator_2") or path.stem),
+            judge or str(rows[0].get("annotator") or ""),
+            next(iter(baselines)),
+            _ids(rows, known, where),
+            np.array([score_of(row["preference"], f"{where!r}, row {at}: `preference`") for at, row in enumerate(rows, 1)]),
+            _lengths(rows, "output_2", "len_2", where),
+            _lengths(rows, "output_1", "len_1", where),
+            tuple(_top_logprobs(row) for row in rows),
+            _texts(rows),
+        )
+    except InputError as error:
+        raise error if where in str(error) else InputError(f"{where!r}: {error}") from error
+
+
+def _ids(rows: Sequence[Row], known: Instructions | None, where: str) -> tuple[Any, ...]:
+    if "index" in rows[0]:
+        return tuple(int(row["index"]) for row in rows)
+    texts = [str(row["instruction"]) for row in rows]
+    if known is None:
+        return tuple(texts)
+    strange = [text for text in texts if text not in known.indices]
+    if strange:
+        raise InputError(f"{where!r}: {len(strange)} instructions are not in the instruction file, {strange[0][:60]!r} among them")
+    return tuple(known.indices[text] for text in texts)
+
+
+def _lengths(rows: Sequence[Row], output: str, length: str, where: str) -> np.ndarray | None:
+    if isinstance(rows[0].get(output), str):
+        return np.array([float(len(row[output] or "")) for row in rows])
+    if length not in rows[0] or any(row[length] in ("", None) for row in rows):
+        return None
+    try:
+        return np.array([float(row[length]) for row in rows])
+    except ValueError as error:
+        raise InputError(f"{where!r}: a {length} is no number ({error}); lengths are in characters") from error
+
+
+def _texts(rows: Sequence[Row]) -> Texts | None:
+    if not all(isinstance(rows[0].get(each), str) for each in ("instruction", "output_1", "output_2")):
+        return None
+    return Texts(*(tuple(str(row[each] or "") for row in rows) for each in ("instruction", "output_2", "output_1")))
+
+
+def _top_logprobs(row: Row) -> Mapping[str, float] | None:
+    """From `top_logprobs` ([[token, log-probability], ...] as JSON), or from the raw completion of an OpenAI-like engine."""
+    if row.get("top_logprobs"):
+        return {str(token): float(value) for token, value in json.loads(row["top_logprobs"])}
+    raw = row.get("raw_completion")
+    content = ((raw.get("logprobs") or {}) if isinstance(raw, Mapping) else {}).get("content")
+    if not content or not content[0].get("top_logprobs"):
+        return None
+    return {each["token"]: float(each["logprob"]) for each in content[0]["top_logprobs"]}
+
+
+def was_switched(instruction: str, seed: int = 0) -> bool:
+    """Whether AlpacaEval showed the model's answer first, by the instruction and the seed alone (half the time)."""
+    return random.Random(f"is_switched_outputs{instruction}{seed}").choices([False, True])[0]
+
+
+def score_from_logprobs(top_logprobs: Mapping[str, float], switched: bool, tokens: tuple[str, str] = ("m", "M")) -> float:
+    """The model's score in [0, 1] from the judge's first token; `tokens` name the answers as shown.
+
+    p(second) / (p(first) + p(second)), or 1 less that if switched. A token that is not among the likeliest has probability 0; NaN
+    where neither is.
+    """
+    first, second = (math.exp(top_logprobs[token]) if token in top_logprobs else 0.0 for token in tokens)
+    if first + second == 0:
+        return math.nan
+    shown_second = second / (first + second)
+    return 1 - shown_second if switched else shown_second
+
+
+def scores_from_logprobs(judgments: Judgments, texts: Mapping[Any, str]) -> np.ndarray:
+    """The same for all rows, NaN where there are no log-probabilities; `texts` are the instructions by id."""
+    return np.array(
+        [
+            math.nan if top is None else score_from_logprobs(top, was_switched(texts.get(name, str(name))))
+            for name, top in zip(judgments.ids, judgments.top_logprobs, strict=True)
+        ]
+    )
+
+
+def write_annotations(path: Path, judgments: Judgments) -> None:
+    """AlpacaEval's `annotations.json`. Raises InputError where the texts are not known, because its readers need them."""
+    if judgments.texts is None:
+        raise InputError(f"{judgments.model!r} has no texts; annotations.json holds each instruction and both outputs")
+    rows = [
+        {
+            "instruction": instruction,
+            "output_1": baseline,
+            "generator_1": judgments.baseline,
+            "output_2": output,
+            "generator_2": judgments.model,
+            "annotator": judgments.judge,
+            "preference": None if math.isnan(score) else score + 1,
+        }
+        for instruction, output, baseline, score in zip(*judgments.texts, judgments.scores_N.tolist(), strict=True)
+    ]
+    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def read_outputs_by_model(folder: Path) -> dict[str, dict[str, str]]:
+    """Outputs by model, then instruction, of `outputs/MODEL.json(.gz)` and `MODEL/model_outputs.json(.gz)`."""
+    paths = {path.name.partition(".json")[0]: path for path in folder.glob("outputs/*.json*")}
+    paths |= {path.parent.name: path for path in folder.rglob("model_outputs.json*")}
+    found = {}
+    for model, path in sorted(paths.items()):
+        rows = read_rows(path)
+        if not {"instruction", "output"} <= set(rows[0]):
+            raise InputError(f"{str(path)!r} has the columns {', '.join(rows[0])}; model outputs need instruction and output")
+        found[model] = {str(row["instruction"]): str(row["output"] or "") for row in rows}
+    return found

@@ -1,0 +1,1 @@
+"""Groups that disagree: pluralism, distributions, steerability."""

@@ -1,0 +1,170 @@
+"""Who is served, and who is left out: win rates by persona or group, and what the mean hides (worst group, 10th percentile, Gini).
+
+scores_GP: one row a persona (or group), one column a prompt, in [0, 1], NaN where not judged; 0.5 is no better than the rival.
+The minimum of noisy rates is below the true minimum, and their Gini above; the bootstrap shows noise, not that bias. Coverage
+is Overton's (Sorensen et al. 2024, arXiv:2402.05070; Feng et al. 2024, arXiv:2406.15951)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from ...core.errors import InputError
+from ...core.records import Estimate
+from ...core.seeds import rng_for
+from ..intervals.interval import t_interval
+from ..intervals.percentiles import percentile_interval
+from ..rankings.battles import prompt_counts
+from ..win_rates.win_rate import win_rate_from_scores
+
+
+class Pluralism(NamedTuple):
+    """groups: each persona's or group's win rate. worst_group: the name of the lowest."""
+
+    groups: dict[str, Estimate]
+    mean: Estimate
+    worst: Estimate
+    p10: Estimate
+    gini: Estimate
+    worst_group: str | None
+
+
+def pluralism(
+    scores_GP: np.ndarray,
+    groups: Sequence[str],
+    weights_G: np.ndarray | None = None,
+    seed: int = 0,
+    resamples: int = 2000,
+    level: float = 0.95,
+) -> Pluralism:
+    """weights_G: how many people each row stands for, for mean, p10 and Gini; all alike unless given.
+
+    Rates have intervals clustered by prompt; the summaries have percentiles of a bootstrap over prompts (one draw for all
+    groups). A group without a verdict has no rate, and the summaries are over the others and say so."""
+    scores_GP = np.asarray(scores_GP, dtype=float)
+    weights_G = np.ones(len(groups)) if weights_G is None else np.asarray(weights_G, dtype=float)
+    if scores_GP.ndim != 2 or len(scores_GP) != len(groups) or weights_G.shape != (len(groups),) or not (weights_G > 0).all():
+        raise InputError(
+            f"scores have shape {scores_GP.shape} for {len(groups)} groups; give one row and one positive weight a group"
+        )
+    judged_GP = np.isfinite(scores_GP)
+    by_group = {
+        name: win_rate_from_scores(row_P[judged_P], np.flatnonzero(judged_P), int((~judged_P).sum()), level)
+        for name, row_P, judged_P in zip(groups, scores_GP, judged_GP, strict=True)
+    }
+    rated_G = judged_GP.any(axis=1)
+    how = f"of {int(rated_G.sum())} groups" + (
+        f" ({int((~rated_G).sum())} without a verdict left out)" if not rated_G.all() else ""
+    )
+    if not rated_G.any():
+        nothing = Estimate(None, None, None, 0, "undefined: no group has a verdict", int((~judged_GP).sum()), level=level)
+        return Pluralism(by_group, nothing, nothing, nothing, nothing, None)
+    kept_GP, weights_G = scores_GP[rated_G], weights_G[rated_G]
+    rates_G = _rates(kept_GP, np.ones((1, scores_GP.shape[1])))[0]
+    drawn_RG = _rates(kept_GP, prompt_counts(scores_GP.shape[1], resamples, rng_for(seed, "pluralism")))
+    drawn_RG = drawn_RG[np.isfinite(drawn_RG).all(axis=1)]
+    summaries = {"mean": weighted_mean, "worst": worst, "p10": tenth_percentile, "gini": gini}
+    found = {
+        name: _estimate(
+            float(f(rates_G, weights_G)),
+            np.array([f(row, weights_G) for row in drawn_RG]),
+            len(rates_G),
+            scores_GP.shape[1],
+            f"{name} {how}",
+            level,
+        )
+        for name, f in summaries.items()
+    }
+    first = str(groups[int(np.flatnonzero(rated_G)[rates_G.argmin()])])
+    return Pluralism(by_group, found["mean"], found["worst"], found["p10"], found["gini"], first)
+
+
+def weighted_mean(rates_G: np.ndarray, weights_G: np.ndarray) -> float:
+    return float(rates_G @ weights_G / weights_G.sum())
+
+
+def worst(rates_G: np.ndarray, weights_G: np.ndarray) -> float:
+    """The lowest rate, however small the group."""
+    return float(rates_G.min())
+
+
+def tenth_percentile(rates_G: np.ndarray, weights_G: np.ndarray) -> float:
+    """The rate that a tenth of the people are at or below: the lowest rate at which the weights up to it reach a tenth."""
+    order = np.argsort(rates_G, kind="stable")
+    reached = np.cumsum(weights_G[order]) >= 0.1 * weights_G.sum() - 1e-12
+    return float(rates_G[order][reached][0])
+
+
+def gini(rates_G: np.ndarray, weights_G: np.ndarray | None = None) -> float:
+    """Mean absolute difference of two people's rates over twice the mean, in [0, 1): 0 where all are served alike. NaN where
+    all rates are 0."""
+    weights_G = np.ones(len(rates_G)) if weights_G is None else weights_G
+    share_G = weights_G / weights_G.sum()
+    mean = float(share_G @ rates_G)
+    return float(share_G @ np.abs(rates_G[:, None] - rates_G) @ share_G / (2 * mean)) if mean > 0 else float("nan")
+
+
+def seen_and_unseen(rates_G: np.ndarray, is_unseen_G: np.ndarray, level: float = 0.95) -> Estimate:
+    """Mean rate of the personas that training saw less that of those it did not: what is lost on strangers. In [-1, 1].
+
+    Personas are the sample (Welch's t interval), so give each one's rate. Undefined without personas of both kinds.
+    """
+    rates_G, is_unseen_G = np.asarray(rates_G, dtype=float), np.asarray(is_unseen_G, dtype=bool)
+    if rates_G.shape != is_unseen_G.shape or not np.isfinite(rates_G).all():
+        raise InputError(
+            f"there are {rates_G.shape} rates and {is_unseen_G.shape} marks; give one finite rate and one mark a persona"
+        )
+    seen, unseen = rates_G[~is_unseen_G], rates_G[is_unseen_G]
+    if not (len(seen) and len(unseen)):
+        return Estimate(
+            None, None, None, len(rates_G), f"undefined: {len(seen)} seen and {len(unseen)} unseen personas", level=level
+        )
+    value, how = float(seen.mean() - unseen.mean()), f"mean of {len(seen)} seen less {len(unseen)} unseen personas"
+    if min(len(seen), len(unseen)) < 2 or not (np.ptp(seen) or np.ptp(unseen)):
+        return Estimate(value, None, None, len(rates_G), f"{how}; no interval: too few personas, or no spread", level=level)
+    parts = [float(each.var(ddof=1)) / len(each) for each in (seen, unseen)]
+    df = sum(parts) ** 2 / sum(part**2 / (len(each) - 1) for part, each in zip(parts, (seen, unseen), strict=True))
+    error = float(np.sqrt(sum(parts)))
+    low, high = t_interval(value, error, df, level)
+    p = float(2 * stats.t.sf(abs(value) / error, df))
+    return Estimate(value, low, high, len(rates_G), f"{how}; Welch's t interval", 0, error, level, {"p": p})
+
+
+def overton_coverage(support_QVS: Sequence[Sequence[Sequence[float]]], threshold: float = 0.33, level: float = 0.95) -> Estimate:
+    """The share of the values at stake in a question that some sentence of the answer speaks for, averaged over questions; in
+    [0, 1].
+
+    support_QVS[q][v]: how strongly each sentence of answer q entails value v (a probability); an answer without sentences
+    covers nothing. threshold: support from which a value is covered (0.33 in Modular Pluralism). Questions without values are
+    left out and counted."""
+    shares, kept = [], []
+    for question, values in enumerate(support_QVS):
+        best = [max(sentences, default=0.0) for sentences in values]
+        if not all(0 <= each <= 1 for each in best):
+            raise InputError(f"question {question} has a support outside [0, 1]; give entailment probabilities")
+        if best:
+            shares.append(float(np.mean([each >= threshold for each in best])))
+            kept.append(question)
+    return win_rate_from_scores(shares, kept, len(support_QVS) - len(kept), level)
+
+
+def _rates(scores_GP: np.ndarray, counts_RP: np.ndarray) -> np.ndarray:
+    judged_GP = np.isfinite(scores_GP)
+    sizes_RG = counts_RP @ judged_GP.T.astype(float)
+    return np.divide(
+        counts_RP @ np.where(judged_GP, scores_GP, 0.0).T, sizes_RG, out=np.full(sizes_RG.shape, np.nan), where=sizes_RG > 0
+    )
+
+
+def _estimate(value: float, drawn_R: np.ndarray, groups: int, prompts: int, how: str, level: float) -> Estimate:
+    if np.isnan(value):
+        return Estimate(None, None, None, groups, f"undefined: {how}, all rates are 0", level=level)
+    drawn_R = drawn_R[np.isfinite(drawn_R)]
+    if len(drawn_R) < 2 or np.ptp(drawn_R) < 1e-12:
+        return Estimate(value, None, None, groups, f"{how}; no spread over prompts, so no interval", level=level)
+    low, high = percentile_interval(drawn_R, prompts, level)
+    how = f"{how}; bootstrap over prompts, percentiles"
+    return Estimate(value, min(float(low), value), max(float(high), value), groups, how, 0, float(drawn_R.std(ddof=1)), level)

@@ -1,0 +1,1 @@
+"""Standard errors, intervals, power, many tests at once."""

@@ -1,0 +1,66 @@
+"""A win rate from few human and many judge labels: the judge's mean, corrected by how it errs where humans looked too
+(PPI, Angelopoulos et al. 2023, arXiv:2301.09633; PPI++, Angelopoulos, Duchi & Zrnic 2023, arXiv:2311.01453).
+
+    theta = lam * mean(judge, many) + mean(human - lam * judge, few)
+
+However wrong the judge, this is centred on the humans' mean; a useless judge gets lam near 0 and costs nothing. Departures:
+variances are divided by n - 1, and the interval is Student's t with Satterthwaite's degrees of freedom, as the few are often
+few."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.records import Estimate
+from .interval import t_interval
+
+
+def prediction_powered_mean(
+    human_N: np.ndarray, judge_N: np.ndarray, judge_only_K: np.ndarray, lam: float | None = None, level: float = 0.95
+) -> Estimate:
+    """The humans' mean over all prompts. human_N, judge_N: both labels of the same N prompts; judge_only_K: the judge's on K
+    others.
+
+    One number a prompt: average several labels of one first. The N are a random sample of all, else nothing corrects the judge.
+    lam: in [0, 1]; 1 is PPI, 0 the humans alone, None the best (PPI++). `extra` holds lam and `human_labels_worth`: how many
+    human labels alone would give this standard error. Undefined for fewer than 2 human labels. Raises InputError for NaN."""
+    human_N, judge_N, judge_only_K = (np.asarray(each, dtype=float) for each in (human_N, judge_N, judge_only_K))
+    if human_N.shape != judge_N.shape or human_N.ndim != 1 or judge_only_K.ndim != 1:
+        raise InputError(
+            f"there are {human_N.shape} human and {judge_N.shape} judge labels of the same prompts; give one of each a prompt"
+        )
+    if not all(np.isfinite(each).all() for each in (human_N, judge_N, judge_only_K)):
+        raise InputError("a label is undefined; leave out prompts without a verdict (from human_N and judge_N together)")
+    if lam is not None and not 0 <= lam <= 1:
+        raise InputError(f"lam is {lam}; it is in [0, 1], or None for the best")
+    few, many = len(human_N), len(judge_only_K)
+    if few < 2:
+        return Estimate(None, None, None, few, f"undefined: {few} human labels, and the correction needs 2", level=level)
+    if many < 2 or np.ptp(np.concatenate([judge_N, judge_only_K])) == 0:
+        lam = 0.0  # the judge says nothing
+    weight = best_weight(human_N, judge_N, judge_only_K) if lam is None else lam
+    rest_N = human_N - weight * judge_N
+    value = float(rest_N.mean() + (weight * judge_only_K.mean() if many else 0.0))
+    of_many = weight**2 * float(judge_only_K.var(ddof=1)) / many if weight else 0.0
+    of_few = float(rest_N.var(ddof=1)) / few
+    how = f"prediction-powered mean, lam {weight:.3g}, of {few} human and {many} judge labels"
+    extra = {"lam": weight, "judge_labels": float(many)}
+    if of_few + of_many <= 1e-24:
+        return Estimate(value, None, None, few, f"{how}; no spread to measure, so no interval", level=level, extra=extra)
+    variance = of_few + of_many
+    df = variance**2 / (of_few**2 / (few - 1) + (of_many**2 / (many - 1) if of_many else 0.0))
+    low, high = t_interval(value, math.sqrt(variance), df, level)
+    extra["human_labels_worth"] = float(human_N.var(ddof=1)) / variance
+    return Estimate(
+        value, low, high, few, f"{how}; t interval, {round(df, 2):g} degrees of freedom", 0, math.sqrt(variance), level, extra
+    )
+
+
+def best_weight(human_N: np.ndarray, judge_N: np.ndarray, judge_only_K: np.ndarray) -> float:
+    """The lam of least variance, Cov(human, judge)/((1 + N/K) Var(judge)), kept in [0, 1] (PPI++)."""
+    covariance = float(((human_N - human_N.mean()) * (judge_N - judge_N.mean())).mean())
+    variance = float(np.concatenate([judge_N, judge_only_K]).var(ddof=1))
+    return min(max(covariance / ((1 + len(human_N) / len(judge_only_K)) * variance), 0.0), 1.0)

@@ -1,0 +1,203 @@
+"""How far annotators agree: raw agreement, Cohen's kappa, Krippendorff's alpha, and each one against the mode of the others.
+
+labels_AN: one row an annotator, one column an item, NaN where there is no label. A number here means little without the ceiling
+that the annotators' own noise sets: `agreement_ceiling`. kappa is statsmodels' (Cohen 1960; its standard error Fleiss, Cohen &
+Everitt 1969), alpha evalica's (Krippendorff 2018). Departures: where several labels are the mode, agreement is averaged over
+them instead of drawing one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import evalica
+import numpy as np
+import pandas as pd
+from statsmodels.stats.inter_rater import cohens_kappa
+
+from ...core.errors import InputError
+from ...core.records import Estimate
+from ...core.seeds import rng_for
+from ..intervals.interval import t_interval
+from ..intervals.percentiles import percentile_interval
+from ..win_rates.win_rate import win_rate_from_scores
+
+
+def agreement(
+    first_N: np.ndarray, second_N: np.ndarray, clusters_N: Sequence[Hashable] | None = None, level: float = 0.95
+) -> Estimate:
+    """Share of items that two annotators label alike, in [0, 1]; NaN is no label, and such items are counted in `abstentions`.
+
+    clusters_N: the prompt of each item, for the interval; each its own unless given.
+    """
+    first_N, second_N, both_N = _labelled(first_N, second_N)
+    clusters = np.arange(len(first_N)) if clusters_N is None else np.asarray(clusters_N)
+    alike_N = (first_N == second_N)[both_N].astype(float)
+    found = win_rate_from_scores(alike_N, clusters[both_N], int((~both_N).sum()), level)
+    return replace(found, how=found.how.replace("verdicts", "items"), extra={})
+
+
+def cohen_kappa(
+    first_N: np.ndarray,
+    second_N: np.ndarray,
+    clusters_N: Sequence[Hashable] | None = None,
+    seed: int = 0,
+    resamples: int = 500,
+    level: float = 0.95,
+) -> Estimate:
+    """(agreement - chance)/(1 - chance), at most 1; 0 is what the two rates of each label give by chance.
+
+    clusters_N: the prompt of each item; the interval is then of a bootstrap over prompts. Without it, it is normal, and items are
+    taken to be independent. Undefined where both give all items one and the same label.
+    """
+    first_N, second_N, both_N = _labelled(first_N, second_N)
+    missing, first_N, second_N = int((~both_N).sum()), first_N[both_N], second_N[both_N]
+    n, table = len(first_N), _table(first_N, second_N)
+    if len(table) < 2:
+        why = "no item has both labels" if not n else "both annotators gave every item one label, so chance agreement is 1"
+        return Estimate(None, None, None, n, f"undefined: {why}", missing, level=level)
+    with np.errstate(invalid="ignore", divide="ignore"):  # its z-value, where one annotator gave one label
+        found: Any = cohens_kappa(table)
+    value, error = float(found.kappa), float(found.std_kappa)
+    if clusters_N is not None:
+        rows = _rows_by_cluster([each for each, both in zip(clusters_N, both_N, strict=True) if both])
+        return _bootstrapped_kappa(value, first_N, second_N, rows, missing, rng_for(seed, "kappa"), resamples, level)
+    how = f"Cohen's kappa of {n} items, normal interval"
+    if not error > 1e-12:
+        return Estimate(value, None, None, n, f"{how}; none: no spread to measure", missing, level=level)
+    low, high = t_interval(value, error, math.inf, level)
+    return Estimate(value, low, high, n, how, missing, error, level)
+
+
+def _table(first_N: np.ndarray, second_N: np.ndarray) -> np.ndarray:
+    """How often each two labels met, over the labels that were given."""
+    kinds, place_2N = np.unique(np.stack([first_N, second_N]), return_inverse=True)
+    place_2N = place_2N.reshape(2, -1)
+    counts = np.bincount(place_2N[0] * len(kinds) + place_2N[1], minlength=len(kinds) ** 2)
+    return counts.reshape(len(kinds), len(kinds)).astype(float)
+
+
+def _rows_by_cluster(clusters: Sequence[Hashable]) -> list[np.ndarray]:
+    places: dict[Hashable, list[int]] = {}
+    for row, cluster in enumerate(clusters):
+        places.setdefault(cluster, []).append(row)
+    return [np.array(each) for each in places.values()]
+
+
+def _bootstrapped_kappa(
+    value: float,
+    first_N: np.ndarray,
+    second_N: np.ndarray,
+    rows: Sequence[np.ndarray],
+    missing: int,
+    rng: np.random.Generator,
+    resamples: int,
+    level: float,
+) -> Estimate:
+    how = f"Cohen's kappa of {len(first_N)} items; bootstrap over {len(rows)} prompts"
+    drawn = []
+    for _ in range(resamples if len(rows) > 1 else 0):
+        some = np.concatenate([rows[each] for each in rng.integers(len(rows), size=len(rows))])
+        table = _table(first_N[some], second_N[some])
+        if len(table) > 1:
+            kappa: Any = cohens_kappa(table, return_results=False)
+            drawn.append(float(kappa))
+    if len(drawn) < 2 or np.ptp(drawn) < 1e-12:
+        return Estimate(value, None, None, len(first_N), f"{how}; no interval: no spread to measure", missing, level=level)
+    low, high = percentile_interval(np.array(drawn), len(rows), level)
+    return Estimate(value, float(low), float(high), len(first_N), how, missing, float(np.std(drawn, ddof=1)), level)
+
+
+def krippendorff_alpha(
+    labels_AN: np.ndarray, distance: str = "nominal", seed: int = 0, resamples: int = 500, level: float = 0.95
+) -> Estimate:
+    """1 - observed/expected disagreement of A annotators, at most 1; labels may be missing. distance: nominal, ordinal,
+    interval or ratio.
+
+    Percentiles of a bootstrap over items. Undefined where no item has two labels, or all labels are one.
+    """
+    labels_AN = np.asarray(labels_AN, dtype=float)
+    if labels_AN.ndim != 2:
+        raise InputError(f"labels have shape {labels_AN.shape}; give one row an annotator and one column an item")
+    if distance not in DISTANCES:
+        raise InputError(f"there is no distance {distance!r}; known: {', '.join(DISTANCES)}")
+    paired_AN = labels_AN[:, np.isfinite(labels_AN).sum(axis=0) > 1]
+    left_out = labels_AN.shape[1] - paired_AN.shape[1]
+    if not paired_AN.size or len(np.unique(paired_AN[np.isfinite(paired_AN)])) < 2:
+        why = "no item has two labels" if not paired_AN.size else "all labels are one, so expected disagreement is 0"
+        return Estimate(None, None, None, paired_AN.shape[1], f"undefined: {why}", left_out, level=level)
+    rng = rng_for(seed, "alpha")
+    drawn = []
+    for _ in range(resamples):
+        drawn_AN = paired_AN[:, rng.integers(paired_AN.shape[1], size=paired_AN.shape[1])]
+        if len(np.unique(drawn_AN[np.isfinite(drawn_AN)])) > 1:
+            drawn.append(_alpha(drawn_AN, distance))
+    how = f"Krippendorff's alpha ({distance}) of {len(labels_AN)} annotators; bootstrap over {paired_AN.shape[1]} items"
+    extra = {"undefined_resamples": float(resamples - len(drawn))}
+    value = _alpha(paired_AN, distance)
+    if len(drawn) < 2 or paired_AN.shape[1] < 2:
+        return Estimate(
+            value, None, None, paired_AN.shape[1], f"{how}; no interval: too few items", left_out, level=level, extra=extra
+        )
+    low, high = percentile_interval(np.array(drawn), paired_AN.shape[1], level)
+    error = float(np.std(drawn, ddof=1))
+    return Estimate(value, float(low), float(high), paired_AN.shape[1], how, left_out, error, level, extra)
+
+
+DISTANCES = ("nominal", "ordinal", "interval", "ratio")
+
+
+def leave_one_out(labels_AN: np.ndarray, level: float = 0.95, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
+    """How often an annotator says what the mode of the other A - 1 says, averaged over all, in [0, 1]: what people reach of one
+    another.
+
+    Clustered by prompts_N, the prompt of each item; by item where they are not given. AlpacaEval's "variance" of a judge with
+    several seeds is 1 less this. Undefined for fewer than 2 labels everywhere.
+    """
+    labels_AN = np.asarray(labels_AN, dtype=float)
+    scores, items = [], []
+    for annotator in range(len(labels_AN)):
+        agreed_N = against_mode(labels_AN[annotator], np.delete(labels_AN, annotator, axis=0))
+        judged = np.flatnonzero(np.isfinite(agreed_N))
+        scores.append(agreed_N[judged])
+        items.append(judged)
+    which_M = np.concatenate([np.empty(0, dtype=int), *items])
+    found = win_rate_from_scores(np.concatenate([np.empty(0), *scores]), clusters_of(which_M, prompts_N), level=level)
+    return replace(found, how=found.how.replace("verdicts", "labels against the mode of the others"), extra={})
+
+
+def clusters_of(items_M: np.ndarray, prompts_N: Sequence[Hashable] | None) -> Sequence[Hashable]:
+    """The prompt of each of these items; the items themselves where no prompts are known."""
+    return items_M.tolist() if prompts_N is None else [prompts_N[item] for item in items_M]
+
+
+def against_mode(first_N: np.ndarray, others_AN: np.ndarray) -> np.ndarray:
+    """agreed_N: 1 where the label is the others' mode, 1/m where it is one of m modes, else 0; NaN without a label or others."""
+    weights = mode_weights(np.asarray(others_AN, dtype=float))
+    first_N = np.asarray(first_N, dtype=float)
+    agreed_N = sum((share_N * (first_N == label) for label, share_N in weights.items()), np.zeros(len(first_N)))
+    some_N = np.isfinite(others_AN).any(axis=0) & np.isfinite(first_N)
+    return np.where(some_N, agreed_N, np.nan)
+
+
+def mode_weights(labels_AN: np.ndarray) -> dict[float, np.ndarray]:
+    """For each label, its share in each item's mode: 1 if it alone is most frequent, 1/m if one of m, 0 otherwise."""
+    kinds = np.unique(labels_AN[np.isfinite(labels_AN)])
+    counts_LN = np.array([(labels_AN == kind).sum(axis=0) for kind in kinds]).reshape(len(kinds), labels_AN.shape[1])
+    top_LN = (counts_LN == counts_LN.max(axis=0, initial=0)) & (counts_LN > 0)
+    return {float(kind): top_N / np.maximum(top_LN.sum(axis=0), 1) for kind, top_N in zip(kinds, top_LN, strict=True)}
+
+
+def _alpha(labels_AN: np.ndarray, distance: str) -> float:
+    return float(evalica.alpha(pd.DataFrame(labels_AN), distance=distance).alpha)  # type: ignore[arg-type]
+
+
+def _labelled(first_N: np.ndarray, second_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    first_N, second_N = np.asarray(first_N, dtype=float), np.asarray(second_N, dtype=float)
+    if first_N.shape != second_N.shape or first_N.ndim != 1:
+        raise InputError(
+            f"the labels have shapes {first_N.shape} and {second_N.shape}; give two equally long lists, matched by item"
+        )
+    return first_N, second_N, np.isfinite(first_N) & np.isfinite(second_N)

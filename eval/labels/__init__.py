@@ -1,0 +1,1 @@
+"""Whose labels to believe."""

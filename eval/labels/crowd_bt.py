@@ -1,0 +1,182 @@
+"""CrowdBT (Chen et al. 2013, WSDM): Bradley-Terry strengths and annotator reliability together.
+
+P(worker k says i over j) = eta_k sigmoid(s_i - s_j) + (1 - eta_k) sigmoid(s_j - s_i).
+
+Fitted by EM, each verdict being honest or inverted. Departures: `prior` pseudo-wins each way a pair in place of their virtual item;
+a tie is half a win each way; several starts; and where inverting everybody and all strengths changes nothing, workers are taken to
+be honest on average, each counted once, however many verdicts it gave. _N verdicts, _M models, _K workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import log_expit
+
+from ...core.errors import InputError
+from ...core.records import Estimate
+from ...core.seeds import rng_for
+from ..intervals.percentiles import percentile_interval
+from ..rankings.battles import Battles, prompt_counts, win_matrix
+from ..rankings.bradley_terry import newton, undefined
+from .consensus import ROUGHLY, TOLERANCE, TRUST, climb
+from .votes import Name
+
+
+@dataclass(frozen=True, slots=True)
+class CrowdRanking:
+    """strengths: nats, mean 0, best first. reliability: eta of each worker: 1 honest, 0.5 random, 0 inverted. history: the
+    objective (log-posterior, in nats) after each step of the winning start."""
+
+    strengths: Mapping[str, Estimate]
+    reliability: Mapping[Name, Estimate]
+    history: tuple[float, ...]
+    converged: bool
+
+
+class _State(NamedTuple):
+    eta_K: np.ndarray
+    strengths_M: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    of: Battles
+    worker_N: np.ndarray
+    workers: int
+    weight_N: np.ndarray
+    prior: float
+    smoothing: float
+
+
+def crowd_bradley_terry(
+    of: Battles,
+    workers: Sequence[Name],
+    *,
+    prior: float = 0.1,
+    smoothing: float = 0.5,
+    restarts: int = 8,
+    resamples: int = 50,
+    seed: int = 0,
+    level: float = 0.95,
+    start: tuple[np.ndarray, np.ndarray] | None = None,
+) -> CrowdRanking:
+    """Strengths of models and reliability of workers, with percentile intervals of a bootstrap over prompts.
+
+    workers: who gave each verdict. prior: pseudo-wins each way a pair, > 0. smoothing: pseudo-verdicts, honest and inverted, of
+    each worker, > 0. restarts: how many workers are believed in turn, beside all at once. start: (eta_K by sorted worker,
+    strengths_M) instead. Strengths are None, and say why, where models were never compared, by any chain.
+    """
+    if len(workers) != len(of):
+        raise InputError(f"there are {len(of)} verdicts and {len(workers)} workers; name the worker of each verdict")
+    if not (prior > 0 and smoothing > 0):
+        raise InputError(f"prior is {prior} and smoothing {smoothing}; both are above 0, such as 0.1 and 0.5")
+    names = sorted(set(workers), key=lambda name: (type(name).__name__, name))
+    given_K = {name: sum(each == name for each in workers) for name in names}
+    reason = undefined(_both_ways(of), of.models) if len(of) else "undefined: no verdicts"
+    if reason:
+        nothing = {model: Estimate(None, None, None, len(of), reason, of.abstentions, level=level) for model in of.models}
+        return CrowdRanking(
+            nothing, {name: Estimate(None, None, None, given_K[name], reason, level=level) for name in names}, (), False
+        )
+    worker_N = np.array([names.index(name) for name in workers], dtype=np.intp)
+    data = _Data(of, worker_N, len(names), np.ones(len(of)), prior, smoothing)
+    begin = _starts(data, restarts) if start is None else [_State(np.asarray(start[0], float), np.asarray(start[1], float))]
+    best, early, _ = max((climb(partial(_step, data), each, ROUGHLY) for each in begin), key=lambda fit: fit[1][-1])
+    state, late, converged = climb(partial(_step, data), best, TOLERANCE)
+    state, history = _honest(state), early + late
+    counts_RP = prompt_counts(of.prompts, resamples, rng_for(seed, "crowd bradley-terry"))
+    drawn = [_resampled(data, state, counts_P[of.prompts_N]) for counts_P in counts_RP]
+    how = f"CrowdBT, {len(names)} workers, best of {len(begin)} starts" + ("" if converged else ", not converged")
+    fought_M = np.bincount(np.concatenate([of.left_N, of.right_N]), minlength=len(of.models))
+    strengths = {
+        of.models[m]: _estimate(
+            float(state.strengths_M[m]),
+            [float(each.strengths_M[m]) for each in drawn],
+            int(fought_M[m]),
+            how,
+            of.prompts,
+            level,
+            of.abstentions,
+        )
+        for m in np.argsort(-state.strengths_M, kind="stable")
+    }
+    reliability = {
+        name: _estimate(float(state.eta_K[k]), [float(each.eta_K[k]) for each in drawn], given_K[name], how, of.prompts, level)
+        for k, name in enumerate(names)
+    }
+    return CrowdRanking(strengths, reliability, tuple(history), converged)
+
+
+def _step(data: _Data, state: _State) -> tuple[_State, float]:
+    """One step of EM, and the objective that it reached."""
+    of, weight_N = data.of, data.weight_N
+    honest_left_N, honest_right_N, _ = _honesty(data, state)
+    left_N, right_N = weight_N * of.p_left_N, weight_N * (1 - of.p_left_N)
+    given_K = np.bincount(data.worker_N, left_N + right_N, minlength=data.workers) + 2 * data.smoothing
+    honest_N = left_N * honest_left_N + right_N * honest_right_N
+    eta_K = (np.bincount(data.worker_N, honest_N, minlength=data.workers) + data.smoothing) / given_K
+    for_left_N = left_N * honest_left_N + right_N * (1 - honest_right_N)
+    many = len(of.models)
+    won = np.bincount(of.left_N * many + of.right_N, for_left_N, minlength=many * many)
+    lost = np.bincount(of.right_N * many + of.left_N, left_N + right_N - for_left_N, minlength=many * many)
+    wins_MM = data.prior * (1 - np.eye(many)) + (won + lost).reshape(many, many)
+    following = _State(eta_K, newton(wins_MM[None], state.strengths_M, tolerance=1e-10)[0])
+    return following, _honesty(data, following)[2]
+
+
+def _honesty(data: _Data, state: _State) -> tuple[np.ndarray, np.ndarray, float]:
+    """P(honest) of a verdict for left and of one for right, and the objective."""
+    of = data.of
+    d_N = state.strengths_M[of.left_N] - state.strengths_M[of.right_N]
+    honest_N, inverted_N = np.log(state.eta_K)[data.worker_N], np.log1p(-state.eta_K)[data.worker_N]
+    left_N = np.logaddexp(honest_N + log_expit(d_N), inverted_N + log_expit(-d_N))
+    right_N = np.logaddexp(honest_N + log_expit(-d_N), inverted_N + log_expit(d_N))
+    gap_MM = state.strengths_M[:, None] - state.strengths_M
+    beliefs = data.prior * (log_expit(gap_MM).sum() - np.trace(log_expit(gap_MM)))
+    beliefs += data.smoothing * (np.log(state.eta_K) + np.log1p(-state.eta_K)).sum()
+    objective = data.weight_N @ (of.p_left_N * left_N + (1 - of.p_left_N) * right_N) + beliefs
+    return np.exp(honest_N + log_expit(d_N) - left_N), np.exp(honest_N + log_expit(-d_N) - right_N), float(objective)
+
+
+def _starts(data: _Data, restarts: int) -> list[_State]:
+    """All workers trusted, then each of those with most verdicts alone, the others being taken for random; strengths unknown."""
+    level_M = np.zeros(len(data.of.models))
+    found = [_State(np.full(data.workers, TRUST), level_M)]
+    for k in np.argsort(-np.bincount(data.worker_N, minlength=data.workers), kind="stable")[:restarts]:
+        eta_K = np.full(data.workers, 0.5)
+        eta_K[k] = TRUST
+        found.append(_State(eta_K, level_M))
+    return found
+
+
+def _resampled(data: _Data, state: _State, weight_N: np.ndarray) -> _State:
+    drawn = _Data(data.of, data.worker_N, data.workers, weight_N, data.prior, data.smoothing)
+    found, _, _ = climb(partial(_step, drawn), state, ROUGHLY)
+    seen_K = np.bincount(data.worker_N, weight_N, minlength=data.workers) > 0
+    return _State(np.where(seen_K, found.eta_K, np.nan), found.strengths_M)
+
+
+def _honest(state: _State) -> _State:
+    return state if state.eta_K.mean() >= 0.5 else _State(1 - state.eta_K, -state.strengths_M)
+
+
+def _both_ways(of: Battles) -> np.ndarray:
+    """Who met whom, as wins each way: with reliabilities unknown, a verdict may mean its opposite."""
+    met_MM = win_matrix(of)
+    return met_MM + met_MM.T
+
+
+def _estimate(value: float, drawn: Sequence[float], n: int, how: str, prompts: int, level: float, abstentions: int = 0) -> Estimate:
+    usable_R = np.array([each for each in drawn if np.isfinite(each)])
+    if len(usable_R) < 2 or prompts < 2:
+        why = "one prompt" if prompts < 2 else "no resamples"
+        return Estimate(float(value), None, None, n, f"{how}; no interval: {why}", abstentions, level=level)
+    low, high = percentile_interval(usable_R, prompts, level)
+    how = f"{how}; bootstrap over {prompts} prompts, {len(usable_R)} resamples, percentiles"
+    ends = min(float(low), float(value)), max(float(high), float(value))
+    return Estimate(float(value), *ends, n, how, abstentions, float(usable_R.std(ddof=1)), level)

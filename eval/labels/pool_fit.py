@@ -1,0 +1,147 @@
+"""Which mixture of annotators labels as somebody's own labels do: shares of the members and a flip rate, by maximum likelihood.
+
+The pool of AlpacaFarm (Dubois et al. 2023, arXiv:2305.14387) was set by hand to vary as much as people do; here it is fitted. A
+label is that of one member, drawn by its share, or a fair coin's: P(label) = sum_k w_k p_k + w_coin / 2, so a pool that
+flips with rate f has w_coin = 2f. The log-likelihood is concave in w, and EM climbs to its top. _N labels, _K members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.records import Estimate
+from ...core.seeds import rng_for
+from ..intervals.clusters import cluster_index
+from ..intervals.mean import clustered_mean
+from ..intervals.percentiles import percentile_interval
+from ..rankings.battles import prompt_counts
+from ..win_rates.win_rate import win_rate_from_scores
+
+STEPS = 2000
+SETTLED, RESAMPLE_SETTLED = 1e-9, 1e-5
+"""The largest change of a weight in a step at which EM has come to rest; a resample starts at the top of the whole."""
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFit:
+    """A fitted pool."""
+
+    shares: Mapping[str, Estimate]
+    """Each member's share of the labels that no noise decides; they sum to 1. None where noise decides all."""
+    flip: Estimate
+    """Share of labels that are flipped, in [0, 0.5]; 0.5 says that no member tells anything."""
+    log_loss: Estimate
+    """Nats a label under the pool fitted without that label's prompt; log 2 = .693 is a coin's."""
+    best_member: str
+    gain: Estimate
+    """Nats a label by which the pool beats its best single member, which has a flip rate of its own; both held out."""
+    agreement: Estimate
+    """Share of held-out labels on the side that the pool finds likelier; half where it finds none."""
+
+
+def fit_pool(
+    p_left_by_member: Mapping[str, np.ndarray],
+    labels_N: np.ndarray,
+    prompts_N: Sequence[Hashable],
+    *,
+    seed: int = 0,
+    resamples: int = 200,
+    level: float = 0.95,
+) -> PoolFit:
+    """p_left_by_member: name -> probability of left, [N], NaN where it abstained (such items are left out of the fit and counted).
+    labels_N: 1 where left was preferred, 0 where right was; ties are left out by the caller. prompts_N: the prompt of each label,
+    for folds and intervals. Raises InputError for no member, and for fewer than `FOLDS` prompts with labels."""
+    if not p_left_by_member:
+        raise InputError("a pool has no members; name at least one annotator")
+    names = list(p_left_by_member)
+    p_NK = np.stack([np.asarray(p_left_by_member[name], dtype=float) for name in names], axis=1)
+    kept_N = np.asarray(np.isfinite(p_NK).all(axis=1))
+    missing = int((~kept_N).sum())
+    labels_N, p_NK = np.asarray(labels_N)[kept_N], p_NK[kept_N]
+    prompts = [prompt for prompt, kept in zip(prompts_N, kept_N, strict=True) if kept]
+    if len(set(prompts)) < FOLDS:
+        raise InputError(f"{len(set(prompts))} prompts have a label and every member's verdict; a fit needs at least {FOLDS}")
+    likelihood_NK = np.column_stack([np.where(labels_N[:, None] > 0.5, p_NK, 1 - p_NK), np.full(len(labels_N), 0.5)])
+    weights_K = _fitted(likelihood_NK, np.ones((1, len(labels_N))))[0]
+    drawn_RK = _resampled(likelihood_NK, weights_K, prompts, seed, resamples)
+    return PoolFit(
+        _shares(names, weights_K, drawn_RK, prompts, missing, level),
+        _estimate(weights_K[-1] / 2, drawn_RK[:, -1] / 2, prompts, missing, level),
+        *_held_out(names, likelihood_NK, prompts, missing, seed, level),
+    )
+
+
+def _fitted(
+    likelihood_NK: np.ndarray, counts_RN: np.ndarray, start_K: np.ndarray | None = None, settled: float = SETTLED
+) -> np.ndarray:
+    """Weights [R, K] of each row of label counts, the coin's last, by EM from equal ones or from `start_K`."""
+    start_K = np.full(likelihood_NK.shape[1], 1 / likelihood_NK.shape[1]) if start_K is None else start_K
+    weights_RK = np.tile(start_K, (len(counts_RN), 1))
+    total_R1 = counts_RN.sum(axis=1, keepdims=True)
+    for _ in range(STEPS):
+        new_RK = weights_RK * ((counts_RN / (weights_RK @ likelihood_NK.T)) @ likelihood_NK) / total_R1
+        change, weights_RK = float(np.abs(new_RK - weights_RK).max()), new_RK
+        if change < settled:
+            break
+    return weights_RK
+
+
+def _resampled(
+    likelihood_NK: np.ndarray, weights_K: np.ndarray, prompts: Sequence[Hashable], seed: int, resamples: int
+) -> np.ndarray:
+    index = cluster_index(prompts)
+    places_N = np.array([index[prompt] for prompt in prompts])
+    rng = rng_for(seed, "pool fit")
+    counts_RP = prompt_counts(len(index), resamples, rng)
+    # A weight of 0 would stay 0 under EM.
+    start_K = 0.99 * weights_K + 0.01 / len(weights_K)
+    return _fitted(likelihood_NK, counts_RP[:, places_N], start_K, RESAMPLE_SETTLED)
+
+
+def _shares(
+    names: Sequence[str], weights_K: np.ndarray, drawn_RK: np.ndarray, prompts: Sequence[Hashable], missing: int, level: float
+) -> dict[str, Estimate]:
+    told, told_R = weights_K[:-1].sum(), drawn_RK[:, :-1].sum(axis=1)
+    if told < 1e-6:
+        return {
+            name: Estimate(None, None, None, len(prompts), "undefined: noise decides every label", missing, level=level)
+            for name in names
+        }
+    shares_RK = drawn_RK[:, :-1] / np.maximum(told_R, 1e-12)[:, None]
+    return {name: _estimate(weights_K[k] / told, shares_RK[:, k], prompts, missing, level) for k, name in enumerate(names)}
+
+
+def _estimate(value: float, drawn_R: np.ndarray, prompts: Sequence[Hashable], missing: int, level: float) -> Estimate:
+    low, high = percentile_interval(drawn_R, len(set(prompts)), level)
+    how = f"maximum likelihood; bootstrap of {len(set(prompts))} prompts, {len(drawn_R)} resamples"
+    return Estimate(float(value), float(low), float(high), len(prompts), how, missing, float(drawn_R.std(ddof=1)), level)
+
+
+def _held_out(
+    names: Sequence[str], likelihood_NK: np.ndarray, prompts: Sequence[Hashable], missing: int, seed: int, level: float
+) -> tuple[Estimate, str, Estimate, Estimate]:
+    """(log-loss, best single member, gain over it, agreement), each label's from a fit that has not seen its prompt."""
+    index = cluster_index(prompts)
+    fold_P = rng_for(seed, "pool folds").permutation(len(index)) % FOLDS
+    fold_N = fold_P[[index[prompt] for prompt in prompts]]
+    trained_FN = np.array([(fold_N != fold).astype(float) for fold in range(FOLDS)])
+    pool_N = np.einsum("nk,nk->n", likelihood_NK, _fitted(likelihood_NK, trained_FN)[fold_N])
+    alone_KN = []
+    for k in range(len(names)):
+        one_N2 = likelihood_NK[:, [k, -1]]
+        alone_KN.append(np.einsum("nk,nk->n", one_N2, _fitted(one_N2, trained_FN)[fold_N]))
+    losses_KN = -np.log(np.maximum(alone_KN, 1e-12))
+    loss_N = -np.log(np.maximum(pool_N, 1e-12))
+    best = int(losses_KN.mean(axis=1).argmin())
+    agrees_N = np.where(np.isclose(pool_N, 0.5), 0.5, (pool_N > 0.5).astype(float))
+    return (
+        clustered_mean(loss_N, prompts, level),
+        names[best],
+        clustered_mean(losses_KN[best] - loss_N, prompts, level),
+        win_rate_from_scores(agrees_N, np.array([index[prompt] for prompt in prompts]), missing, level),
+    )

@@ -1,0 +1,1 @@
+"""Leaderboards with length and style control."""

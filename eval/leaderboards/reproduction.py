@@ -1,0 +1,175 @@
+"""Are published numbers reproduced? Each check says what was compared, how many agree, and which do not.
+
+Of AlpacaEval: win rates, standard errors and counts; preferences from raw log-probabilities; length control from the published
+weights; what joining difficulty by row position has moved; rank correlation with Chatbot Arena. Of AlpacaFarm: its simulated
+against its human win rates.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...core.files.tables import read_rows
+from ..files.alpaca_eval import Instructions, Judgments, scores_from_logprobs
+from ..rankings.rank_correlation import spearman_rows
+from .leaderboard import LeaderboardRow, percent, raw_win_rate
+from .length_control import FOLDS
+from .published import Published, from_published_weights, refit
+
+EXACT = 1e-6
+FROM_WEIGHTS = 0.02
+ARENA, ARENA_RAW, ARENA_CONTROLLED = "Arena Elo\n[Feb 2, 2024]", "AlpacaEval 2.0", "LC AlpacaEval 2.0"
+
+
+class Check(NamedTuple):
+    """`said` is one sentence; `exceptions` are those that do not agree, a sentence each."""
+
+    said: str
+    exceptions: tuple[str, ...] = ()
+
+
+class JoinFault(NamedTuple):
+    """Length-controlled win rates in percent of one model with missing rows: as published, AlpacaEval's fit made again with
+    its join by row position, and with the join by instruction."""
+
+    model: str
+    judge: str
+    published: float
+    by_position: float
+    by_instruction: float
+
+
+def checks(
+    judgments: Sequence[Judgments], rows: Sequence[LeaderboardRow], published: Published, folder: Path, known: Instructions | None
+) -> list[Check]:
+    """All checks that the folder's tables allow."""
+    found = [
+        _counts(judgments, published),
+        _preferences(judgments, known),
+        _from_weights(judgments, published),
+        *_refitted(rows, judgments, published),
+    ]
+    return [each for each in found if each is not None] + _arena(folder) + _alpacafarm(folder)
+
+
+def join_faults(judgments: Sequence[Judgments], published: Published) -> list[JoinFault]:
+    """The models whose rows do not stand at their instructions' places, so that AlpacaEval gave them others' difficulties."""
+    found = []
+    for each in judgments:
+        row = published.row(each) or {}
+        moved = list(each.ids) != list(range(len(each.ids)))
+        if "length_controlled_winrate" not in row or not moved or not _can_refit(each, published):
+            continue
+        there, here = (refit(each, published, by_position).estimate.value for by_position in (True, False))
+        if there is not None and here is not None:
+            found.append(JoinFault(each.model, each.judge, row["length_controlled_winrate"], 100 * there, 100 * here))
+    return sorted(found, key=lambda each: -abs(each.by_position - each.by_instruction))
+
+
+def _can_refit(of: Judgments, published: Published) -> bool:
+    known = published.difficulty
+    return known is not None and of.lengths_N is not None and all(name in known for name in of.ids)
+
+
+def _counts(judgments: Sequence[Judgments], published: Published) -> Check | None:
+    compared, wrong = 0, []
+    for each in judgments:
+        row = published.row(each)
+        if row is None:
+            continue
+        raw = raw_win_rate(each)
+        ours = {"win_rate": percent(raw.value), "standard_error": percent(raw.standard_error), "n_total": raw.n,
+                "n_wins": raw.extra.get("wins", 0), "n_wins_base": raw.extra.get("losses", 0)}  # fmt: skip
+        off = [
+            f"{name} {_said(ours[name])}, published {row[name]:g}"
+            for name in ours
+            if name in row and not _near(ours[name], row[name])
+        ]
+        compared += 1
+        wrong += [f"{each.model} ({each.judge}): {'; '.join(off)}"] if off else []
+    if not compared:
+        return None
+    return Check(
+        f"win rate, standard error and counts: {compared - len(wrong)} of {compared} as published (to {EXACT:g})", tuple(wrong)
+    )
+
+
+def _near(ours: float | None, theirs: float) -> bool:
+    return ours is not None and abs(ours - theirs) <= EXACT
+
+
+def _said(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:g}"
+
+
+def _preferences(judgments: Sequence[Judgments], known: Instructions | None) -> Check | None:
+    errors = []
+    for each in judgments:
+        if any(each.top_logprobs) and (known or each.texts):
+            names = each.texts.instructions if each.texts else ()
+            recomputed_N = scores_from_logprobs(each, known.texts if known else dict(zip(each.ids, names, strict=True)))
+            both_N = np.isfinite(recomputed_N) & np.isfinite(each.scores_N)
+            errors.append(np.abs(recomputed_N - each.scores_N)[both_N])
+    error_N = np.concatenate(errors) if errors else np.empty(0)
+    if not len(error_N):
+        return None
+    wrong = int((error_N > 1e-9).sum())
+    said = f"{len(error_N):,} made again, {wrong} off by over 1e-9 (worst {error_N.max():.0e})"
+    return Check(f"preferences from raw log-probabilities: {said}")
+
+
+def _from_weights(judgments: Sequence[Judgments], published: Published) -> Check | None:
+    compared, wrong = 0, []
+    for each in judgments:
+        value, row = from_published_weights(each, published), published.row(each) or {}
+        if value is None or "length_controlled_winrate" not in row:
+            continue
+        compared += 1
+        off = 100 * value - row["length_controlled_winrate"]
+        if abs(off) > FROM_WEIGHTS:
+            wrong.append(f"{each.model}: the weights give {100 * value:.3f}, published {row['length_controlled_winrate']:.3f}")
+    said = f"length-controlled win rate from published weights: {compared - len(wrong)} of {compared} within {FROM_WEIGHTS} points"
+    return Check(said, tuple(wrong)) if compared else None
+
+
+def _refitted(rows: Sequence[LeaderboardRow], judgments: Sequence[Judgments], published: Published) -> list[Check]:
+    """Of the rows that were fitted here with the published difficulty."""
+    by_name = {(each.model, each.judge): published.row(each) or {} for each in judgments}
+    off = {}
+    for row in rows:
+        theirs = by_name[row.model, row.judge].get("length_controlled_winrate")
+        if theirs is not None and row.length_controlled.how.startswith("AlpacaEval") and row.length_controlled.value is not None:
+            off[f"{row.model} ({row.judge})"] = 100 * row.length_controlled.value - theirs
+    if not off:
+        return []
+    near, close = (sum(abs(each) <= limit for each in off.values()) for limit in (0.005, 0.15))
+    said = f"length-controlled win rate fitted again: {near} of {len(off)} within 0.005 points, {close} within 0.15"
+    return [Check(said, tuple(f"{name}: off by {each:+.2f}" for name, each in off.items() if abs(each) > 0.15))]
+
+
+def _arena(folder: Path) -> list[Check]:
+    path = folder / "arena_benchmarks.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if all(row.get(name) for name in (ARENA, ARENA_RAW, ARENA_CONTROLLED))]
+    if len(rows) < FOLDS:
+        return []
+    elo_M, raw_M, controlled_M = (np.array([float(row[name]) for row in rows]) for name in (ARENA, ARENA_RAW, ARENA_CONTROLLED))
+    rho, raw_rho = (float(spearman_rows(elo_M[None], each[None])[0]) for each in (controlled_M, raw_M))
+    return [Check(f"Spearman with Chatbot Arena over {len(rows)} models: {rho:.4f} length-controlled, {raw_rho:.4f} raw")]
+
+
+def _alpacafarm(folder: Path) -> list[Check]:
+    path = folder / "alpacafarm_table2.csv"
+    if not path.is_file():
+        return []
+    rows: list[Mapping[str, Any]] = [row for row in read_rows(path) if row["sim_winrate"] and row["human_winrate"]]
+    simulated_M, human_M = (np.array([float(row[name]) for row in rows]) for name in ("sim_winrate", "human_winrate"))
+    rho, r = float(spearman_rows(simulated_M[None], human_M[None])[0]), float(np.corrcoef(simulated_M, human_M)[0, 1])
+    return [Check(f"AlpacaFarm, simulated against human win rates of {len(rows)} methods: Spearman {rho:.4f}, R2 {r * r:.4f}")]

@@ -1,0 +1,165 @@
+"""Gold and proxy reward as a policy is optimised against the proxy, and Gao's laws of how gold turns over (Gao, Schulman &
+Hilton 2022, arXiv:2210.10760).
+
+With d = sqrt(KL from the initial policy, in nats) and R the gain in gold reward,
+
+    best-of-n:            R = d (a - b d),        peak at d = a / (2 b)
+    reinforcement learning: R = d (a - b log d),  peak at d = exp(a / b - 1)
+
+Both are linear in (a, b), so the fit is least squares on R. Departures: intervals, by a bootstrap over prompts; a peak is given
+only where the fit turns over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import gammaln
+
+from ...core.errors import InputError
+from ...core.records import Estimate
+from ...core.seeds import rng_for
+from ..intervals.mean import mean_over_seeds
+from ..intervals.percentiles import percentile_interval
+from ..rankings.battles import prompt_counts
+
+
+class Law(StrEnum):
+    BEST_OF_N = "best-of-n"
+    REINFORCEMENT = "reinforcement"
+
+
+class Point(NamedTuple):
+    """One place on the curve. kl: in nats; proxy and gold: mean reward over prompts, in their own units."""
+
+    kl: float
+    proxy: Estimate
+    gold: Estimate
+
+
+class GaoFit(NamedTuple):
+    """alpha, beta: of the law. peak_kl: nats at which the fitted gold is highest; undefined where the fit does not turn over.
+    r_squared: against the mean; None where gold is constant."""
+
+    alpha: Estimate
+    beta: Estimate
+    peak_kl: Estimate
+    r_squared: float | None
+
+
+def best_of_n_kl(n: int) -> float:
+    """KL of the best of n from the policy it is drawn from, in nats: log n - (n - 1)/n. Exact without ties, else an upper bound."""
+    if n < 1:
+        raise InputError(f"n is {n}; the best is taken of 1 or more")
+    return float(np.log(n) - (n - 1) / n)
+
+
+def best_of_n_means(proxy_PN: np.ndarray, gold_PN: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """(proxy_P, gold_P): expected rewards of the best by proxy of n answers, for each prompt, from N >= n answers to it.
+
+    The unbiased estimator over all subsets (Nakano et al. 2021, arXiv:2112.09332): the answer of proxy rank i from
+    below is the best of C(i-1, n-1) of C(N, n) subsets. Answers with equal proxy share their places."""
+    proxy_PN, gold_PN = np.asarray(proxy_PN, dtype=float), np.asarray(gold_PN, dtype=float)
+    if proxy_PN.shape != gold_PN.shape or proxy_PN.ndim != 2:
+        raise InputError(
+            f"proxy has shape {proxy_PN.shape} and gold {gold_PN.shape}; both are one row a prompt, one column an answer"
+        )
+    if not (np.isfinite(proxy_PN).all() and np.isfinite(gold_PN).all()):
+        raise InputError("a reward is undefined; give finite proxy and gold rewards for every answer")
+    many = proxy_PN.shape[1]
+    if not 1 <= n <= many:
+        raise InputError(f"n is {n} and there are {many} answers a prompt; n is between 1 and that")
+    below_P1N = [np.searchsorted(np.sort(row), row, side=side) for side in ("left", "right") for row in proxy_PN]
+    below_PN, upto_PN = np.array(below_P1N[: len(proxy_PN)]), np.array(below_P1N[len(proxy_PN) :])
+    # all answers of one proxy value together are the best of P(best <= value) - P(best < value), shared alike
+    weight_PN = (_all_below(upto_PN, n, many) - _all_below(below_PN, n, many)) / (upto_PN - below_PN)
+    return (weight_PN * proxy_PN).sum(axis=1), (weight_PN * gold_PN).sum(axis=1)
+
+
+def best_of_n_curve(proxy_PN: np.ndarray, gold_PN: np.ndarray, ns: Sequence[int], level: float = 0.95) -> list[Point]:
+    """A point for each n, with t intervals over prompts. Give several hundred answers a prompt where n is large: the best of
+    nearly all of them is one answer."""
+    means = [best_of_n_means(proxy_PN, gold_PN, n) for n in ns]
+    return policy_curve([best_of_n_kl(n) for n in ns], [each[0] for each in means], [each[1] for each in means], level)
+
+
+def policy_curve(
+    kl_K: Sequence[float], proxy_KP: Sequence[np.ndarray], gold_KP: Sequence[np.ndarray], level: float = 0.95
+) -> list[Point]:
+    """The same for K trained policies: each one's KL in nats, and mean rewards on each prompt."""
+    if not len(kl_K) == len(proxy_KP) == len(gold_KP):
+        raise InputError(
+            f"there are {len(kl_K)} KLs, {len(proxy_KP)} rows of proxy and {len(gold_KP)} of gold; give one of each a policy"
+        )
+    return [
+        Point(float(kl), mean_over_seeds(np.asarray(proxy)[None], level), mean_over_seeds(np.asarray(gold)[None], level))
+        for kl, proxy, gold in zip(kl_K, proxy_KP, gold_KP, strict=True)
+    ]
+
+
+def gao_fit(
+    kl_K: Sequence[float] | np.ndarray, gain_KP: np.ndarray, law: Law, seed: int = 0, resamples: int = 1000, level: float = 0.95
+) -> GaoFit:
+    """kl_K: nats, 0 or more. gain_KP: gold reward less the initial policy's, one row a place on the curve, one column a prompt.
+
+    Percentiles over prompts, drawn for the whole curve at once. Undefined with fewer than 2 different KLs above 0 (the law is 0
+    at 0)."""
+    kl_K, gain_KP = np.asarray(kl_K, dtype=float), np.asarray(gain_KP, dtype=float)
+    if gain_KP.ndim != 2 or len(kl_K) != len(gain_KP):
+        raise InputError(f"there are {len(kl_K)} KLs and gains of shape {gain_KP.shape}; give one row a KL and one column a prompt")
+    if not ((kl_K >= 0).all() and np.isfinite(kl_K).all() and np.isfinite(gain_KP).all()):
+        raise InputError("a KL is negative or a number undefined; KL is in nats, 0 or more, and gains are finite")
+    above_K = kl_K > 0
+    if len(np.unique(kl_K[above_K])) < 2 or not gain_KP.shape[1]:
+        why = f"undefined: {len(np.unique(kl_K[above_K]))} KLs above 0 and {gain_KP.shape[1]} prompts; the fit needs 2 and 1"
+        nothing = Estimate(None, None, None, len(kl_K), why, level=level)
+        return GaoFit(nothing, nothing, nothing, None)
+    d_K = np.sqrt(kl_K[above_K])
+    design_K2 = np.stack([d_K, -(d_K**2) if law is Law.BEST_OF_N else -d_K * np.log(d_K)], axis=1)
+    solve_2K = np.linalg.pinv(design_K2)
+    prompts = gain_KP.shape[1]
+    mean_K = gain_KP[above_K].mean(axis=1)
+    fitted_2 = solve_2K @ mean_K
+    counts_RP = prompt_counts(prompts, resamples, rng_for(seed, "gao")) / prompts
+    drawn_R2 = counts_RP @ gain_KP[above_K].T @ solve_2K.T
+    how = f"{law} law, least squares on {len(d_K)} points; bootstrap over {prompts} prompts"
+    alpha, beta = (_estimate(float(fitted_2[k]), drawn_R2[:, k], len(d_K), prompts, how, level) for k in (0, 1))
+    spread = float(((mean_K - mean_K.mean()) ** 2).sum())
+    r_squared = 1 - float(((mean_K - design_K2 @ fitted_2) ** 2).sum()) / spread if spread > 0 else None
+    return GaoFit(alpha, beta, _peak(fitted_2, drawn_R2, law, len(d_K), prompts, how, level), r_squared)
+
+
+def peak_kl(alpha: float, beta: float, law: Law) -> float | None:
+    """KL in nats at which d (a - b d) or d (a - b log d) is highest; None where it rises for ever, or falls from the start."""
+    if law is Law.BEST_OF_N:
+        return (alpha / (2 * beta)) ** 2 if beta > 0 and alpha > 0 else None
+    return float(np.exp(2 * (alpha / beta - 1))) if beta > 0 else None
+
+
+def _all_below(count_PN: np.ndarray, n: int, many: int) -> np.ndarray:
+    """P(all n of a random subset are among these `count`) = C(count, n)/C(many, n)."""
+    safe = np.maximum(count_PN, n)
+    log_share = gammaln(safe + 1) - gammaln(safe - n + 1) - gammaln(many + 1) + gammaln(many - n + 1)
+    return np.where(count_PN >= n, np.exp(log_share), 0.0)
+
+
+def _peak(fitted_2: np.ndarray, drawn_R2: np.ndarray, law: Law, points: int, prompts: int, how: str, level: float) -> Estimate:
+    value = peak_kl(float(fitted_2[0]), float(fitted_2[1]), law)
+    if value is None:
+        return Estimate(None, None, None, points, f"undefined: the {law} fit does not turn over", level=level)
+    found = [peak_kl(float(a), float(b), law) for a, b in drawn_R2]
+    turned = np.array([each for each in found if each is not None])
+    lost = len(found) - len(turned)
+    if lost > (1 - level) / 2 * len(found):
+        why = f"{how}; no interval: {lost} of {len(found)} resamples do not turn over"
+        return Estimate(value, None, None, points, why, level=level)
+    return _estimate(value, turned, points, prompts, how, level)
+
+
+def _estimate(value: float, drawn_R: np.ndarray, points: int, prompts: int, how: str, level: float) -> Estimate:
+    if prompts < 2 or len(drawn_R) < 2:
+        return Estimate(value, None, None, points, f"{how}; no interval: one prompt", level=level)
+    low, high = percentile_interval(drawn_R, prompts, level)
+    return Estimate(value, float(low), float(high), points, f"{how}, percentiles", 0, float(drawn_R.std(ddof=1)), level)

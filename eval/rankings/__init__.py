@@ -1,0 +1,1 @@
+"""Strengths from battles, and how alike two rankings are."""

@@ -1,0 +1,139 @@
+"""Verdicts between several models as arrays, and their counts: who beat whom, how often.
+
+A verdict is a probability, so that a soft judge and a tie (0.5) need no special case: it gives p wins to one side and 1 - p to
+the other. Counts can be drawn again by prompt, because the verdicts on one prompt stand or fall together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from ...core.errors import InputError
+from ...core.records import Abstention, Feedback, Preference
+
+
+@dataclass(frozen=True, slots=True)
+class Battles:
+    """N verdicts between M models on P prompts.
+
+    left_N, right_N: places in `models`. p_left_N: in [0, 1], that left is better. prompts_N: 0 .. P-1. `abstentions` were asked
+    for and gave no verdict. Make one with `battles` or `battles_of_feedback`, which check their input.
+    """
+
+    models: tuple[str, ...]
+    left_N: np.ndarray
+    right_N: np.ndarray
+    p_left_N: np.ndarray
+    prompts_N: np.ndarray
+    abstentions: int = 0
+
+    def __len__(self) -> int:
+        return len(self.p_left_N)
+
+    @property
+    def prompts(self) -> int:
+        return int(self.prompts_N.max()) + 1 if len(self) else 0
+
+
+def battles(
+    left: Sequence[str],
+    right: Sequence[str],
+    p_left: Sequence[float] | np.ndarray,
+    prompts: Sequence[Hashable] | None = None,
+    models: Sequence[str] | None = None,
+    abstentions: int = 0,
+) -> Battles:
+    """Verdicts from four columns. prompts: the prompt of each; None takes each verdict as a prompt of its own.
+
+    models: their order, and any that fought no battle; None takes them in order of appearance. Raises InputError for columns of
+    unequal length, a model against itself, and a p_left that is no probability (NaN among them).
+    """
+    p_left_N = np.asarray(p_left, dtype=float)
+    prompts = list(range(len(p_left_N))) if prompts is None else list(prompts)
+    sizes = {len(left), len(right), len(p_left_N), len(prompts)}
+    if len(sizes) > 1:
+        raise InputError(f"the columns hold {sorted(sizes)} rows; left, right, p_left and prompts are equally long")
+    for row, (one, other, p) in enumerate(zip(left, right, p_left_N, strict=True)):
+        if one == other:
+            raise InputError(f"battle {row} sets {one!r} against itself; leave it out")
+        if not 0 <= p <= 1:
+            raise InputError(
+                f"battle {row} has p_left {p}; it is in [0, 1]; leave out what was not judged, and count it as abstained"
+            )
+    names = list(dict.fromkeys(models if models is not None else (name for pair in zip(left, right, strict=True) for name in pair)))
+    place = {name: index for index, name in enumerate(names)}
+    unknown = sorted({*left, *right} - set(names))
+    if unknown:
+        raise InputError(f"the battles name {unknown}, which `models` does not list; add them, or leave `models` out")
+    index = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompts))}
+    return Battles(
+        tuple(names),
+        np.array([place[name] for name in left], dtype=np.intp),
+        np.array([place[name] for name in right], dtype=np.intp),
+        p_left_N,
+        np.array([index[prompt] for prompt in prompts], dtype=np.intp),
+        abstentions,
+    )
+
+
+def battles_of_feedback(feedback: Sequence[Feedback | Abstention], models: Sequence[str] | None = None) -> Battles:
+    """Verdicts between the models that the completions name; other feedback than preferences and abstentions is an error."""
+    said = [each for each in feedback if isinstance(each, Preference)]
+    abstentions = sum(isinstance(each, Abstention) for each in feedback)
+    if len(said) + abstentions < len(feedback):
+        raise InputError("a ranking of models is made of preferences; compare ratings or rankings in pairs first")
+    for each in said:
+        if not (each.comparison.left.model and each.comparison.right.model):
+            raise InputError(f"a completion of the prompt {each.comparison.prompt.id!r} names no model; set Completion.model")
+    return battles(
+        [each.comparison.left.model for each in said],
+        [each.comparison.right.model for each in said],
+        [each.p_left for each in said],
+        [each.comparison.prompt.id for each in said],
+        models,
+        abstentions,
+    )
+
+
+def win_matrix(of: Battles) -> np.ndarray:
+    """wins_MM[i, j]: how often i beat j, a tie half a win to each and a soft verdict its probability."""
+    return resampled_win_matrices(of, np.ones((1, of.prompts)))[0]
+
+
+def resampled_win_matrices(of: Battles, counts_RP: np.ndarray) -> np.ndarray:
+    """wins_RMM: the win matrix with prompt p counted counts_RP[r, p] times, of each of R draws."""
+    return _drawn(of, of.p_left_N, 1 - of.p_left_N, counts_RP)
+
+
+def resampled_outcomes(of: Battles, counts_RP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(wins_RMM, ties_RMM): clear wins of i over j, and ties of i and j (symmetric, each tie once either way).
+
+    Raises InputError where a verdict is neither 0, 0.5 nor 1: models of ties do not say what a soft verdict is.
+    """
+    soft_N = ~np.isin(of.p_left_N, (0.0, 0.5, 1.0))
+    if soft_N.any():
+        raise InputError(
+            f"{soft_N.sum()} of {len(of)} verdicts are soft (such as {of.p_left_N[soft_N][0]:g}), and a model of ties "
+            "needs 0, 0.5 or 1; round them, or rank with half-win Bradley-Terry, which takes them as they are"
+        )
+    tied_N = (of.p_left_N == 0.5).astype(float)
+    wins_RMM = _drawn(of, (of.p_left_N == 1).astype(float), (of.p_left_N == 0).astype(float), counts_RP)
+    return wins_RMM, _drawn(of, tied_N, tied_N, counts_RP)
+
+
+def prompt_counts(prompts: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """counts_RP: how often each of P prompts comes up in each of R draws of P with replacement (the cluster bootstrap)."""
+    return rng.multinomial(prompts, np.full(prompts, 1 / prompts), size=resamples).astype(float)
+
+
+def _drawn(of: Battles, to_left_N: np.ndarray, to_right_N: np.ndarray, counts_RP: np.ndarray) -> np.ndarray:
+    """What each battle gives to (left, right) and to (right, left), summed over the prompts as often as drawn."""
+    many = len(of.models)
+    rows = np.concatenate([of.prompts_N, of.prompts_N])
+    columns = np.concatenate([of.left_N * many + of.right_N, of.right_N * many + of.left_N])
+    cells = sparse.csr_array((np.concatenate([to_left_N, to_right_N]), (rows, columns)), shape=(of.prompts, many * many))
+    return np.asarray(counts_RP @ cells).reshape(len(counts_RP), many, many)

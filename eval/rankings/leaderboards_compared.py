@@ -1,0 +1,141 @@
+"""Does one leaderboard say what another says? Rank correlation under both tables' own errors, which pairs a leaderboard can
+tell apart, and what is lost by picking its top model (separability and agreement: Li et al. 2024, arXiv:2406.11939).
+
+Where scores by prompt are at hand, `rank_correlation.rank_correlation` draws prompts instead of errors. Departures: two models
+count as told apart by the interval of their paired difference, not by whether two intervals overlap, which asks too much."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from ...core.errors import InputError
+from ...core.records import Estimate
+from ...core.seeds import rng_for
+from ..intervals.percentiles import percentile_interval
+from .battles import prompt_counts
+from .rank_correlation import RankCorrelation, kendall_rows, rank_correlation_of, spearman_rows
+
+
+class Separability(NamedTuple):
+    """separable: share of the pairs of models that the first leaderboard tells apart. agreement: share of those that the second
+    orders the same way; None without a second."""
+
+    separable: Estimate
+    agreement: Estimate | None
+
+
+def correlation_under_errors(
+    x_M: np.ndarray,
+    x_errors_M: np.ndarray,
+    y_M: np.ndarray,
+    y_errors_M: np.ndarray,
+    seed: int = 0,
+    resamples: int = 4000,
+    level: float = 0.95,
+) -> RankCorrelation:
+    """Spearman's rho and Kendall's tau-b of two published tables of M models, matched by place, with standard errors.
+
+    Percentiles of a parametric bootstrap: every value is drawn from a normal around what was published, independently (which
+    overstates the width where the prompts were shared). Widened to the value, as noise pulls a rank correlation to 0. Errors of
+    0 give no width."""
+    x_M, x_errors_M, y_M, y_errors_M = (np.asarray(each, dtype=float) for each in (x_M, x_errors_M, y_M, y_errors_M))
+    if not x_M.shape == x_errors_M.shape == y_M.shape == y_errors_M.shape or x_M.ndim != 1:
+        raise InputError(f"the tables have shapes {x_M.shape} and {y_M.shape}; give a value and an error a model, matched by model")
+    if not all(np.isfinite(each).all() and (each >= 0).all() for each in (x_errors_M, y_errors_M)):
+        raise InputError("a standard error is negative or undefined; leave out models without one")
+    plain = rank_correlation_of(x_M, y_M, level)
+    if plain.spearman.value is None:
+        return plain
+    rng = rng_for(seed, "leaderboards")
+    drawn_x, drawn_y = (
+        each + errors * rng.standard_normal((resamples, len(each))) for each, errors in ((x_M, x_errors_M), (y_M, y_errors_M))
+    )
+    found = []
+    for name, value, correlate in (
+        ("Spearman's rho", plain.spearman.value, spearman_rows),
+        ("Kendall's tau-b", plain.kendall.value, kendall_rows),
+    ):
+        drawn_R = correlate(drawn_x, drawn_y)
+        drawn_R = drawn_R[np.isfinite(drawn_R)]
+        assert value is not None
+        low, high = np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2])
+        how = f"{name} of {len(x_M)} models; parametric bootstrap of both tables' errors, {resamples} draws"
+        found.append(
+            Estimate(value, min(float(low), value), max(float(high), value), len(x_M), how, 0, float(drawn_R.std(ddof=1)), level)
+        )
+    return RankCorrelation(*found)
+
+
+def separability(scores_MP: np.ndarray, gold_M: np.ndarray | None = None, level: float = 0.95) -> Separability:
+    """scores_MP: one row a model, one column a prompt, NaN where not judged; gold_M: the other leaderboard's value of each model.
+
+    A pair is told apart where the t interval of its paired difference, on the prompts of both, leaves 0 out. Not corrected for
+    the number of pairs. No intervals: pairs share models."""
+    scores_MP = np.asarray(scores_MP, dtype=float)
+    if scores_MP.ndim != 2 or (gold_M is not None and len(gold_M) != len(scores_MP)):
+        raise InputError(
+            f"scores have shape {scores_MP.shape}; give one row a model and one column a prompt, and one gold value a model"
+        )
+    first, second = np.triu_indices(len(scores_MP), k=1)
+    sign_K = np.zeros(len(first))
+    for k, (i, j) in enumerate(zip(first, second, strict=True)):
+        difference_P = scores_MP[i] - scores_MP[j]
+        difference_P = difference_P[np.isfinite(difference_P)]
+        sign_K[k] = _told_apart(difference_P, level)
+    if not len(first):
+        return Separability(
+            Estimate(None, None, None, 0, f"undefined: {len(scores_MP)} model, and a pair needs 2", level=level), None
+        )
+    apart_K = sign_K != 0
+    how = f"share of {len(first)} pairs whose paired difference leaves out 0 at {level:.0%}; no interval"
+    separable = Estimate(float(apart_K.mean()), None, None, len(first), how, level=level)
+    if gold_M is None:
+        return Separability(separable, None)
+    gold_M = np.asarray(gold_M, dtype=float)
+    same_K = sign_K == np.sign(gold_M[first] - gold_M[second])
+    if not apart_K.any():
+        return Separability(separable, Estimate(None, None, None, 0, "undefined: no pair can be told apart", level=level))
+    how = f"share of the {apart_K.sum()} separable pairs that gold orders alike (a tie of gold does not); no interval"
+    return Separability(separable, Estimate(float(same_K[apart_K].mean()), None, None, int(apart_K.sum()), how, level=level))
+
+
+def top1_regret(scores_MP: np.ndarray, gold_MP: np.ndarray, seed: int = 0, resamples: int = 2000, level: float = 0.95) -> Estimate:
+    """What is lost by taking the model that the scores put first: the best mean gold less that model's, in gold's unit, 0 or more.
+
+    Models that tie for first share the loss. Percentiles of a bootstrap over prompts (columns), in which gold's mean and the
+    choice are drawn together. scores_MP and gold_MP hold no NaN; undefined without models or prompts."""
+    scores_MP, gold_MP = np.asarray(scores_MP, dtype=float), np.asarray(gold_MP, dtype=float)
+    if scores_MP.shape != gold_MP.shape or scores_MP.ndim != 2:
+        raise InputError(
+            f"scores have shape {scores_MP.shape} and gold {gold_MP.shape}; both are one row a model, one column a prompt"
+        )
+    if not (np.isfinite(scores_MP).all() and np.isfinite(gold_MP).all()):
+        raise InputError("a score or gold value is undefined; keep the prompts that were judged for every model")
+    models, prompts = scores_MP.shape
+    if not scores_MP.size:
+        return Estimate(None, None, None, models, f"undefined: {models} models on {prompts} prompts", level=level)
+    value = float(_regrets(scores_MP.mean(axis=1)[None], gold_MP.mean(axis=1)[None])[0])
+    how = f"gold lost by the first of {models} models"
+    if prompts < 2:
+        return Estimate(value, None, None, models, f"{how}; no interval: one prompt", level=level)
+    counts_RP = prompt_counts(prompts, resamples, rng_for(seed, "regret")) / prompts
+    drawn_R = _regrets(counts_RP @ scores_MP.T, counts_RP @ gold_MP.T)
+    low, high = percentile_interval(drawn_R, prompts, level)
+    how = f"{how}; bootstrap over {prompts} prompts, percentiles"
+    return Estimate(value, min(float(low), value), max(float(high), value), models, how, 0, float(drawn_R.std(ddof=1)), level)
+
+
+def _regrets(scores_RM: np.ndarray, gold_RM: np.ndarray) -> np.ndarray:
+    first_RM = scores_RM.round(12) == scores_RM.round(12).max(axis=1, keepdims=True)
+    return gold_RM.max(axis=1) - (first_RM * gold_RM).sum(axis=1) / first_RM.sum(axis=1)
+
+
+def _told_apart(difference_P: np.ndarray, level: float) -> float:
+    """The sign of the mean difference where its t interval leaves out 0; else 0."""
+    if len(difference_P) < 2:
+        return 0.0
+    mean, error = float(difference_P.mean()), float(difference_P.std(ddof=1) / np.sqrt(len(difference_P)))
+    return float(np.sign(mean)) if abs(mean) > float(stats.t.ppf((1 + level) / 2, len(difference_P) - 1)) * error else 0.0

@@ -1,0 +1,140 @@
+"""Do two rankings of the same methods agree? Spearman's rho and Kendall's tau-b, with a bootstrap over prompts.
+
+A prompt is drawn for all methods and both rankings at once, because one hard prompt moves them together; drawing verdicts
+one by one gives intervals that are too narrow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from ...core.records import Estimate
+from ...core.seeds import rng_for
+
+CELLS = 4_000_000
+"""Numbers held at once by Kendall's tau, so that many methods do not fill the memory."""
+
+
+class RankCorrelation(NamedTuple):
+    """`n` of both is the number of methods."""
+
+    spearman: Estimate
+    kendall: Estimate
+
+
+def rank_correlation(
+    scores_MP: np.ndarray, gold_MP: np.ndarray, seed: int, resamples: int = 2000, level: float = 0.95
+) -> RankCorrelation:
+    """Correlation of the methods' mean scores with their mean gold values; M methods, P prompts, NaN where nothing was judged.
+
+    Percentile interval, widened to the value where that lies outside: noise pulls a rank correlation towards 0, and resampling
+    adds noise, so it can (and where methods differ by less than their standard errors, the interval covers too seldom). It is over
+    prompts, not over training seeds. Resamples in which a ranking is constant or a method has no verdict are left out, and
+    counted in `extra["undefined_resamples"]`. Undefined, with a reason, where a ranking is constant, a method has no
+    verdict or there are fewer than 2 methods.
+    """
+    scores_MP, gold_MP = np.asarray(scores_MP, dtype=float), np.asarray(gold_MP, dtype=float)
+    if scores_MP.ndim != 2 or scores_MP.shape != gold_MP.shape:
+        raise ValueError(
+            f"scores have shape {scores_MP.shape} and gold {gold_MP.shape}; both are one row a method, one column a prompt"
+        )
+    methods, prompts = scores_MP.shape
+    whole = np.ones((1, prompts))
+    x_M, y_M = _means(scores_MP, whole)[0], _means(gold_MP, whole)[0]
+    if reason := _undefined(x_M, y_M):
+        return RankCorrelation(*[Estimate(None, None, None, methods, reason, level=level)] * 2)
+    counts_RP = rng_for(seed, "rank-correlation").multinomial(prompts, np.full(prompts, 1 / prompts), size=resamples)
+    x_RM, y_RM = _means(scores_MP, counts_RP), _means(gold_MP, counts_RP)
+    usable_R = np.isfinite(x_RM).all(axis=1) & np.isfinite(y_RM).all(axis=1)
+    found = []
+    for name, correlate in (("Spearman's rho", spearman_rows), ("Kendall's tau-b", kendall_rows)):
+        value, drawn_R = float(correlate(x_M[None], y_M[None])[0]), correlate(x_RM[usable_R], y_RM[usable_R])
+        drawn_R = drawn_R[np.isfinite(drawn_R)]
+        how = f"{name} of {methods} methods; bootstrap over {prompts} prompts, {resamples} resamples, percentiles"
+        low, high = _percentiles(value, drawn_R, level) if len(drawn_R) > 1 and prompts > 1 else (None, None)
+        how += "" if low is not None else "; no interval: too few prompts to resample"
+        error = float(drawn_R.std(ddof=1)) if low is not None else None
+        extra = {"undefined_resamples": float(resamples - len(drawn_R))}
+        found.append(Estimate(value, low, high, methods, how, standard_error=error, level=level, extra=extra))
+    return RankCorrelation(*found)
+
+
+def rank_correlation_of(
+    x_M: Sequence[float] | np.ndarray, y_M: Sequence[float] | np.ndarray, level: float = 0.95
+) -> RankCorrelation:
+    """Correlation of two lists of M numbers of whose noise nothing is known.
+
+    The interval is over methods, as though they were a sample: Fisher's z with variance (1 + rho^2/2)/(M - 3) for rho (Bonett
+    & Wright 2000) and .437/(M - 4) for tau (Fieller, Hartley & Pearson 1957). None where M is too small, or at -1 and 1.
+    """
+    x_M, y_M = np.asarray(x_M, dtype=float), np.asarray(y_M, dtype=float)
+    if x_M.shape != y_M.shape or x_M.ndim != 1:
+        raise ValueError(f"the lists have shapes {x_M.shape} and {y_M.shape}; give two equally long lists, matched by method")
+    if reason := _undefined(x_M, y_M):
+        return RankCorrelation(*[Estimate(None, None, None, len(x_M), reason, level=level)] * 2)
+    rho, tau = float(spearman_rows(x_M[None], y_M[None])[0]), float(kendall_rows(x_M[None], y_M[None])[0])
+    return RankCorrelation(
+        _fisher("Spearman's rho, Fisher z (Bonett & Wright)", rho, 1 + rho**2 / 2, 3, len(x_M), level),
+        _fisher("Kendall's tau-b, Fisher z (Fieller et al.)", tau, 0.437, 4, len(x_M), level),
+    )
+
+
+def spearman_rows(x_RM: np.ndarray, y_RM: np.ndarray) -> np.ndarray:
+    """Spearman's rho of each row, ties ranked at their mean; shape [R], NaN where a row is constant."""
+    x_RM, y_RM = (stats.rankdata(each, axis=1) - (each.shape[1] + 1) / 2 for each in (x_RM, y_RM))
+    scale_R = np.sqrt((x_RM**2).sum(axis=1) * (y_RM**2).sum(axis=1))
+    return _ratio((x_RM * y_RM).sum(axis=1), scale_R)
+
+
+def kendall_rows(x_RM: np.ndarray, y_RM: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b of each row, shape [R], NaN where a row is constant: the correlation of the signs of all differences."""
+    left, right = np.triu_indices(x_RM.shape[1], k=1)
+    step = max(1, CELLS // max(1, len(left)))
+    found = []
+    for start in range(0, len(x_RM), step):
+        x, y = (np.sign(each[start : start + step, left] - each[start : start + step, right]) for each in (x_RM, y_RM))
+        found.append(_ratio((x * y).sum(axis=1), np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))))
+    return np.concatenate(found) if found else np.empty(0)
+
+
+def _ratio(top_R: np.ndarray, bottom_R: np.ndarray) -> np.ndarray:
+    return np.divide(top_R, bottom_R, out=np.full(len(top_R), np.nan), where=bottom_R > 0)
+
+
+def _means(values_MP: np.ndarray, counts_RP: np.ndarray) -> np.ndarray:
+    """Mean of each method in each resample, shape [R, M], over the prompts it was judged on; NaN where on none.
+
+    Rounded to 12 decimals, so that equal means tie whatever order they were added in."""
+    judged_MP = np.isfinite(values_MP)
+    totals_RM = counts_RP @ np.where(judged_MP, values_MP, 0.0).T
+    sizes_RM = counts_RP @ judged_MP.T.astype(float)
+    return np.divide(totals_RM, sizes_RM, out=np.full(totals_RM.shape, np.nan), where=sizes_RM > 0).round(12)
+
+
+def _undefined(x_M: np.ndarray, y_M: np.ndarray) -> str:
+    if len(x_M) < 2:
+        return f"undefined: {len(x_M)} method, and a ranking needs 2"
+    if not (np.isfinite(x_M).all() and np.isfinite(y_M).all()):
+        return "undefined: a method has no value"
+    constant = [name for name, each in (("first", x_M), ("second", y_M)) if np.ptp(each) == 0]
+    return f"undefined: the {constant[0]} ranking is constant" if constant else ""
+
+
+def _percentiles(value: float, drawn_R: np.ndarray, level: float) -> tuple[float, float]:
+    low, high = np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2])
+    return min(float(low), value), max(float(high), value)
+
+
+def _fisher(name: str, value: float, scale: float, lost: int, methods: int, level: float) -> Estimate:
+    how = f"{name}, over {methods} methods"
+    if methods <= lost or abs(value) > 1 - 1e-12:
+        why = f"it needs over {lost} methods" if methods <= lost else f"it has none at {value:.0f}"
+        return Estimate(value, None, None, methods, f"{how}; no interval: {why}", level=level)
+    half = float(stats.norm.ppf((1 + level) / 2)) * math.sqrt(scale / (methods - lost))
+    low, high = math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half)
+    return Estimate(value, low, high, methods, how, level=level)

@@ -1,0 +1,101 @@
+"""Chooses the next comparison where it tells most about a Bradley-Terry ranking (Lindley 1956; Chaloner & Verdinelli
+1995, Stat. Sci. 10:273).
+
+Strengths have the prior Normal(0, prior_sd^2) and a Laplace approximation as posterior. A comparison of i and j gains
+1/2 log(1 + p(1 - p) Var(s_i - s_j)) nats to first order: it is worth most where the outcome is open and the difference unknown.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, log_expit
+
+from ...core.errors import InputError
+from ..rankings.newton import maximise
+from .search import Pair, Search
+
+
+class Posterior(NamedTuple):
+    """Strengths in nats after some comparisons: their most probable values and the covariance there."""
+
+    strengths_M: np.ndarray
+    covariance_MM: np.ndarray
+
+    def difference_variance(self) -> np.ndarray:
+        """Var(s_i - s_j), shape [M, M], in nats squared."""
+        variance_M = np.diagonal(self.covariance_MM)
+        return (variance_M[:, None] + variance_M - 2 * self.covariance_MM).clip(min=0)
+
+
+def posterior(wins_MM: np.ndarray, prior_sd: float = 2.0) -> Posterior:
+    """From wins_MM[i, j], how often i beat j (ties half, fractions fine). prior_sd: nats, > 0; 2 says odds of 1000 to 1 are
+    rare."""
+    wins_MM = np.asarray(wins_MM, dtype=float)
+    if not (np.isfinite(wins_MM).all() and (wins_MM >= 0).all() and prior_sd > 0):
+        raise InputError(f"prior_sd is {prior_sd}, and wins are counts; prior_sd is above 0, and counts are finite and 0 or more")
+    games_MM = wins_MM + wins_MM.T
+    precision = prior_sd**-2
+
+    def log_posterior(s_M: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        d_MM = s_M[:, None] - s_M
+        value = (wins_MM * log_expit(d_MM)).sum() - precision / 2 * s_M @ s_M
+        slope_M = (wins_MM - games_MM * expit(d_MM)).sum(axis=1) - precision * s_M
+        return float(value), slope_M, _information(games_MM, d_MM) + precision * np.eye(len(s_M))
+
+    strengths_M = maximise(log_posterior, np.zeros(len(wins_MM)), float(games_MM.sum()) + precision)
+    assert strengths_M is not None, "Newton's method did not converge on a strictly concave function"
+    curvature_MM = log_posterior(strengths_M)[2]
+    return Posterior(strengths_M, np.linalg.inv(curvature_MM))
+
+
+def information_gain(of: Posterior) -> np.ndarray:
+    """gain_MM: nats that one more comparison of i and j is expected to tell, symmetric, 0 on the diagonal."""
+    p_MM = expit(of.strengths_M[:, None] - of.strengths_M)
+    return 0.5 * np.log1p(p_MM * (1 - p_MM) * of.difference_variance())
+
+
+def active_search(models: int, budget: int, rng: np.random.Generator, batch: int = 1, prior_sd: float = 2.0) -> Search[np.ndarray]:
+    """Spends `budget` comparisons, `batch` a round, and returns wins_MM for `posterior` or `bradley_terry`.
+
+    Within a round a pair comes up once, and every choice counts those before it as asked at their expected outcome. Ties in
+    gain are broken by `rng`, which also draws who is shown first. Drive it with `search.run_search`."""
+    if models < 2 or budget < 0 or batch < 1:
+        raise InputError(f"there are {models} models, a budget of {budget} and a batch of {batch}; at least 2, 0 and 1")
+    wins_MM = np.zeros((models, models))
+    spent = 0
+    while spent < budget:
+        pairs = _round(posterior(wins_MM, prior_sd), min(batch, budget - spent), rng)
+        for (i, j), p in zip(pairs, (yield pairs), strict=True):
+            wins_MM[i, j] += p
+            wins_MM[j, i] += 1 - p
+        spent += len(pairs)
+    return wins_MM
+
+
+def _round(of: Posterior, batch: int, rng: np.random.Generator) -> list[Pair]:
+    first, second = np.triu_indices(len(of.strengths_M), k=1)
+    pairs: list[Pair] = []
+    open_K = np.ones(len(first), dtype=bool)
+    for _ in range(min(batch, len(first))):
+        gain_K = np.where(open_K, information_gain(of)[first, second], -np.inf)
+        best = rng.choice(np.flatnonzero(gain_K >= gain_K.max() - 1e-12))
+        open_K[best] = False
+        i, j = int(first[best]), int(second[best])
+        pairs.append((i, j) if rng.integers(2) else (j, i))
+        of = _as_if_asked(of, i, j)
+    return pairs
+
+
+def _as_if_asked(of: Posterior, i: int, j: int) -> Posterior:
+    """The posterior after one more comparison whose outcome moves no strength (Sherman & Morrison's update of the covariance)."""
+    p = expit(of.strengths_M[i] - of.strengths_M[j])
+    column_M = of.covariance_MM[:, i] - of.covariance_MM[:, j]
+    weight = p * (1 - p) / (1 + p * (1 - p) * (column_M[i] - column_M[j]))
+    return Posterior(of.strengths_M, of.covariance_MM - weight * np.outer(column_M, column_M))
+
+
+def _information(games_MM: np.ndarray, d_MM: np.ndarray) -> np.ndarray:
+    weight_MM = games_MM * expit(d_MM) * expit(-d_MM)
+    return np.diag(weight_MM.sum(axis=1)) - weight_MM

@@ -1,0 +1,1 @@
+"""Win rates, their differences, pass@k."""

@@ -1,0 +1,115 @@
+"""Win rate: the mean of verdict scores (1 won, 0.5 tied, a soft verdict its probability), with an interval clustered by prompt.
+
+A verdict that could not be had is an abstention: counted beside the rate, and part of neither side of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ...core.records import Abstention, Estimate, Feedback, Preference
+from ..intervals.clusters import (
+    Layers,
+    Scores,
+    SeedNoise,
+    cluster_index,
+    describe_spread,
+    layers,
+    pooled_seed_noise,
+    spread,
+    sums_by_cluster,
+)
+from ..intervals.interval import rate_interval
+
+
+def scores_of(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool]) -> Scores:
+    """Each verdict's score for the candidate, with its prompt's id; that neither answer is acceptable is no verdict.
+    `candidate_is_left` is as `blind_pairs` gave it."""
+    if len(feedback) != len(candidate_is_left):
+        raise ValueError(f"there are {len(feedback)} answers and {len(candidate_is_left)} sides; give one side an answer")
+    scores, prompts, abstentions = [], [], 0
+    for each, is_left in zip(feedback, candidate_is_left, strict=True):
+        if isinstance(each, Preference) and not each.neither:
+            scores.append(each.p_left if is_left else 1.0 - each.p_left)
+            prompts.append(each.comparison.prompt.id)
+        elif isinstance(each, Preference | Abstention):
+            abstentions += 1
+        else:
+            raise ValueError(f"a win rate is made of preferences, and this is a {type(each).__name__}; compare its scores first")
+    return Scores(np.array(scores), prompts, abstentions)
+
+
+def win_rate(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool], level: float = 0.95) -> Estimate:
+    """The candidate's win rate in [0, 1]; intervals as `win_rate_from_scores`."""
+    return _estimate(_rate([scores_of(feedback, candidate_is_left)]), NO_SEED_NOISE, level)
+
+
+def win_rate_from_scores(
+    scores_N: Sequence[float] | np.ndarray, clusters_N: Sequence[Hashable] | np.ndarray, abstentions: int = 0, level: float = 0.95
+) -> Estimate:
+    """The mean of scores in [0, 1]. clusters_N: the prompt of each.
+
+    SE = sqrt(C/(C-1) * sum_c (sum_{i in c} (s_i - m))^2) / n over C prompts, None where it cannot be measured;
+    interval as in `interval.rate_interval`. `extra` counts wins (above 0.5), ties, losses, prompts and seeds. The value is
+    None where nothing was judged.
+    """
+    return _estimate(_rate([Scores(np.asarray(scores_N, dtype=float), clusters_N, abstentions)]), NO_SEED_NOISE, level)
+
+
+def win_rates_over_seeds(by_method: Mapping[str, Sequence[Scores]], level: float = 0.95) -> dict[str, Estimate]:
+    """The win rates of *methods*, each given by training seed: seeds and prompts are both samples, so
+    Var = Var_prompt/P + Var_seed/S (`clusters.spread`). Every verdict counts the same.
+
+    The methods are taken to vary alike with the seed: one method's 2 or 3 seeds cannot tell. One seed cannot show how training
+    varies at all: then intervals are over prompts only, and `how` says so.
+    """
+    rates = {method: _rate(by_seed) for method, by_seed in by_method.items()}
+    noise = pooled_seed_noise([each.layers for each in rates.values() if each.layers])
+    return {method: _estimate(rate, noise, level, over_seeds=True) for method, rate in rates.items()}
+
+
+def win_rate_over_seeds(by_seed: Sequence[Scores], level: float = 0.95) -> Estimate:
+    """The same for one method, from its own seeds alone: with 2 or 3 of them the interval is very wide."""
+    return win_rates_over_seeds({"": by_seed}, level)[""]
+
+
+NO_SEED_NOISE = SeedNoise(0.0, 0.0, 0.0)
+ONE_SEED = "; one seed, so how training varies is not in the interval"
+
+
+class _Rate(NamedTuple):
+    scores_N: np.ndarray
+    layers: Layers | None
+    judged: int
+    seeds: int
+    abstentions: int
+
+
+def _rate(by_seed: Sequence[Scores]) -> _Rate:
+    judged = [each for each in by_seed if len(each.scores_N)]
+    abstentions = sum(each.abstentions for each in by_seed)
+    if not judged:
+        return _Rate(np.empty(0), None, 0, len(by_seed), abstentions)
+    scores_N = np.concatenate([each.scores_N for each in judged])
+    if scores_N.min() < 0 or scores_N.max() > 1:
+        raise ValueError(f"scores go from {scores_N.min()} to {scores_N.max()}; a verdict's score is in [0, 1]")
+    index = cluster_index(*(each.clusters_N for each in judged))
+    errors_SP = np.stack([sums_by_cluster(each.scores_N - scores_N.mean(), each.clusters_N, index) for each in judged])
+    return _Rate(scores_N, layers(errors_SP / len(scores_N)), len(judged), len(by_seed), abstentions)
+
+
+def _estimate(rate: _Rate, noise: SeedNoise, level: float, over_seeds: bool = False) -> Estimate:
+    scores_N, own, judged, seeds, abstentions = rate
+    if own is None:
+        return Estimate(None, None, None, 0, f"undefined: no verdicts ({abstentions} abstentions)", abstentions, level=level)
+    value, found = float(scores_N.mean()), spread(own, noise)
+    low, high, interval = rate_interval(value, found, own.prompts, level)
+    counts = {"wins": (scores_N > 0.5).sum(), "ties": (scores_N == 0.5).sum(), "losses": (scores_N < 0.5).sum()}
+    extra = {name: float(count) for name, count in counts.items()} | {"prompts": float(own.prompts), "seeds": float(judged)}
+    how = f"mean of {len(scores_N)} verdicts; {describe_spread(found, judged, own.prompts)}; {interval}"
+    how += ONE_SEED if over_seeds and noise.df == 0 else ""
+    how += f"; {seeds - judged} of {seeds} seeds gave no verdict" if judged < seeds else ""
+    return Estimate(value, low, high, len(scores_N), how, abstentions, found.standard_error, level, extra)

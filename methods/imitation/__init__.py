@@ -1,0 +1,1 @@
+"""Methods that imitate answers: given, preferred, coded, or their own best."""

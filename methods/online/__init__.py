@@ -1,0 +1,1 @@
+"""Methods that sample, and are scored by a reward model."""

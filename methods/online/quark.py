@@ -1,0 +1,117 @@
+"""Quark: learn one's own samples under codes of their reward's quantile, answer under the best (Lu et al. 2022, arXiv:2205.13636).
+
+Departs from the paper: the reward is a Bradley-Terry model of the preferences; the KL penalty is half the squared log-ratio of the
+sampled tokens, whose gradient on the policy's own samples is that of the KL, where the paper sums over the vocabulary; no entropy
+bonus; ties of the reward share the better quantile that they touch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from ...core.protocols import FeedbackSource, Policy, TrainingLog
+from ...core.records import Completion
+from ..imitation.reward_conditioning import coded_scores, conditioned_loss, require_controls
+from ..rewards import reward_model
+from ..rewards.reward_model import fit_reward_model, score_all
+from ..training.config import Training
+from ..training.optimise import minimise, require_some
+from ..training.probe import Probe
+
+BEST = 0
+
+
+@dataclass(frozen=True)
+class Config(Training):
+    """The paper's recipe: five quantiles, the pool kept, 1e-5, a KL weight of .05."""
+
+    learning_rate: float = 1e-5
+    """Peak step size of AdamW, > 0."""
+    epochs: int = 1
+    """Passes over the pool in each iteration."""
+    iterations: int = 10
+    """Times that answers are drawn, sorted into quantiles and learned from, at least 1."""
+    samples: int = 1
+    """Answers drawn to each prompt in each iteration, at least 1."""
+    quantiles: int = 5
+    """Parts of equal size into which the pool is sorted by reward, at least 2; each has a control code, the best one code 0."""
+    best_only: bool = False
+    """Whether only the best quantile is learned (AlpacaFarm's default) and not all."""
+    keep_pool: bool = True
+    """Whether the answers of earlier iterations stay in the pool."""
+    kl_coef: float = 0.05
+    """Weight of the penalty for leaving the reference, at least 0."""
+    reward_model: reward_model.Config = field(default_factory=reward_model.Config)
+    """How the reward model is fitted: a table of its own fields."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.nest("reward_model", reward_model.Config)
+        for name in ("iterations", "samples"):
+            self.require(name, getattr(self, name) >= 1, "at least 1")
+        self.require("quantiles", self.quantiles >= 2, "at least 2")
+        self.require("kl_coef", self.kl_coef >= 0, "at least 0")
+
+
+def quantile_codes(scores_N: np.ndarray, quantiles: int) -> np.ndarray:
+    """Code of each score, [N], 0 the best: an answer with b better ones among N is in part floor(b * quantiles / N)."""
+    better_N = len(scores_N) - np.searchsorted(np.sort(scores_N), scores_N, side="right")
+    return better_N * quantiles // len(scores_N)
+
+
+def kl_penalty(logprobs_NT: torch.Tensor, ref_logprobs_NT: torch.Tensor, mask_NT: torch.Tensor) -> torch.Tensor:
+    """Sum over tokens of half the squared log-ratio, scalar; on own samples its gradient is that of KL(pi || ref)."""
+    return 0.5 * ((logprobs_NT - ref_logprobs_NT) ** 2 * mask_NT).sum()
+
+
+def quark_loss(
+    learner: Policy, reference: Policy, completions: list[Completion], codes: np.ndarray, kl_coef: float
+) -> torch.Tensor:
+    """Negative log-likelihood under the codes plus the weighted penalty, both a token, in nats, scalar."""
+    scores = coded_scores(learner, completions, codes)
+    penalties, tokens = [], 0
+    for code, each in scores.items():
+        with torch.no_grad():
+            ref_logprobs_NT = reference.token_scores([completions[i] for i in np.flatnonzero(codes == code)]).logprobs_NT
+        penalties.append(kl_penalty(each.logprobs_NT, ref_logprobs_NT, each.mask_NT))
+        tokens += int(each.mask_NT.sum())
+    return conditioned_loss(scores) + kl_coef * torch.stack(penalties).sum() / tokens
+
+
+def learn(
+    learner: Policy, reference: Policy, completions: list[Completion], codes: np.ndarray, config: Config, rng: np.random.Generator
+) -> None:
+    """Trains `learner` in place on answers under their codes."""
+
+    def loss(rows: np.ndarray) -> torch.Tensor:
+        return quark_loss(learner, reference, [completions[i] for i in rows], codes[rows], config.kl_coef)
+
+    minimise(learner.parameters(), len(completions), loss, config, rng)
+
+
+def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.random.Generator, log: TrainingLog) -> Policy:
+    """A trained copy of `policy`, seen under the best quantile's code. Raises InputError where codes are fewer than quantiles."""
+    require_controls(policy, config.quantiles)
+    prompts = list(feedback.prompts)
+    require_some(prompts, "unlabelled prompts", "give the feedback source prompts to answer")
+    reward = fit_reward_model(policy, feedback.dataset(), config.reward_model, rng)
+    learner = policy.copy()
+    probe = Probe(policy, prompts, rng, log, reward)
+    probe(0, learner, **reward.fit)
+    pool: list[Completion] = []
+    pool_scores = np.empty(0)
+    for iteration in range(1, config.iterations + 1):
+        actor = policy if iteration == 1 else learner.with_control(BEST)
+        fresh = [each for row in actor.sample(prompts, config.samples, rng) for each in row]
+        fresh_scores = score_all(reward, fresh).double().numpy()
+        pool = pool + fresh if config.keep_pool else fresh
+        pool_scores = np.concatenate([pool_scores, fresh_scores]) if config.keep_pool else fresh_scores
+        codes = quantile_codes(pool_scores, config.quantiles)
+        kept = np.flatnonzero(codes == BEST) if config.best_only else np.arange(len(pool))
+        learn(learner, policy, [pool[i] for i in kept], codes[kept], config, rng)
+        if probe.due(iteration, config.iterations):
+            probe(iteration, learner.with_control(BEST))
+    return learner.with_control(BEST)

@@ -1,0 +1,186 @@
+"""A Bradley-Terry reward model of pairwise preferences (Stiennon et al. 2020, arXiv:2009.01325, section 3.4).
+
+Departs from the paper: labels may be soft; scores are shifted to mean 0 on the training answers, not on reference summaries; the
+defaults are AlpacaFarm's (arXiv:2305.14387), for a 7B model. In place of the linear head the score may be a log-ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import logsigmoid
+
+from ...core.manifest import write_atomically
+from ...core.protocols import FeedbackSource, Policy, TrainingLog, ValueModel
+from ...core.records import Completion, Preference
+from ...core.seeds import rng_for
+from ..training.config import Training
+from ..training.optimise import minimise, require_some
+from ..training.probe import POINTS
+from .log_ratio import LogRatio
+
+SCORED_AT_ONCE = 256
+CENTRED_ON = 512
+"""Training answers, at most, whose mean score is set to 0: a constant, which needs no pass over all of them."""
+
+
+@dataclass(frozen=True)
+class Config(Training):
+    """AlpacaFarm's recipe: one epoch at 3e-6 in batches of 16 pairs, cosine decay after 3 % of warm-up."""
+
+    learning_rate: float = 3e-6
+    """Peak step size of AdamW, > 0."""
+    epochs: int = 1
+    """Passes over the pairs; more than one or two over-fits a large model."""
+    batch_size: int = 16
+    """Pairs an optimiser step, at most."""
+    log_ratio: float = 0.0
+    """0 for the paper's linear head on the last state; above 0 the score is this times the log-ratio of a language model."""
+    held_out: float = 0.1
+    """Share of the distinct pairs kept from training to report accuracy and log-loss on, in [0, 1)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require("log_ratio", self.log_ratio >= 0, "at least 0")
+        self.require("held_out", 0 <= self.held_out < 1, "a share in [0, 1)")
+
+
+def pair_loss(margin_N: torch.Tensor, p_left_N: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy in nats of each label under Bradley-Terry, [N]: -[p log s(m) + (1 - p) log s(-m)].
+
+    margin_N: left's score minus right's, in nats. p_left_N: probability in [0, 1] that left is preferred; a hard label gives
+    -log s(r_chosen - r_rejected), the paper's loss, and a tie is lowest at m = 0.
+    """
+    return -(p_left_N * logsigmoid(margin_N) + (1 - p_left_N) * logsigmoid(-margin_N))
+
+
+class RewardModel:
+    """A value model whose scores have mean 0 on (a sample of) the answers it was trained on.
+
+    accuracy, nll: on the held-out pairs, ties left out of the accuracy; None where nothing was held out.
+    """
+
+    def __init__(self, model: ValueModel, mean: float, accuracy: float | None = None, nll: float | None = None) -> None:
+        self.model = model
+        self.mean = mean
+        self.accuracy = accuracy
+        self.nll = nll
+
+    @property
+    def fit(self) -> dict[str, float]:
+        """What is known of its quality, named for a log."""
+        found = {"reward_model_accuracy": self.accuracy, "reward_model_nll": self.nll}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def state_values(self, completions: Sequence[Completion]) -> tuple[torch.Tensor, torch.Tensor]:
+        values, mask = self.model.state_values(completions)
+        return (values - self.mean) * mask, mask
+
+    def scores(self, completions: Sequence[Completion]) -> torch.Tensor:
+        return self.model.scores(completions) - self.mean
+
+    def parameters(self) -> Iterable[torch.nn.Parameter]:
+        return self.model.parameters()
+
+    def copy(self) -> RewardModel:
+        return RewardModel(self.model.copy(), self.mean, self.accuracy, self.nll)
+
+    def save(self, folder: Path) -> None:
+        """Writes the value model, and `mean.txt`, which is to be subtracted from its scores."""
+        self.model.save(folder)
+        write_atomically(folder / "mean.txt", f"{self.mean!r}\n")
+
+
+def score_all(model: ValueModel, completions: Sequence[Completion]) -> torch.Tensor:
+    """Scores without gradients, [N], a bounded number of completions at a time."""
+    with torch.no_grad():
+        parts = [model.scores(completions[i : i + SCORED_AT_ONCE]) for i in range(0, len(completions), SCORED_AT_ONCE)]
+    return torch.cat(parts)
+
+
+def pair_margins(model: ValueModel, preferences: Sequence[Preference]) -> torch.Tensor:
+    """Score of the left answer minus the right's, [N], differentiable."""
+    pairs = [each.comparison for each in preferences]
+    left, right = model.scores([each.left for each in pairs] + [each.right for each in pairs]).chunk(2)
+    return left - right
+
+
+def split_pairs(
+    preferences: Sequence[Preference], share: float, rng: np.random.Generator
+) -> tuple[list[Preference], list[Preference]]:
+    """(training, held out): whole pairs, so that no comparison is on both sides. Nothing is held out of very few pairs."""
+    keys = sorted({each.comparison.key for each in preferences})
+    held = {keys[i] for i in rng.permutation(len(keys))[: int(share * len(keys))]}
+    return (
+        [each for each in preferences if each.comparison.key not in held],
+        [each for each in preferences if each.comparison.key in held],
+    )
+
+
+def held_out_fit(model: ValueModel, preferences: Sequence[Preference]) -> tuple[float | None, float | None]:
+    """(accuracy over untied labels, mean log-loss in nats); None where there is nothing to count. Equal scores count half."""
+    if not preferences:
+        return None, None
+    pairs = [each.comparison for each in preferences]
+    left_N, right_N = score_all(model, [each.left for each in pairs] + [each.right for each in pairs]).chunk(2)
+    margin_N = left_N - right_N
+    p_left_N = labels(preferences, margin_N)
+    nll = float(pair_loss(margin_N, p_left_N).mean())
+    right_side_N = 0.5 + 0.5 * torch.sign(margin_N) * torch.sign(p_left_N - 0.5)
+    untied = right_side_N[p_left_N != 0.5]
+    return (float(untied.mean()) if len(untied) else None), nll
+
+
+def labels(preferences: Sequence[Preference], like: torch.Tensor) -> torch.Tensor:
+    """p_left of each preference, [N], in the type of `like`."""
+    return torch.tensor([each.p_left for each in preferences], dtype=like.dtype, device=like.device)
+
+
+def fresh_model(policy: Policy, config: Config, rng: np.random.Generator) -> ValueModel:
+    """What is fitted: started from the policy's weights, and 0 everywhere."""
+    if config.log_ratio:
+        return LogRatio(policy.copy(), policy, config.log_ratio)
+    return policy.value_model(rng_for(int(rng.integers(2**31)), "value model"))
+
+
+def fit_reward_model(
+    policy: Policy,
+    preferences: Sequence[Preference],
+    config: Config,
+    rng: np.random.Generator,
+    log: TrainingLog | None = None,
+) -> RewardModel:
+    """A reward model of `policy`'s architecture, started from its weights, fitted to `preferences`.
+
+    Logs (where there is a `log`) the training loss and the mean score of some training answers before centring. Raises
+    InputError where there are no preferences.
+    """
+    require_some(preferences, "preferences", "buy labels, or look at why all of them are abstentions")
+    training, held = split_pairs(preferences, config.held_out, rng)
+    model = fresh_model(policy, config, rng)
+    answers = [side for each in training for side in (each.comparison.left, each.comparison.right)]
+    sample = [answers[i] for i in rng.permutation(len(answers))[:CENTRED_ON]]
+
+    def loss(rows: np.ndarray) -> torch.Tensor:
+        batch = [training[i] for i in rows]
+        margin_N = pair_margins(model, batch)
+        return pair_loss(margin_N, labels(batch, margin_N)).mean()
+
+    def after(step: int, steps: int, loss: float) -> None:
+        if log is None or (step * POINTS // steps == (step - 1) * POINTS // steps):
+            return
+        accuracy, nll = held_out_fit(model, held)
+        fit = RewardModel(model, 0.0, accuracy, nll).fit
+        log(step, reward=float(score_all(model, sample).mean()), kl=None, length=None, entropy=None, loss=loss, **fit)
+
+    minimise(model.parameters(), len(training), loss, config, rng, after)
+    return RewardModel(model, float(score_all(model, sample).mean()), *held_out_fit(model, held))
+
+
+def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.random.Generator, log: TrainingLog) -> RewardModel:
+    """The reward model itself, not a policy: a `ValueModel` fitted to `feedback.dataset()`."""
+    return fit_reward_model(policy, feedback.dataset(), config, rng, log)

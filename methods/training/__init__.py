@@ -1,0 +1,1 @@
+"""What all training loops share: settings, the optimiser step, the log."""

@@ -1,0 +1,91 @@
+"""A configuration that checks itself: wrong kinds, unknown fields and values out of range are errors that name the way out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ...core.errors import InputError
+
+SCHEDULES = ("constant", "linear", "cosine")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The base of every `Config`. A field holds what its default holds; a nested one may be given as a table of its fields."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            self._check_kind(each.name, getattr(self, each.name), each.default)
+
+    def require(self, field: str, holds: bool, expected: str) -> None:
+        """Raises InputError unless `holds`."""
+        if not holds:
+            raise InputError(f"{field} is {getattr(self, field)!r}; it must be {expected}; mend it where the method is configured")
+
+    def nest(self, field: str, kind: type[Checked]) -> None:
+        """Lets `field` be given as a table, as TOML does."""
+        value = getattr(self, field)
+        if isinstance(value, Mapping):
+            object.__setattr__(self, field, kind.from_table(value))
+        elif not isinstance(value, kind):
+            raise InputError(f"{field} is {value!r}; it must be a table of the fields {', '.join(kind.names())}")
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return [each.name for each in fields(cls)]
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Checked:
+        """A configuration from a table of its fields. Raises InputError for a field that does not exist."""
+        for name in table:
+            if name not in cls.names():
+                raise InputError(f"no field is called {name!r} here; known: {', '.join(cls.names())}")
+        return cls(**table)
+
+    @staticmethod
+    def _check_kind(field: str, value: object, default: object) -> None:
+        if not isinstance(default, bool | int | float | str):
+            return
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{field} is {value}; it must be a finite number")
+        if type(value) is type(default) or (type(default) is float and type(value) is int):
+            return
+        raise InputError(
+            f"{field} is {value!r}, of the type {type(value).__name__}; its default is {default!r}, and it must be of that type"
+        )
+
+
+@dataclass(frozen=True)
+class Training(Checked):
+    """How a loss is minimised: the fields with which every trained method's `Config` starts."""
+
+    learning_rate: float = 2e-5
+    """Peak step size of AdamW, > 0."""
+    epochs: int = 3
+    """Passes over the data, at least 1."""
+    batch_size: int = 128
+    """Items an optimiser step, at most; at least 1."""
+    schedule: str = "cosine"
+    """Learning rate after warm-up: `constant`, or down to 0 by `linear` or `cosine`."""
+    warmup: float = 0.03
+    """Share of the steps over which the learning rate rises from 0, in [0, 1)."""
+    max_grad_norm: float = 1.0
+    """Gradients are scaled down to this Euclidean norm, > 0."""
+    weight_decay: float = 0.0
+    """AdamW's decoupled weight decay, at least 0."""
+    adam_eps: float = 1e-8
+    """AdamW's term in the denominator, > 0."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require("learning_rate", self.learning_rate > 0, "more than 0")
+        self.require("epochs", self.epochs >= 1, "at least 1")
+        self.require("batch_size", self.batch_size >= 1, "at least 1")
+        self.require("schedule", self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}")
+        self.require("warmup", 0 <= self.warmup < 1, "a share of the steps, in [0, 1)")
+        self.require("max_grad_norm", self.max_grad_norm > 0, "more than 0")
+        self.require("weight_decay", self.weight_decay >= 0, "at least 0")
+        self.require("adam_eps", self.adam_eps > 0, "more than 0")

@@ -1,0 +1,91 @@
+"""Minimising a loss: AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), warm-up and decay, clipped gradients, minibatches.
+
+Departs from the usual loop: an epoch is split into minibatches of nearly equal size, so that no remainder is dropped and no
+straggler of one item takes a whole step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...core.errors import InputError
+from .config import Training
+
+
+def learning_rate_factor(step: int, steps: int, schedule: str, warmup: float) -> float:
+    """Multiplier in (0, 1] of the peak rate at `step` (0-based) of `steps`; the first step after warm-up has 1."""
+    rising = math.ceil(warmup * steps)
+    if step < rising:
+        return (step + 1) / (rising + 1)
+    done = (step - rising) / max(1, steps - rising)
+    if schedule == "constant":
+        return 1.0
+    return 1.0 - done if schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+class Stepper:
+    """Takes the optimiser steps of one run: `steps` are planned, so that the schedule knows where it ends."""
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], training: Training, steps: int) -> None:
+        self.parameters = [each for each in parameters if each.requires_grad]
+        self.training = training
+        self.steps = steps
+        self.taken = 0
+        self.adamw = torch.optim.AdamW(
+            self.parameters, lr=training.learning_rate, eps=training.adam_eps, weight_decay=training.weight_decay
+        )
+
+    def step(self, loss: torch.Tensor) -> float:
+        """One step down the gradient of `loss`; returns its value. Raises InputError where that is not finite."""
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise InputError(f"the loss is {value} at step {self.taken}; training diverged: lower learning_rate")
+        training = self.training
+        rate = training.learning_rate * learning_rate_factor(self.taken, self.steps, training.schedule, training.warmup)
+        for group in self.adamw.param_groups:
+            group["lr"] = rate
+        self.adamw.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, training.max_grad_norm)
+        self.adamw.step()
+        self.taken += 1
+        return value
+
+
+def minibatches(n: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """The indices 0..n-1 in random order, in ceil(n / size) parts whose sizes differ by at most one."""
+    yield from np.array_split(rng.permutation(n), batches_in(n, size))
+
+
+def batches_in(n: int, size: int) -> int:
+    """Minibatches of at most `size` in an epoch over n items."""
+    return math.ceil(n / size)
+
+
+def minimise(
+    parameters: Iterable[torch.nn.Parameter],
+    n: int,
+    loss: Callable[[np.ndarray], torch.Tensor],
+    training: Training,
+    rng: np.random.Generator,
+    after: Callable[[int, int, float], None] | None = None,
+) -> None:
+    """Minimises the mean of `loss(indices)` over n items. `after(step, steps, loss)` is called with 1-based steps."""
+    steps = training.epochs * batches_in(n, training.batch_size)
+    stepper = Stepper(parameters, training, steps)
+    for _ in range(training.epochs):
+        for rows in minibatches(n, training.batch_size, rng):
+            value = stepper.step(loss(rows))
+            if after:
+                after(stepper.taken, steps, value)
+
+
+def require_some(items: Sequence[Any], what: str, way_out: str) -> None:
+    """Raises InputError where there is nothing to learn from."""
+    if not items:
+        raise InputError(f"there are no {what} to learn from; expected at least one; {way_out}")

@@ -1,0 +1,295 @@
+"""A world of finite answers where everything is known: features, tastes, the reference, and so every value and win rate.
+
+After the gold-reward set-up of Gao et al. 2022 (arXiv:2210.10760), made finite so that nothing needs sampling. Feature 0 of
+an answer is its length, standardised. Policies and reward models see it linearly; gold may dislike too much of it
+(`length_cost`), which no linear reward can say: that is what over-optimisation feeds on. _P prompts, _M answers, _D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from ...core.errors import InputError, UnknownName
+from ...core.protocols import Fault, Policy, Truth
+from ...core.records import Comparison, Completion, Prompt
+from ...core.seeds import rng_for
+from ...policies import closed_form
+from ...policies.responses import response_index, response_text
+from ..choice import bradley_terry
+from ..tastes import Tastes, users_of
+from .draws import draw_features, draw_tastes, one_each
+
+if TYPE_CHECKING:
+    from ...policies.tabular import TabularPolicy
+
+GOLD = "gold"
+SPLITS = {"sft": 1, "preference": 2, "unlabeled": 2, "eval": 1}
+"""Size of each split, in multiples of `prompts`."""
+LEAST_FAULT = 1e-9
+"""Nats below which nothing is lost."""
+
+
+class ExactWorld:
+    """Prompts with a finite table of answers, users with linear tastes, and gold, their mean.
+
+    seed: all that is random follows from it and the options.
+    prompts: size of the `sft` and `eval` splits; `preference` and `unlabeled` have twice as many.
+    responses: answers a prompt. features: numbers that describe an answer, at least 3.
+    users: how many; 8 where none are given. spread: size of a user's own taste beside the common one; 0 makes them all alike.
+    tastes: the users instead, as weights of the `features` (see `simulators.tastes`); gold stays the world's own, and all mind
+        too much length alike.
+    hidden: how many of the last features show only in the outcome; None is two thirds of them. Until then they look like their
+        opposite (see `seen`).
+    utility_sd: standard deviation, in nats, of gold utility over a prompt's answers, length apart.
+    reference_sd: standard deviation of the reference's logits, in nats; 0 is uniform.
+    length_gain, length_cost: gold gains length_gain * L - length_cost * max(L, 0)^2.5 nats from a length of L.
+    cyclic: strength in nats of a rock-paper-scissors part of every preference: cyclic * sin(angle difference) is added to
+        its log-odds, the angle being that of features 1 and 2. No utility explains it, so `utility` leaves it out.
+    demonstration_beta: demonstrations are drawn from reference * exp(gold / beta); smaller is better.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        prompts: int = 100,
+        responses: int = 64,
+        features: int = 12,
+        users: int | None = None,
+        spread: float = 0.5,
+        tastes: Tastes | None = None,
+        hidden: int | None = None,
+        utility_sd: float = 1.5,
+        reference_sd: float = 0.5,
+        length_gain: float = 0.0,
+        length_cost: float = 0.0,
+        cyclic: float = 0.0,
+        demonstration_beta: float = 2.0,
+        name: str = "exact",
+    ) -> None:
+        for option, value, least in (
+            ("prompts", prompts, 1),
+            ("responses", responses, 2),
+            ("features", features, 3),
+            ("users", 1 if users is None else users, 1),
+            ("hidden", 0 if hidden is None else hidden, 0),
+        ):
+            if value < least:
+                raise InputError(f"an exact world with {option}={value} was asked for; it needs at least {least}")
+        if hidden is not None and hidden > features:
+            raise InputError(
+                f"an exact world with hidden={hidden} of features={features} was asked for; hide no more than there are"
+            )
+        if users is not None and tastes is not None:
+            raise InputError(f"both users={users} and tastes were given; the tastes say how many users there are")
+        self._name, self.seed, self.cyclic = name, seed, cyclic
+        self._hidden = 2 * features // 3 if hidden is None else hidden
+        self._all = tuple(Prompt(f"prompt {place} of {name} world {seed}") for place in range(prompts * sum(SPLITS.values())))
+        self._rows = {prompt.id: row for row, prompt in enumerate(self._all)}
+        self._splits = _split(self._all, prompts)
+        self.features_PMD = draw_features(len(self._all), responses, features, self._rng("features"))
+        self.reference_logits_PM = reference_sd * self._rng("reference").normal(size=self.features_PMD.shape[:2])
+        self.reference_PM = softmax(self.reference_logits_PM, axis=1)
+        self._bonus_PM = -length_cost * np.maximum(self.features_PMD[:, :, 0], 0.0) ** 2.5
+        self._aspects = (
+            "length",
+            *(f"feature-{place}" for place in range(1, features)),
+            *(("over-length",) if length_cost else ()),
+        )
+        gold_D, own_UD = draw_tastes(8 if users is None else users, features, spread, utility_sd, length_gain, self._rng("tastes"))
+        self.tastes = {GOLD: gold_D} | {f"user-{place:02d}": own_D for place, own_D in enumerate(own_UD)}
+        if tastes is not None:
+            self.tastes = {GOLD: self.tastes[GOLD]} | users_of(tastes, self._aspects[:features], self.tastes[GOLD])
+        self._angle_PM = np.arctan2(self.features_PMD[:, :, 2], self.features_PMD[:, :, 1])
+        self._utilities: dict[str, np.ndarray] = {}
+        self._rival_P = one_each(self.reference_PM, self._rng("rivals"))
+        good_PM = closed_form.regularised_optimum(self.reference_PM, self.utilities(), demonstration_beta)
+        self._demonstration_P = one_each(good_PM, self._rng("demonstrations"))
+        self._base: TabularPolicy | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def users(self) -> Sequence[str]:
+        return tuple(user for user in self.tastes if user != GOLD)
+
+    def prompts(self, split: str) -> Sequence[Prompt]:
+        if split not in self._splits:
+            raise UnknownName("split", split, self._splits)
+        return self._splits[split]
+
+    def demonstrations(self) -> Sequence[Completion]:
+        return [self.completion(prompt, int(self._demonstration_P[self._row(prompt)])) for prompt in self._splits["sft"]]
+
+    def rivals(self, prompts: Sequence[Prompt]) -> Sequence[Completion]:
+        return [self.completion(prompt, int(self._rival_P[self._row(prompt)])) for prompt in prompts]
+
+    def completion(self, prompt: Prompt, answer: int) -> Completion:
+        """Answer number `answer` of a prompt, 0 <= answer < responses."""
+        return Completion(prompt, response_text(answer), (answer,))
+
+    def base_policy(self, seed: int, *, on_progress: Callable[[int, int, float], None] | None = None) -> Policy:
+        """The reference itself. It is part of the world and nothing is trained: every `seed` gives the same policy, and there is
+        no progress to tell of."""
+        from ...policies.tabular import ResponseTable, TabularPolicy
+
+        if self._base is None:
+            self._base = TabularPolicy(ResponseTable.of(self._all, self.reference_logits_PM, self.features_PMD))
+        return self._base.copy()
+
+    def utilities(self, user: str = GOLD) -> np.ndarray:
+        """Utility in nats of every answer to every prompt of the world, [P, M], to one user."""
+        if user not in self._utilities:
+            if user not in self.tastes:
+                raise UnknownName("user", user, self.tastes)
+            self._utilities[user] = self.features_PMD @ self.tastes[user] + self._bonus_PM
+        return self._utilities[user]
+
+    def utility(self, completions: Sequence[Completion], user: str = GOLD) -> np.ndarray:
+        return self.utilities(user)[self._places(completions)]
+
+    @property
+    def aspects(self) -> Sequence[str]:
+        """`length`, `feature-1` and so on; and `over-length`, what too much of it gains, where that costs (weight 1 to gold)."""
+        return self._aspects
+
+    def features(self, completions: Sequence[Completion]) -> np.ndarray:
+        return self._features(*self._places(completions))
+
+    def weights(self, user: str = GOLD) -> np.ndarray:
+        if user not in self.tastes:
+            raise UnknownName("user", user, self.tastes)
+        return np.append(self.tastes[user], np.ones(len(self._aspects) - self.features_PMD.shape[2]))
+
+    def seen(self, completions: Sequence[Completion]) -> np.ndarray:
+        """Hidden features with the opposite sign, as from a seller who praises most what will disappoint most: whoever goes by
+        looks is worse off for every nat that a hidden feature seems to give."""
+        seen_NA, linear = self.features(completions), self.features_PMD.shape[2]
+        seen_NA[:, linear - self._hidden : linear] *= -1.0
+        return seen_NA
+
+    def faults(self, completion: Completion, user: str = GOLD) -> Sequence[Fault]:
+        """Aspects in which the answer gives the user less than the prompt's best answer does; `loss` is how much less. All are
+        said of the whole answer. What a table of answers can mend may cost or gain elsewhere."""
+        (row,), (answer,) = self._places([completion])
+        weight_A = self.weights(user)
+        best = int(np.argmax(self.utilities(user)[row]))
+        own_A, best_A = self._features(np.array([row, row]), np.array([answer, best]))
+        loss_A, size = weight_A * (best_A - own_A), len(completion.text)
+        found = []
+        for place in np.argsort(-loss_A, kind="stable"):
+            if loss_A[place] > LEAST_FAULT:
+                aspect, way = self._aspects[place], "more" if weight_A[place] > 0 else "less"
+                text = f"Its {aspect} is {own_A[place]:.2f}, and the best answer has {best_A[place]:.2f}."
+                found.append(Fault(aspect, float(loss_A[place]), 0, size, text, f"Prefer answers with {way} {aspect}."))
+        return found
+
+    def mended(self, completion: Completion, aspects: Collection[str] | None = None, user: str = GOLD) -> Completion:
+        """The nearest answer of the prompt's table that gives the user as much of the wished aspects as the best answer does, and
+        is worth no less to them than this one; the best answer is always such a one."""
+        for aspect in aspects or ():
+            if aspect not in self._aspects:
+                raise UnknownName("aspect", aspect, self._aspects)
+        wished = {each.aspect for each in self.faults(completion, user) if aspects is None or each.aspect in aspects}
+        if not wished:
+            return completion
+        (row,), (answer,) = self._places([completion])
+        utility_M, every = self.utilities(user)[row], np.arange(self.reference_PM.shape[1])
+        features_MA, chosen = self._features(np.full_like(every, row), every), [name in wished for name in self._aspects]
+        gained_MA = features_MA * self.weights(user)
+        enough_M = (gained_MA >= gained_MA[np.argmax(utility_M)] - LEAST_FAULT)[:, chosen].all(1) & (utility_M >= utility_M[answer])
+        distance_M = np.linalg.norm(features_MA - features_MA[answer], axis=1)
+        return self.completion(completion.prompt, int(np.argmin(np.where(enough_M, distance_M, np.inf))))
+
+    def _features(self, rows: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        features_ND = self.features_PMD[rows, answers]
+        if len(self._aspects) == features_ND.shape[1]:
+            return features_ND
+        return np.column_stack((features_ND, self._bonus_PM[rows, answers]))
+
+    def length(self, completion: Completion) -> float:
+        """Length of an answer in standard deviations from the mean, for the length-biased noise of `simulators.noise`."""
+        return float(self.features_PMD[self._places([completion])][0, 0])
+
+    def advantage(self, comparison: Comparison, user: str = GOLD) -> float:
+        """Log-odds in nats with which a user prefers left to right at temperature 1: utility difference and cyclic part."""
+        rows, answers = self._places((comparison.left, comparison.right))
+        utility, angle = self.utilities(user)[rows, answers], self._angle_PM[rows, answers]
+        return float(utility[0] - utility[1] + self.cyclic * np.sin(angle[0] - angle[1]))
+
+    def probability(self, comparison: Comparison, user: str = GOLD, temperature: float = 1.0) -> float:
+        """P(left over right) of a Bradley-Terry user, the cyclic part included. temperature: in nats, >= 0."""
+        return float(bradley_terry(self.advantage(comparison, user), temperature))
+
+    def preference_matrix(self, prompt: Prompt, user: str = GOLD, temperature: float = 1.0) -> np.ndarray:
+        """P(answer a over answer b), [M, M], of a Bradley-Terry user, the cyclic part included."""
+        row = self._row(prompt)
+        utility_M, angle_M = self.utilities(user)[row], self._angle_PM[row]
+        advantage_MM = utility_M[:, None] - utility_M + self.cyclic * np.sin(angle_M[:, None] - angle_M)
+        return np.asarray(bradley_terry(advantage_MM, temperature))
+
+    def truth(self, policy: Policy, answers: Sequence[Sequence[Completion]]) -> Truth:
+        """Closed-form where the policy has `probabilities(prompts)`, [P, M]; else the mean over `answers`."""
+        rows_P = np.array([self._row(prompt) for prompt in self._splits["eval"]])
+        probabilities: Callable[..., Any] | None = getattr(policy, "probabilities", None)
+        if probabilities is not None:
+            policy_PM = np.asarray(probabilities(self._splits["eval"]).detach())
+        else:
+            policy_PM = self._frequencies(rows_P, answers)
+        utility_PM, angle_PM, rival_P1 = self.utilities()[rows_P], self._angle_PM[rows_P], self._rival_P[rows_P, None]
+        against_PM = utility_PM - np.take_along_axis(utility_PM, rival_P1, 1)
+        against_PM = against_PM + self.cyclic * np.sin(angle_PM - np.take_along_axis(angle_PM, rival_P1, 1))
+        return Truth(closed_form.expected_value(policy_PM, utility_PM), closed_form.expected_value(policy_PM, expit(against_PM)))
+
+    def _frequencies(self, rows_P: np.ndarray, answers: Sequence[Sequence[Completion]]) -> np.ndarray:
+        if len(answers) != len(rows_P) or not all(answers):
+            raise InputError(
+                f"{len(answers)} rows of answers, some may be empty, for {len(rows_P)} eval prompts; give each prompt its own"
+            )
+        counts_PM = np.zeros((len(rows_P), self.reference_PM.shape[1]))
+        for place, row in enumerate(answers):
+            rows, found = self._places(row)
+            if (rows != rows_P[place]).any():
+                raise InputError(f"row {place} of the answers answers another prompt than eval prompt {place}; keep their order")
+            np.add.at(counts_PM[place], found, 1.0 / len(row))
+        return counts_PM
+
+    def _row(self, prompt: Prompt) -> int:
+        row = self._rows.get(prompt.id)
+        if row is None:
+            raise InputError(f"the prompt {prompt.id!r} is not of {self._name} world {self.seed}; use `world.prompts(split)`")
+        return row
+
+    def _places(self, completions: Sequence[Completion]) -> tuple[np.ndarray, np.ndarray]:
+        """(rows [N], answers [N]) into the world's [P, M] tables."""
+        known = self.reference_PM.shape[1]
+        answers = [response_index(each) for each in completions]
+        for answer in answers:
+            if not 0 <= answer < known:
+                raise InputError(f"there is no answer {answer} in {self._name} world; a prompt has {known}, counted from 0")
+        return np.array([self._row(each.prompt) for each in completions], dtype=np.intp), np.array(answers, dtype=np.intp)
+
+    def _rng(self, part: str) -> np.random.Generator:
+        return rng_for(self.seed, "exact world", part)
+
+
+def overoptimised(seed: int = 0, **options: Any) -> ExactWorld:
+    """Gold first gains and then loses from length: best-of-n on a linear reward peaks near n = 8, and by n = 1024 has lost
+    more than half of what it had gained. Options are `ExactWorld`'s."""
+    return ExactWorld(seed, **{"name": "exact-overoptimised", "utility_sd": 0.7, "length_gain": 2.0, "length_cost": 0.8} | options)
+
+
+def cyclic(seed: int = 0, **options: Any) -> ExactWorld:
+    """Preferences with a rock-paper-scissors part as strong as the utilities. Options are `ExactWorld`'s."""
+    return ExactWorld(seed, **{"name": "exact-cyclic", "cyclic": 3.0} | options)
+
+
+def _split(prompts: tuple[Prompt, ...], unit: int) -> dict[str, tuple[Prompt, ...]]:
+    ends = np.cumsum([unit * share for share in SPLITS.values()]).tolist()
+    return {split: prompts[end - unit * share : end] for (split, share), end in zip(SPLITS.items(), ends, strict=True)}

@@ -1,0 +1,202 @@
+"""Adults of the United States as one joint table of ten attributes, raked to published census margins.
+
+Counts of the US Census Bureau, public domain. Seed: 1,561 adults of the ACS 2012 public-use sample. Margins: ACS 2022 1-year tables
+B01001B to E, H and I (race by sex by age), CPS 2021 (education of those over 25), marital status of 2016. Approximations: `white`
+is "white alone, not Hispanic"; the groups but that one hold some who are Hispanic or Latino too and are counted there as well, so
+the six are renormalised; people of two or more races and of "some other race", who overlap with Hispanic or Latino most, are left
+out; the years differ. Citizenship, home language and disability are known as shares of all adults only, and depend on the rest as
+`parameters.toml` assumes.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit
+
+from ...core.errors import InputError
+from .raking import Margin, rake
+
+if TYPE_CHECKING:
+    from .parameters import Odds, Parameters
+
+BANDS = {
+    "18-19": (18, 19),
+    "20-24": (20, 24),
+    "25-29": (25, 29),
+    "30-34": (30, 34),
+    "35-44": (35, 44),
+    "45-54": (45, 54),
+    "55-64": (55, 64),
+    "65-74": (65, 74),
+    "75-84": (75, 84),
+    "85+": (85, 94),
+}
+"""First and last age of each band. The last is open; nobody is made older than 94."""
+SEED_BANDS = {"18-24": (18, 24), "25-34": (25, 34), "35-44": (35, 44), "45-54": (45, 54), "55-64": (55, 64), "65+": (65, 94)}
+EMPLOYMENT = ("employed", "unemployed", "not in labor force")
+EARNINGS = ("none", "1-15k", "15-35k", "35-60k", "60-100k", "100k+")
+SEXES = ("female", "male")
+SEED_EDUCATION = {"bachelor's degree": "bachelor", "advanced degree": "advanced"}
+"""What the sample calls each; everything else is `below bachelor` there."""
+AXES = ("age_band", "sex", "race", "education", "employment", "marital_status", "earnings", "citizenship", "language", "disability")
+
+
+@dataclass(frozen=True, slots=True)
+class Adults:
+    """shares: of all adults, one axis an attribute in the order of AXES, sum 1. levels: the answers along each axis.
+    margins: what the table was raked to, in shares of all adults."""
+
+    shares: np.ndarray
+    levels: Mapping[str, tuple[str, ...]]
+    margins: tuple[Margin, ...]
+
+    def margin(self, *attributes: str) -> np.ndarray:
+        """Shares of all adults by the given attributes, which are in the order of AXES."""
+        keep = [AXES.index(each) for each in attributes]
+        return self.shares.sum(axis=tuple(axis for axis in range(len(AXES)) if axis not in keep))
+
+
+@lru_cache(maxsize=8)
+def _adults(key: str) -> Adults:
+    from .parameters import Parameters
+
+    return _built(Parameters.model_validate_json(key))
+
+
+def adults(parameters: Parameters) -> Adults:
+    """The raked table under the given assumptions; every margin is met to 1e-9. Remembered, as it takes a moment to make."""
+    return _adults(parameters.model_dump_json())
+
+
+def _built(parameters: Parameters) -> Adults:
+    published = _published()
+    races = tuple(parameters.seed.race)
+    levels = {
+        "age_band": tuple(BANDS),
+        "sex": SEXES,
+        "race": races,
+        "education": tuple(published["education"]),
+        "employment": EMPLOYMENT,
+        "marital_status": tuple(published["marital_status"]),
+        "earnings": EARNINGS,
+    }
+    people = _by_age_sex_race(races)
+    people /= people.sum()
+    over_25 = np.array([first >= 25 for first, _ in BANDS.values()])
+    margins = [
+        Margin("race by sex by age (ACS 2022)", (0, 1, 2), people),
+        Margin(
+            "education of those over 25 (CPS 2021)",
+            (3,),
+            _shares(published["education"]) * people[over_25].sum(),
+            over_25,
+        ),
+        Margin("marital status (2016)", (5,), _shares(published["marital_status"])),
+    ]
+    shares = rake(_seed(parameters, levels), margins)
+    for name in ("citizenship", "language", "disability"):
+        odds: Odds = getattr(parameters.odds, name)
+        shares = _with_binary(shares, levels, odds, published[name], name)
+        levels[name] = odds.answers
+        target = np.array([1 - _rare_share(odds, published[name], name), _rare_share(odds, published[name], name)])
+        margins.append(Margin(f"{name} (ACS 2012)", (len(levels) - 1,), target))
+    return Adults(shares, levels, tuple(margins))
+
+
+def _with_binary(
+    shares: np.ndarray, levels: Mapping[str, tuple[str, ...]], odds: Odds, published: Mapping[str, float], name: str
+) -> np.ndarray:
+    """The table with one more axis, on which log-odds are the assumed ones plus the intercept that meets the published share."""
+    offsets = np.zeros(shares.shape)
+    for axis, attribute in enumerate(levels):
+        given: Mapping[str, float] = getattr(odds, attribute, {})
+        if unknown := sorted(set(given) - set(levels[attribute])):
+            raise InputError(f"odds.{name}.{attribute} names {unknown}; known: {', '.join(levels[attribute])}")
+        shape = [-1 if each == axis else 1 for each in range(shares.ndim)]
+        offsets = offsets + np.array([given.get(level, 0.0) for level in levels[attribute]]).reshape(shape)
+    target = _rare_share(odds, published, name)
+    intercept: Any = brentq(lambda a: float((shares * expit(a + offsets)).sum()) - target, -60.0, 60.0, xtol=1e-13)
+    p = expit(intercept + offsets)
+    return np.stack([shares * (1 - p), shares * p], axis=-1)
+
+
+def _rare_share(odds: Odds, published: Mapping[str, float], name: str) -> float:
+    ((level, percent),) = published.items()
+    if level not in odds.answers:
+        raise InputError(f"odds.{name}.answers are {list(odds.answers)}; the census gives the share of {level!r}")
+    return percent / 100 if odds.answers[1] == level else 1 - percent / 100
+
+
+def _seed(parameters: Parameters, levels: Mapping[str, tuple[str, ...]]) -> np.ndarray:
+    """Weights of the seven attributes that the sample has; coarse answers are divided as the shares or parameters say."""
+    below = {
+        name: share for name, share in _published()["education"].items() if name not in SEED_EDUCATION
+    }  # the split of those below a bachelor's degree
+    coarse = np.zeros((len(SEED_BANDS), 2, len(levels["race"]), 3, 3, 2, len(EARNINGS)))
+    education = ("below bachelor", "bachelor", "advanced")
+    for row in _rows("acs2012_adults_joint.csv"):
+        mix = [parameters.seed.race[race].get(row["race"], 0.0) for race in levels["race"]]
+        place = (tuple(SEED_BANDS).index(row["age_band"]), SEXES.index(row["sex"]))
+        rest = (education.index(row["education"]), EMPLOYMENT.index(row["employment"]), int(row["married"] == "yes"))
+        coarse[(*place, slice(None), *rest, EARNINGS.index(row["earnings"]))] += np.array(mix) * int(row["people"])
+    by_race = coarse.sum(axis=(0, 1, 3, 4, 5, 6), keepdims=True)
+    smoothing = parameters.seed.smoothing
+    coarse = (1 - smoothing) * coarse + smoothing * by_race * coarse.sum(axis=2, keepdims=True) / coarse.sum()
+    bands = np.array([[lo <= first <= hi for lo, hi in SEED_BANDS.values()] for first, _ in BANDS.values()], dtype=float)
+    schooling = np.array(
+        [
+            [below.get(name, 0.0) / sum(below.values()), name == "bachelor's degree", name == "advanced degree"]
+            for name in levels["education"]
+        ]
+    )
+    seed = np.einsum("ab,bsrewmi,Ee->asrEwmi", bands, coarse, schooling)
+    if missing := sorted(set(SEED_BANDS) ^ set(parameters.seed.unmarried)):
+        raise InputError(f"seed.unmarried has missing or unknown age bands {missing}; it has {', '.join(SEED_BANDS)}")
+    unmarried = np.array([[parameters.seed.unmarried[b].get(m, 0.0) for m in levels["marital_status"]] for b in SEED_BANDS])
+    unmarried /= unmarried.sum(axis=1, keepdims=True)
+    married = np.array([m == "married" for m in levels["marital_status"]], dtype=float)
+    marital = np.stack([bands @ unmarried, np.tile(married, (len(BANDS), 1))], axis=1)  # [age, married or not, status]
+    seed = np.einsum("asrEwmi,amM->asrEwMi", seed, marital)
+    for name, age in parameters.youngest.items():
+        if name not in levels["education"]:
+            raise InputError(f"youngest names the education {name!r}; known: {', '.join(levels['education'])}")
+        too_young = np.array([last < age for _, last in BANDS.values()])
+        seed[too_young, :, :, levels["education"].index(name)] = 0.0
+    return seed
+
+
+def _by_age_sex_race(races: tuple[str, ...]) -> np.ndarray:
+    people = np.zeros((len(BANDS), 2, len(races)))
+    found = _rows("acs2022_adults.csv")
+    if (known := {row["race"] for row in found}) != set(races):
+        raise InputError(f"seed.race names {sorted(races)}; the census table has {sorted(known)}")
+    for row in found:
+        people[tuple(BANDS).index(row["age_band"]), SEXES.index(row["sex"]), races.index(row["race"])] = int(row["people"])
+    return people
+
+
+def _shares(percents: Mapping[str, float]) -> np.ndarray:
+    """Published percentages, which rounding makes sum to 100.1 or so, as shares that sum to 1."""
+    found = np.array(list(percents.values()))
+    return found / found.sum()
+
+
+def _published() -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for row in _rows("published_shares.csv"):
+        found.setdefault(row["attribute"], {})[row["level"]] = float(row["percent"])
+    return found
+
+
+@lru_cache(maxsize=8)
+def _rows(name: str) -> list[dict[str, str]]:
+    text = files(__package__ or "").joinpath("data", name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))

@@ -1,0 +1,73 @@
+"""Personas to a file and back: JSON lines, Parquet, or CSV, where scores and lists are cells of JSON.
+
+An export can carry each persona in words, as the column `persona`, in the manner of PERSONA's data (arXiv:2407.17387).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.errors import InputError
+from ...core.files.tables import read_rows, write_rows
+from .persona import BIG_FIVE, VALUES, Persona
+from .words import render
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NESTED = ("big_five", "values", "quirks", "mannerisms")
+WORDS = ("persona", "summary")
+"""Columns of an export that an import leaves alone, as they follow from the others."""
+
+
+def write_personas(path: Path | str, personas: Sequence[Persona], words: bool = False) -> None:
+    """Writes one row a persona, in the format of the path's suffix. words: add `persona` (all, one `key: value` a line) and
+    `summary`."""
+    said = [{"persona": render(each, "full"), "summary": render(each, "summary")} if words else {} for each in personas]
+    rows = [each.to_dict() | more for each, more in zip(personas, said, strict=True)]
+    write_rows(path, rows, _schema(words))
+
+
+def read_personas(path: Path | str) -> list[Persona]:
+    """The personas of a file that `write_personas` made, or one like it. Raises InputError, with the row, for what is no persona
+    and for an id that comes twice."""
+    found: dict[str, Persona] = {}
+    for number, row in enumerate(read_rows(path), 1):
+        try:
+            persona = Persona.from_dict(_unpacked(row))
+        except InputError as error:
+            raise InputError(f"{str(path)!r}, row {number}: {error}") from error
+        if persona.id in found:
+            raise InputError(f"{str(path)!r}, row {number}: the id {persona.id!r} is there twice; ids name one persona each")
+        found[persona.id] = persona
+    return list(found.values())
+
+
+def _unpacked(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with JSON cells parsed and numbers of a CSV made numbers."""
+    found = {name: value for name, value in row.items() if name not in WORDS}
+    for name in NESTED:
+        if isinstance(found.get(name), str):
+            try:
+                found[name] = json.loads(found[name])
+            except json.JSONDecodeError as error:
+                raise InputError(f"the {name} {found[name][:80]!r} are no JSON ({error.msg})") from error
+    if isinstance(found.get("age"), str) and found["age"].isdecimal():
+        found["age"] = int(found["age"])
+    return found
+
+
+def _schema(words: bool) -> pa.Schema:
+    import pyarrow as pa
+
+    nested = {
+        "big_five": pa.struct([(name, pa.float64()) for name in BIG_FIVE]),
+        "values": pa.struct([(name, pa.float64()) for name in VALUES]),
+        "quirks": pa.list_(pa.string()),
+        "mannerisms": pa.list_(pa.string()),
+    }
+    columns = [(name, pa.int64() if name == "age" else nested.get(name, pa.string())) for name in Persona.__dataclass_fields__]
+    return pa.schema([*columns, *((name, pa.string()) for name in WORDS if words)])

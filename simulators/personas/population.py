@@ -1,0 +1,131 @@
+"""Populations of personas: demographics from the raked census table, traits from stated assumptions, consistent with one another.
+
+After PERSONA (Castricato et al. 2024, arXiv:2407.17387). Departures: all is sampled, nothing is written by a language model, so
+that the demographic margins are the census's; adults only. Persona k of a seed is the same however many are drawn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...core.seeds import rng_for
+from .census import AXES, BANDS, adults
+from .parameters import TRAITS, Parameters, default_parameters
+from .persona import BIG_FIVE, BigFive, Persona, Values
+from .rules import broken_rules
+from .traits import NOISES, trait_model
+
+ATTEMPTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Personas 0 .. n-1 of a seed. `redrawn`: how many draws of traits each consistency rule threw away."""
+
+    personas: tuple[Persona, ...]
+    seed: int
+    redrawn: Mapping[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.personas)
+
+    def split(self, unseen: float = 0.1) -> tuple[Population, Population]:
+        """(seen, unseen): each persona is unseen with probability `unseen`, by its id alone, so that it stays on its side when
+        the population grows. Raises InputError where either side would be empty."""
+        if not 0 < unseen < 1:
+            raise InputError(f"the unseen share is {unseen}; it is between 0 and 1, such as 0.1")
+        held_out = [rng_for(self.seed, "unseen persona", each.id).random() < unseen for each in self.personas]
+        if all(held_out) or not any(held_out):
+            raise InputError(
+                f"with a share of {unseen:g}, {sum(held_out)} of {len(self)} personas are unseen, and one side is empty; draw more"
+            )
+        sides = [tuple(p for p, out in zip(self.personas, held_out, strict=True) if out is side) for side in (False, True)]
+        return Population(sides[0], self.seed), Population(sides[1], self.seed)
+
+
+class Sampler:
+    """Draws persona k of a seed. parameters: assumptions; None is the shipped ones."""
+
+    def __init__(self, seed: int = 0, parameters: Parameters | None = None) -> None:
+        self.seed, self.parameters = seed, parameters or default_parameters()
+        table = adults(self.parameters)
+        self._model = trait_model(self.parameters)
+        flat = table.shares.ravel()
+        self._cells = np.flatnonzero(flat)
+        self._ends = np.cumsum(flat[self._cells])
+        self._shape, self._levels = table.shares.shape, [table.levels[axis] for axis in AXES]
+
+    def draw(self, place: int, round: int = 0) -> tuple[Persona, tuple[str, ...]]:
+        """Persona number `place`, and the rules that earlier draws of its traits broke.
+
+        round: another draw of the traits of the same demographics, for a filter that was not content.
+        """
+        demographics = self._demographics(rng_for(self.seed, "persona", place, "demographics"))
+        rng = rng_for(self.seed, "persona", place, "traits", round)
+        id, broken = f"persona-{self.seed}-{place}", list[str]()
+        for _ in range(ATTEMPTS):
+            persona = self._with_traits(id, demographics, rng)
+            breaks = broken_rules(persona, self.parameters)
+            if not breaks:
+                return persona, tuple(broken)
+            broken += breaks
+        raise InputError(
+            f"no consistent traits for {id!r} in {ATTEMPTS} draws; most broken: "
+            f"{Counter(broken).most_common(1)[0][0]!r}; loosen the parameters that contradict it"
+        )
+
+    def _demographics(self, rng: np.random.Generator) -> dict[str, str | int]:
+        where, when = rng.random(2)
+        place = min(int(np.searchsorted(self._ends, where * self._ends[-1], side="right")), len(self._cells) - 1)
+        cell = np.unravel_index(self._cells[place], self._shape)
+        found: dict[str, str | int] = {axis: levels[int(at)] for axis, levels, at in zip(AXES, self._levels, cell, strict=True)}
+        first, last = BANDS[str(found.pop("age_band"))]
+        first = max(first, self.parameters.youngest.get(str(found["education"]), 0))
+        return found | {"age": first + int(when * (last - first + 1))}
+
+    def _with_traits(self, id: str, demographics: Mapping[str, str | int], rng: np.random.Generator) -> Persona:
+        scores_T = self._model.scores_TG @ rng.standard_normal(NOISES)
+        traits_T = scores_T[: len(TRAITS)].round(2)
+        faith, *uniforms = rng.random(1 + len(self.parameters.habits_by_text))
+        quirks, mannerisms = uniforms[: len(self.parameters.quirks)], uniforms[len(self.parameters.quirks) :]
+        beliefs = {
+            "ideology": self._model.ideology(scores_T[-2]),
+            "religion": self._model.religion(scores_T[-1], str(demographics["race"]), faith),
+        }
+        answers = {**demographics, **beliefs}
+        return Persona(
+            id=id,
+            big_five=BigFive(*traits_T[: len(BIG_FIVE)].tolist()),
+            values=Values(*traits_T[len(BIG_FIVE) :].tolist()),
+            quirks=self._model.habits("quirks", answers, traits_T, np.array(quirks)),
+            mannerisms=self._model.habits("mannerisms", answers, traits_T, np.array(mannerisms)),
+            **answers,  # pyright: ignore[reportArgumentType]
+        )
+
+
+def population(n: int, seed: int = 0, parameters: Parameters | None = None) -> Population:
+    """Personas 0 .. n-1 of a seed, n >= 1."""
+    if n < 1:
+        raise InputError(f"a population of {n} was asked for; it has 1 persona or more")
+    sampler = Sampler(seed, parameters)
+    redrawn: Counter[str] = Counter()
+    personas = []
+    for place in range(n):
+        persona, broken = sampler.draw(place)
+        personas.append(persona)
+        redrawn.update(broken)
+    return Population(tuple(personas), seed, dict(redrawn))
+
+
+def demographics_of(personas: Sequence[Persona], attribute: str) -> dict[str, int]:
+    """How many personas give each answer, most frequent first; `age_band` is known too."""
+    if attribute == "age_band":
+        counts = Counter(band for each in personas for band, (lo, hi) in BANDS.items() if lo <= each.age <= hi)
+    else:
+        counts = Counter(str(getattr(each, attribute)) for each in personas)
+    return dict(counts.most_common())

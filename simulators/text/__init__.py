@@ -1,0 +1,5 @@
+"""Rule-checkable instructions, a small real language model, a gold score."""
+
+from .world import TextWorld
+
+__all__ = ["TextWorld"]

@@ -1,0 +1,1 @@
+"""Plays a language model in the text world, by rule."""

@@ -1,0 +1,191 @@
+"""An engine that plays a language model in the text world, by rule: so that whatever asks a model runs end to end without one.
+
+It finds the fenced sections that Pasture's prompts are made of (`actor_scene`), judges by the text world's truth and by the rules
+in words of `persona`, `values` and `principles` (`principles`), and says what it is asked for (`says`). What it is
+asked about things that are not of the text world it leaves unanswered (an EngineError says so), but for a plain question, to which
+it says a hash, as the engine `scripted` does; and so it leaves what names a model: it plays one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ....core.errors import EngineError, InputError
+from ....core.requests import Reply, Request
+from ....core.seeds import digest
+from ....engines.scripted import answer_by_hash
+from ..grammar import words_of
+from ..principles import value
+from .batches import answer_batch
+from .says import TIE, said_freely, said_in_json, verdict
+from .scene import STRANGE, Scene, see
+
+MADE_BY = (
+    *("actor/engine", "actor/batches", "actor/scene", "actor/says", "actor/grades", "actor/persona_reading"),
+    *("principles", "faults", "edits", "rules", "grammar", "../personas/tastes"),
+)
+FLOOR = 0.01
+"""Nats of noise that label probabilities are made with at least, so that they stay finite."""
+NAMED = "try --model %s=sharpness:2, one --model for each"
+A_WORD, AN_ANSWER = 2.0, 10.0
+"""Nats that each word, and any answer, costs a continuation whatever it is worth."""
+
+
+class Actor:
+    """Plays a language model in the text world.
+
+    model: options in place of those below, as a command line can say them: `skill:0.8,foresight:true`.
+    temperature: noise in nats, >= 0. It prefers A to B with probability sigmoid(difference / temperature): label log-probabilities
+        say so, and what it generates is drawn from it, by the conversation's first turns (and the seed, where the sampling
+        temperature is not 0). A reference, a critique or arguments halve it. Its answers and revisions are made of the best edits;
+        at a sampling temperature t above 0, of edits drawn by a softmax of their nats over t.
+    skill: with probability 1 - skill it does not look, and takes the answers to be worth what a hash says.
+    foresight: judge by how answers look, a false fact like a true one, until a section `outcome A`, `outcome B` (or `outcome`)
+        tells.
+    position_bias: nats by which it favours whatever is shown first. taste: rules in words that it has whoever it plays.
+    acceptable: nats below which it finds an answer unacceptable.
+    sharpness: the log-likelihood of a continuation is -10 - 2 * words + sharpness * its worth, over words + 1 tokens, so that two
+        actors differ by a tilt that is exactly exp(worth * difference of sharpness).
+    prose: writes its JSON as chatter and a code block. seed: another actor with the same habits.
+    prices: dollars a million prompt and completion tokens (words).
+    """
+
+    def __init__(
+        self,
+        model: str = "",
+        *,
+        temperature: float = 0.3,
+        skill: float = 1.0,
+        foresight: bool = False,
+        position_bias: float = 0.0,
+        taste: str = "",
+        acceptable: float = 0.0,
+        sharpness: float = 1.0,
+        prose: bool = False,
+        seed: int = 0,
+        prices: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        if model:
+            options = {"temperature": temperature, "skill": skill, "foresight": foresight, "position_bias": position_bias}
+            options |= {"taste": taste, "acceptable": acceptable, "sharpness": sharpness, "prose": prose, "seed": seed}
+            self.__init__(prices=prices, **options | _spelled(model, options))
+            return
+        if not temperature >= 0 or not 0 <= skill <= 1:
+            raise InputError(f"temperature={temperature} and skill={skill}: expected nats of 0 or more and a probability in [0, 1]")
+        self.temperature, self.skill, self.foresight, self.position_bias = temperature, skill, foresight, position_bias
+        self.taste, self.acceptable, self.sharpness, self.prose, self.seed = taste, acceptable, sharpness, prose, seed
+        self.prices = (float(prices[0]), float(prices[1]))
+        habits = (temperature, skill, foresight, position_bias, taste, acceptable, sharpness, prose, seed)
+        source = [(Path(__file__).parents[1] / f"{part}.py").read_text(encoding="utf-8") for part in MADE_BY]
+        self.name = f"actor:{digest(repr(habits), *source).hex()[:12]}"
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply | Exception]]:
+        """Answers in order, one at a time."""
+        for index, request in enumerate(requests):
+            try:
+                yield index, self.respond(request)
+            except EngineError as error:
+                yield index, error
+
+    def respond(self, request: Request) -> Reply:
+        """The one answer to a request. Raises EngineError for one that the actor has no answer to."""
+        if request.model:
+            raise EngineError(f"the actor plays one model, and the request asks for {request.model!r}; {NAMED % request.model}")
+        scene = see(request, self)
+        batch = answer_batch(request, self._plainly) if scene is None else None
+        if batch is not None:
+            return batch
+        if scene is None:
+            if request.sampling.schema or request.sampling.labels or request.continuation is not None:
+                raise EngineError(STRANGE)
+            return answer_by_hash(request)
+        read = sum(turn.content.count(" ") + 1 for turn in request.messages)
+        if request.continuation is not None:
+            words = len(words_of(request.continuation))
+            worth = self.sharpness * value(scene.taste, scene.prompt, request.continuation)
+            logprob = min(worth - AN_ANSWER - A_WORD * words, -1e-3)
+            return Reply("", logprob=logprob, prompt_tokens=read, completion_tokens=words + 1)
+        sampling, logprobs = request.sampling, dict[str, float]()
+        if sampling.labels:
+            logprobs = self._labels(scene, sampling.labels)
+        if sampling.choices or sampling.labels:
+            text = self._choice(scene, sampling.choices or sampling.labels)
+        elif sampling.schema:
+            text = said_in_json(scene, self, sampling.schema)
+        else:
+            text = said_freely(scene, self)
+        return Reply(text, label_logprobs=logprobs, prompt_tokens=read, completion_tokens=text.count(" ") + 1)
+
+    def _plainly(self, request: Request) -> Reply:
+        """The answer as bare JSON, whatever the habit."""
+        prose, self.prose = self.prose, False
+        try:
+            return self.respond(request)
+        finally:
+            self.prose = prose
+
+    def _labels(self, scene: Scene, labels: Sequence[str]) -> dict[str, float]:
+        """Log-softmax over the labels of what each stands for, in nats of the noise."""
+        nats = _nats(scene, labels, scene.worth, max(scene.noise, FLOOR))
+        most = max(nats.values())
+        total = most + math.log(sum(math.exp(each - most) for each in nats.values()))
+        return {label: each - total for label, each in nats.items()}
+
+    def _choice(self, scene: Scene, options: Sequence[str]) -> str:
+        meanings = _meanings(options, scene)
+        if set(scene.answers) == {"A", "B"}:
+            said = verdict(scene, self, set(meanings.values()))
+            return next((option for option, means in meanings.items() if means == said), options[0])
+        nats = _nats(scene, options, scene.judged, max(scene.noise, FLOOR))
+        return max(options, key=nats.__getitem__)
+
+
+def _spelled(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options from `name:value,name:value`, each of the type that it has in `options`."""
+    found: dict[str, Any] = {}
+    for part in model.split(","):
+        name, _, text = (each.strip() for each in part.partition(":"))
+        if name not in options:
+            raise InputError(f"the actor has no {name!r}, in the model {model!r}; it has: {', '.join(options)}; try skill:0.8")
+        kind = type(options[name])
+        try:
+            found[name] = _TRUTH[text.lower()] if kind is bool else kind(text)
+        except (ValueError, KeyError) as error:
+            raise InputError(f"the actor's {name} is {text!r}; it is a {kind.__name__}, such as {options[name]}") from error
+    return found
+
+
+_TRUTH = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
+
+
+def _meanings(labels: Sequence[str], scene: Scene) -> dict[str, str]:
+    """Which answer (or verdict) each label stands for: itself where that is one, else the answer in its place."""
+    known = (*scene.answers, "tie", "neither")
+    plain = {label: label.strip(" .()[]") for label in labels}
+    if all(each in known for each in plain.values()):
+        return plain
+    names = [*scene.answers, "tie", "neither"]
+    return {label: plain[label] if plain[label] in known else names[min(k, len(names) - 1)] for k, label in enumerate(labels)}
+
+
+def _nats(scene: Scene, labels: Sequence[str], worth: Mapping[str, float], noise: float) -> dict[str, float]:
+    """Log-weight of each label: of answers and verdicts by worth, of a grade by its distance from the answer's, of yes and no by
+    whether the answer is worth more than nothing."""
+    numbers = [label.strip() for label in labels]
+    if len(worth) == 1:
+        at = next(iter(worth.values()))
+        if all(each.isdigit() for each in numbers):
+            low, high = min(map(int, numbers)), max(map(int, numbers))
+            grade = low + (high - low) / (1 + math.exp(-at))
+            return {label: -2.0 * (int(label) - grade) ** 2 for label in labels}
+        good = {label: label.strip().lower().startswith(("y", "true", "good", "a")) for label in labels}
+        return {label: (at if good[label] else -at) / noise / 2 for label in labels}
+    if not worth:
+        return dict.fromkeys(labels, 0.0)
+    ordered = sorted(worth.values(), reverse=True)
+    close = ordered[0] + TIE - (ordered[0] - ordered[1])
+    extra = {"tie": close, "neither": -ordered[0]}
+    return {label: (worth[means] if means in worth else extra[means]) / noise for label, means in _meanings(labels, scene).items()}

@@ -1,0 +1,168 @@
+"""What the actor makes of a request: the fenced sections that it was shown, whose taste it is to have, and what each answer is then
+worth.
+
+Sections are read from all turns of the user, later ones over earlier ones; within a turn only fences of the greatest length count,
+so that data cannot close a fence that was made longer than any in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ....core.errors import InputError
+from ....core.records import Message
+from ....core.seeds import rng_for
+from ..grammar import parse_instruction
+from ..principles import Taste, read_rules, read_stated_rules, reasons, style, value
+from ..rules import FEATURES, GOLD
+from .persona_reading import read_taste
+
+if TYPE_CHECKING:
+    from ....core.requests import Request
+    from .engine import Actor
+
+IGNORED = 0.02
+"""What is left of the actor's own taste where `principles` are to be followed: enough to break their ties."""
+HELP = ("reference", "critique", "critique A", "critique B", "argument for A", "argument for B")
+"""Sections that halve the noise of a judgement."""
+GUESS = 2.0
+"""Standard deviation in nats of what an unskilled actor takes an answer to be worth."""
+SHOWN_BY_AN_EDIT = 2
+"""Rules that an edit shows, at most."""
+STRANGE = "the actor understands the text world's prompts alone, and this is another; take --world text, or an engine with a model"
+_FENCE = re.compile(r"^(={5,}) ([^=\n]+?) \1[ \t]*$", re.MULTILINE)
+
+
+def sections_of(messages: Sequence[Message]) -> tuple[dict[str, str], str]:
+    """(title -> what stands in the fence, the text outside all fences of the last turn of the user)."""
+    found: dict[str, str] = {}
+    plain = ""
+    for turn in messages:
+        if turn.role != "user":
+            continue
+        fences = list(_FENCE.finditer(turn.content))
+        longest = max((len(each[1]) for each in fences), default=0)
+        fences = [each for each in fences if len(each[1]) == longest]
+        ends = [*(each.start() for each in fences[1:]), len(turn.content)][: len(fences)]
+        plain = turn.content[: fences[0].start()] if fences else turn.content
+        for fence, end in zip(fences, ends, strict=True):
+            inside = turn.content[fence.end() : end]
+            if fence[2] == "end":
+                plain += inside
+            else:
+                found[fence[2]] = inside.strip("\n")
+    return found, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A request as the actor sees it. Answers are keyed by `A` and `B`, by `1`, `2` ..., or by a blank where there is one."""
+
+    sections: Mapping[str, str]
+    plain: str
+    prompt: str
+    answers: Mapping[str, str]
+    taste: Taste
+    worth: Mapping[str, float]
+    """Nats to that taste, as far as the actor knows, its bias for the first place included."""
+    judged: Mapping[str, float]
+    """The same with noise."""
+    noise: float
+    """Nats: the scale that the noise was drawn with."""
+    heat: float
+    """Nats: the request's sampling temperature, at which what is written is drawn."""
+    rng: np.random.Generator
+
+    def changed(self, label: str, foresight: bool) -> dict[str, float]:
+        """What looks otherwise than it is: under foresight a fact looks right until its outcome is shown."""
+        if not foresight or label not in self.answers:
+            return {}
+        outcome = self.sections.get(f"outcome {label}".strip())
+        fact = style(self.prompt, self.answers[label])["fact"]
+        return {"fact": abs(fact) if outcome is None else _told(outcome, abs(fact))}
+
+
+def see(request: Request, actor: Actor) -> Scene | None:
+    """None where there is no instruction of the text world to be found."""
+    sections, plain = sections_of(request.messages)
+    prompt = _prompt(sections, plain)
+    if prompt is None:
+        return None
+    turns = [turn.content for turn in request.messages if turn.role == "system"]
+    turns += [turn.content for turn in request.messages if turn.role == "user"][:1]
+    chance = request.sampling.seed if request.sampling.temperature > 0 else 0
+    rng = rng_for(actor.seed, "actor", chance, *turns)
+    answers, taste = _answers(sections), _taste(sections, actor.taste)
+    noise = actor.temperature * (0.5 if any(title in sections for title in HELP) else 1.0)
+    heat = request.sampling.temperature
+    scene = Scene(sections, plain, prompt, answers, taste, {}, {}, noise, heat, rng)
+    guesses = GUESS * rng.normal(size=len(answers))
+    if rng.random() < actor.skill:
+        known = {label: value(taste, prompt, text, scene.changed(label, actor.foresight)) for label, text in answers.items()}
+    else:
+        known = dict(zip(answers, guesses.tolist(), strict=True))
+    first = next(iter(answers), "")
+    worth = {label: at + (actor.position_bias if label == first and len(answers) > 1 else 0.0) for label, at in known.items()}
+    drawn = dict(zip(answers, rng.gumbel(size=len(answers)).tolist(), strict=True))
+    judged = {label: at + noise * drawn[label] for label, at in worth.items()}
+    return Scene(sections, plain, prompt, answers, taste, worth, judged, noise, heat, rng)
+
+
+def _prompt(sections: Mapping[str, str], plain: str) -> str | None:
+    for text in (sections.get("instruction"), plain.strip()):
+        try:
+            if text:
+                parse_instruction(text)
+                return text
+        except InputError:
+            pass
+    return None
+
+
+def _answers(sections: Mapping[str, str]) -> dict[str, str]:
+    if "answer A" in sections and "answer B" in sections:
+        return {label: sections[f"answer {label}"] for label in "AB"}
+    numbered = sorted(int(title[7:]) for title in sections if re.fullmatch(r"answer \d+", title))
+    if numbered:
+        return {str(number): sections[f"answer {number}"] for number in numbered}
+    one = next((sections[title] for title in ("answer", "draft") if title in sections), None)
+    return {} if one is None else {"": one}
+
+
+def _taste(sections: Mapping[str, str], own: str) -> dict[str, float]:
+    """Gold, what is known of the person, and what rules add. Where principles are shown they are nearly all that counts, and what
+    they say matters little counts nothing."""
+    rules: dict[str, float] = dict(read_rules(own))
+    for number in count(1):  # earlier edits, the last of them the nearest
+        if f"edited {number}" not in sections:
+            break
+        prompt, draft, edited = (sections.get(f"{part} {number}", "") for part in ("instruction", "draft", "edited"))
+        rules |= read_rules(" ".join(reasons(prompt, edited, draft, SHOWN_BY_AN_EDIT)))
+    taste = dict(GOLD)
+    for title in ("persona", "values"):
+        person = read_taste(sections.get(title, ""))
+        taste = {name: weight + (person[name] if person else 0.0) for name, weight in taste.items()}
+        rules |= read_rules(sections.get(title, "")) if person is None else read_stated_rules(sections[title])
+    if "principles" in sections:
+        principles = read_rules(sections["principles"])
+        rules |= {name: weight for name, weight in principles.items() if weight * GOLD.get(name, 0.0) >= 0}
+        taste = {name: IGNORED * weight for name, weight in taste.items()}
+    return taste | {name: taste.get(name, 0.0) + weight for name, weight in rules.items()}
+
+
+def _told(outcome: str, otherwise: float) -> float:
+    """The fact feature that an outcome speaks of."""
+    if "wrong" in outcome:
+        return -1.0
+    return 1.0 if "right" in outcome else 0.0 if "nothing" in outcome else otherwise
+
+
+def weights_of(taste: Taste) -> np.ndarray:
+    """The part of a taste that the world's features have, [F]."""
+    return np.array([taste.get(name, 0.0) for name in FEATURES])

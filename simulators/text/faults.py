@@ -1,0 +1,175 @@
+"""What is wrong with an answer of the text world, where, and what rule would have helped: `core.protocols.Fault`s by rule.
+
+A user finds a fault in an aspect only where they mind it as the mean user does; one who likes a failing has nothing to mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from ...core.protocols import Fault
+from .grammar import CLAUSES, SENTENCES, Instruction, Role, Sentence, Tone, parse_instruction, split_sentences, words_of
+from .rules import FEATURES, Check, check, features
+
+BRIEF = 12
+"""Words, within the length asked for: who likes short answers minds more, who likes long ones minds fewer."""
+SUBJECT = {"capital": "the capital of {}", "colour": "the colour of {}", "home": "the home of a {}", "food": "the food of a {}"}
+SHOWN = 60
+"""Characters of a quoted sentence."""
+
+
+class Part(NamedTuple):
+    """A sentence of an answer, at characters [start, end); `known` is None for broken English."""
+
+    start: int
+    end: int
+    text: str
+    known: Sentence | None
+
+
+class Failing(NamedTuple):
+    """An aspect that falls short. `spans` are (start, end, what a critic says); `size` counts without the bounds of `features`."""
+
+    short: float
+    """Units of the feature that mending gains, > 0, in the direction that the mean user likes."""
+    size: float
+    spans: tuple[tuple[int, int, str], ...]
+    wish: str
+
+
+def parts_of(answer: str) -> list[Part]:
+    """The sentences of an answer, as `rules.check` reads them, in order."""
+    found, cursor = [], 0
+    for line in answer.strip().split("\n"):
+        for text in split_sentences(line.removeprefix("- ")):
+            cursor = answer.index(text, cursor)
+            found.append(Part(cursor, cursor + len(text), text, SENTENCES.get(text)))
+            cursor += len(text)
+    return found
+
+
+def find_faults(prompt: str, answer: str, weights_F: np.ndarray) -> list[Fault]:
+    """What a user with these weights finds wrong, worst first. Where an aspect has several, each is a fault of its own and their
+    losses add up to what mending the aspect gains."""
+    found = []
+    for aspect, failing in failings(prompt, answer, weights_F).items():
+        loss = abs(float(weights_F[FEATURES.index(aspect)])) * failing.short / len(failing.spans)
+        found += [Fault(aspect, loss, start, end, text, failing.wish) for start, end, text in failing.spans]
+    return sorted(found, key=lambda each: (-each.loss, each.start))
+
+
+def failings(prompt: str, answer: str, weights_F: np.ndarray) -> dict[str, Failing]:
+    """Aspects in which the answer falls short for a user with these weights."""
+    found, weights = check(prompt, answer), dict(zip(FEATURES, weights_F.tolist(), strict=True))
+    every = _every(prompt, answer)
+    cared = {aspect: each for aspect, each in every.items() if weights[aspect] * (-1 if aspect in DISLIKED else 1) > 0}
+    return cared | dict(_length_taste(parse_instruction(prompt), answer, found.words, weights["words"]))
+
+
+@lru_cache(maxsize=16384)
+def _every(prompt: str, answer: str) -> dict[str, Failing]:
+    had = dict(zip(FEATURES, features(prompt, answer), strict=True))
+    return dict(_failings(parse_instruction(prompt), answer, check(prompt, answer), had))
+
+
+DISLIKED = ("avoid", "length", "broken", "repeated", "filler")
+"""Features that the mean user likes less of."""
+
+
+def _failings(wanted: Instruction, answer: str, found: Check, had: dict[str, float]) -> Iterator[tuple[str, Failing]]:
+    parts, end = parts_of(answer), len(answer)
+    right = ("the " if wanted.kind == "home" else "") + wanted.answer
+    fact = f"{SUBJECT[wanted.kind].format(wanted.subject)} is {right}"
+    if found.fact < 1:
+        wrong = [each for each in parts if _is_wrong(each, wanted)]
+        said = tuple((each.start, each.end, f'"{each.text}" is wrong: {fact}.') for each in wrong)
+        spans = said or ((end, end, f"The answer does not say that {fact}."),)
+        yield "fact", Failing(1.0 - found.fact, 1.0 - found.fact, spans, "State the right fact.")
+    if found.mentioned is False:
+        missing = ((end, end, f"The answer does not mention {wanted.mention}."),)
+        yield "mention", Failing(1.0, 1.0, missing, CLAUSES["mention"][wanted.mention])
+    if found.avoided is False:
+        spans = tuple((start, stop, f'The answer says "{wanted.avoid}".') for start, stop in _places(str(wanted.avoid), answer))
+        yield "avoid", Failing(1.0, 1.0, spans, CLAUSES["avoid"][wanted.avoid])
+    if found.length_miss:
+        yield "length", _length(wanted, answer, found, had["length"])
+    if found.tone is not None and found.tone < 1:
+        other = Role.CASUAL if wanted.tone is Tone.FORMAL else Role.FORMAL
+        wrong = [each for each in parts if each.known and each.known.role is other]
+        said = tuple((each.start, each.end, f'"{each.text}" is {other}.') for each in wrong)
+        spans = said or ((0, 0, f"The answer is not {wanted.tone}."),)
+        yield "tone", Failing(1.0 - found.tone, 1.0 - found.tone, spans, CLAUSES["tone"][wanted.tone])
+    if found.format_ok is False:
+        is_list = CLAUSES["format"][wanted.format] == "No list."
+        spans = ((0, end, "The answer is a list." if is_list else "The answer is not a list of two items or more."),)
+        yield "format", Failing(2.0, 2.0, spans, CLAUSES["format"][wanted.format])
+    yield from _idle(parts, answer, found, had)
+
+
+def _idle(parts: list[Part], answer: str, found: Check, had: dict[str, float]) -> Iterator[tuple[str, Failing]]:
+    """Sentences that are no English, that were said before, and that say nothing."""
+    if found.broken_words:
+        broken = [each for each in parts if each.known is None and words_of(each.text)]
+        said = tuple((each.start, each.end, f'"{each.text[:SHOWN]}" is broken English.') for each in broken)
+        spans = said or ((len(answer), len(answer), "The answer says nothing."),)
+        yield "broken", Failing(had["broken"], found.broken_words, spans, "Write in whole sentences.")
+    if found.repeated:
+        again = [each for place, each in enumerate(parts) if any(each.text == before.text for before in parts[:place])]
+        spans = tuple((each.start, each.end, f'"{each.text[:SHOWN]}" was said before.') for each in again)
+        yield "repeated", Failing(had["repeated"], found.repeated, spans, "Say nothing twice.")
+    if found.fillers:
+        idle = [each for each in parts if each.known and each.known.role is Role.FILLER]
+        spans = tuple((each.start, each.end, f'"{each.text}" says nothing.') for each in idle)
+        yield "filler", Failing(had["filler"], found.fillers, spans, "Leave out small talk.")
+
+
+def _length(wanted: Instruction, answer: str, found: Check, short: float) -> Failing:
+    wish = CLAUSES["at_most"][wanted.at_most] if wanted.at_most is not None else CLAUSES["at_least"][wanted.at_least]
+    text = f"The answer has {found.words} words, {found.length_miss} too {'many' if wanted.at_most is not None else 'few'}."
+    start = _word_start(answer, wanted.at_most) if wanted.at_most is not None else len(answer)
+    return Failing(short, float(found.length_miss or 0), ((start, len(answer), text),), wish)
+
+
+def _length_taste(wanted: Instruction, answer: str, words: int, weight: float) -> Iterator[tuple[str, Failing]]:
+    liked = max(wanted.at_least or 0, min(BRIEF, wanted.at_most or BRIEF))
+    if weight * (liked - words) <= 0:
+        return
+    short = float(abs(liked - min(words, 32))) or 1.0
+    many = words > liked
+    start = _word_start(answer, liked) if many else len(answer)
+    text = f"With {words} words the answer is {'long' if many else 'short'}."
+    wish = f"Prefer the {'shorter' if many else 'longer'} answer."
+    yield "words", Failing(short, abs(liked - words), ((start, len(answer), text),), wish)
+
+
+def _is_wrong(part: Part, wanted: Instruction) -> bool:
+    claim = part.known.claim if part.known else None
+    if claim is None or claim.kind != wanted.kind:
+        return False
+    return claim.value != wanted.answer or claim.subject not in ("", wanted.subject)
+
+
+def _places(word: str, answer: str) -> list[tuple[int, int]]:
+    """Where a word stands in an answer, in any case."""
+    found, cursor, lowered = [], 0, answer.lower()
+    for each in words_of(answer):
+        start = lowered.index(each, cursor)
+        cursor = start + len(each)
+        if each == word:
+            found.append((start, cursor))
+    return found
+
+
+def _word_start(answer: str, number: int) -> int:
+    """Where word `number`, counted from 0, begins."""
+    cursor, lowered = 0, answer.lower()
+    for place, each in enumerate(words_of(answer)):
+        start = lowered.index(each, cursor)
+        if place == number:
+            return start
+        cursor = start + len(each)
+    return len(answer)

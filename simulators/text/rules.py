@@ -1,0 +1,143 @@
+"""The text world's truth: what of an instruction an answer fulfils, and what that is worth to whom.
+
+Utility is linear in the features of `features`, so that the population's mean utility is the utility of its mean taste.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from .grammar import SENTENCES, Claim, Format, Instruction, Role, Sentence, Tone, parse_instruction, split_sentences, words_of
+
+GOLD = {
+    "fact": 1.3,
+    "mention": 1.0,
+    "avoid": -1.0,
+    "length": -0.25,
+    "tone": 0.7,
+    "format": 0.5,
+    "broken": -0.15,
+    "repeated": -0.5,
+    "filler": -0.15,
+    "words": 0.0,
+}
+"""Nats a unit of each feature, to the mean user. Users differ by 30 % of it, and by 0.05 nats a word."""
+FEATURES = tuple(GOLD)
+SPREAD = 0.3
+WORD_TASTE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What an answer does with its instruction. None where the instruction does not ask."""
+
+    fact: int
+    """1 the true fact, -1 a false or an unasked one of the same kind, 0 none."""
+    mentioned: bool | None
+    avoided: bool | None
+    length_miss: int | None
+    """Words too many or too few; 0 is right."""
+    tone: int | None
+    """1 the tone asked for, -1 the other, 0 neither."""
+    format_ok: bool | None
+    words: int
+    broken_words: int
+    """Words that stand in no known sentence (an answer without words counts as five)."""
+    repeated: int
+    """Sentences said before."""
+    fillers: int
+    """Sentences that say nothing."""
+
+
+@lru_cache(maxsize=65536)
+def check(prompt: str, answer: str) -> Check:
+    """Reads the answer by the rules of the prompt's text. Raises InputError where the prompt is not of this world."""
+    instruction = parse_instruction(prompt)
+    lines = [line for line in answer.strip().split("\n") if line.strip()]
+    texts = [text for line in lines for text in split_sentences(line.removeprefix("- "))]
+    known = [SENTENCES[text] for text in texts if text in SENTENCES]
+    said = words_of(answer)
+    broken = [word for text in texts if text not in SENTENCES for word in words_of(text)]
+    return Check(
+        fact=_fact(instruction, [each.claim for each in known if each.claim and each.claim.kind == instruction.kind]),
+        mentioned=None if instruction.mention is None else instruction.mention in said,
+        avoided=None if instruction.avoid is None else instruction.avoid not in said,
+        length_miss=_length_miss(instruction, len(said)),
+        tone=_tone(instruction, known),
+        format_ok=_format_ok(instruction, lines),
+        words=len(said),
+        broken_words=len(broken) if said else 5,
+        repeated=len(texts) - len(set(texts)),
+        fillers=sum(each.role is Role.FILLER for each in known),
+    )
+
+
+def _fact(instruction: Instruction, claims: list[Claim]) -> int:
+    if not claims:
+        return 0
+    right = all(claim.subject in ("", instruction.subject) and claim.value == instruction.answer for claim in claims)
+    return 1 if right else -1
+
+
+def _length_miss(instruction: Instruction, words: int) -> int | None:
+    if instruction.at_most is None and instruction.at_least is None:
+        return None
+    over = words - instruction.at_most if instruction.at_most is not None else 0
+    under = instruction.at_least - words if instruction.at_least is not None else 0
+    return max(over, under, 0)
+
+
+def _tone(instruction: Instruction, known: list[Sentence]) -> int | None:
+    if instruction.tone is None:
+        return None
+    wanted, other = (Role.FORMAL, Role.CASUAL) if instruction.tone is Tone.FORMAL else (Role.CASUAL, Role.FORMAL)
+    roles = {each.role for each in known}
+    return -1 if other in roles else int(wanted in roles)
+
+
+def _format_ok(instruction: Instruction, lines: list[str]) -> bool | None:
+    if instruction.format is None:
+        return None
+    items = sum(line.startswith("- ") for line in lines)
+    return items == len(lines) >= 2 if instruction.format is Format.LIST else items == 0
+
+
+@lru_cache(maxsize=65536)
+def features(prompt: str, answer: str) -> tuple[float, ...]:
+    """The numbers that utility is linear in, in the order of FEATURES; counts are bounded so that no answer is worth
+    minus infinity."""
+    found = check(prompt, answer)
+    return (
+        found.fact,
+        float(found.mentioned or False),
+        float(found.avoided is False),
+        min(found.length_miss or 0, 8),
+        found.tone or 0,
+        0.0 if found.format_ok is None else 2.0 * found.format_ok - 1.0,
+        min(found.broken_words, 20),
+        min(found.repeated, 4),
+        min(found.fillers, 4),
+        min(found.words, 32),
+    )
+
+
+def gold_weights() -> np.ndarray:
+    """Nats a unit of each feature, shape [F]."""
+    return np.array(list(GOLD.values()))
+
+
+def user_weights(users: int, rng: np.random.Generator) -> np.ndarray:
+    """One row of weights a user, shape [users, F]; their mean is `gold_weights` exactly (up to rounding)."""
+    deviation_UF = rng.standard_normal((users, len(GOLD)))
+    deviation_UF -= deviation_UF.mean(axis=0)
+    return gold_weights() + deviation_UF * taste_scale()
+
+
+def taste_scale() -> np.ndarray:
+    """Standard deviation of the users' weights of each feature, in nats a unit, shape [F]."""
+    scale_F = SPREAD * np.abs(gold_weights())
+    scale_F[FEATURES.index("words")] = WORD_TASTE
+    return scale_F

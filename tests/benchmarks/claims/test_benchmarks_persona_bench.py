@@ -1,0 +1,80 @@
+"""PERSONA's loop in the world whose users are the personas: a revision helps whom it was made for, and them most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pasture.annotators.systems.persona.judge import PersonaJudge
+from pasture.benchmarks.claims.persona_bench import persona_bench
+from pasture.core.errors import InputError
+from pasture.core.records import Completion
+from pasture.core.requests import Reply
+from pasture.engines.scripted import ScriptedEngine
+from pasture.simulators.material import world_items
+from pasture.simulators.personas.words import render
+from pasture.simulators.tastes import text_personas
+from pasture.simulators.text.actor.engine import Actor
+
+WORLD = text_personas(0, spread=3.0, preference=60)
+ANSWERS = [each for each in world_items(WORLD, "answer", 60) if isinstance(each, Completion)]
+
+
+def test_a_revision_helps_whom_it_was_made_for_more_than_others():
+    found = persona_bench(ANSWERS, engine=Actor(), world=WORLD, samples=2, attributes=("religion",), temperature=0.0)
+    assert found.revisions == 120
+    assert found.truly_better.low > 0.7
+    assert found.revised.value > found.revised_for_others.value + 0.03
+    assert found.pass_at_k[2].value == found.pass_at_k[1].value  # at the temperature 0 all tries are one
+    assert found.agreement_with_truth.value > 0.8
+    assert found.without["religion"].n == len({each.prompt.id for each in ANSWERS})
+    assert found.abstentions == 0
+    assert found.kappa_with_truth.value > 0.5
+    assert found.same_person.value > found.other_person.value + 0.05  # test and retest, against between persons
+
+
+@pytest.mark.parametrize("misread", [0, 1, 2])
+def test_the_worst_served_person_is_the_one_that_is_misread(misread: int):
+    actor, person = Actor(temperature=0.0), PersonaJudge(personas=3).personas[misread]
+
+    def respond(request):
+        reply = actor.respond(request)
+        if not request.sampling.labels or render(person) not in request.messages[-1].content:
+            return reply
+        turned = {"A": reply.label_logprobs["B"], "B": reply.label_logprobs["A"]}
+        return replace(reply, label_logprobs=turned)
+
+    engine = ScriptedEngine(respond=respond, name="misreads")
+    found = persona_bench(ANSWERS, engine=engine, world=WORLD, personas=3, samples=1, attributes=())
+    name, served = found.worst_person
+    assert name == person.id
+    assert served.value < 0.3
+    assert found.agreement_with_truth.value > 0.5
+
+
+def test_sampled_revisions_differ_so_more_tries_please_more_often():
+    found = persona_bench(ANSWERS, engine=Actor(), world=WORLD, samples=4, attributes=(), temperature=1.0)
+    assert found.pass_at_k[4].value > found.pass_at_k[1].value + 0.03
+    assert found.truly_better.low > 0.7
+    assert found.same_person.value > found.other_person.value
+
+
+def test_what_cannot_be_read_is_counted():
+    actor = Actor()
+
+    def respond(request):
+        reply = actor.respond(request)
+        return Reply("hm") if "critique" in reply.text and len(reply.text) % 3 == 0 else reply
+
+    found = persona_bench(
+        ANSWERS[:20], engine=ScriptedEngine(respond=respond, name="forgetful"), world=WORLD, samples=1, attributes=()
+    )
+    assert 0 < found.abstentions < 20
+    assert found.revisions == 20 - found.abstentions
+
+
+def test_bad_material_is_refused():
+    with pytest.raises(InputError, match="two answers"):
+        persona_bench([ANSWERS[0], ANSWERS[0]], engine=Actor())
+    with pytest.raises(InputError, match="needs two or more"):
+        persona_bench(ANSWERS[:2], engine=Actor(), personas=1)

@@ -1,0 +1,95 @@
+"""`pasture leaderboard` on made-up folders, and on AlpacaEval's where it is there."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from pasture.cli.scores.leaderboard import leaderboard
+from pasture.core.errors import InputError
+from pasture.core.seeds import rng_for
+from typer.testing import CliRunner
+
+DATA = Path(__file__).parents[4] / "shared/data/alpaca_eval"
+KEYS = ["model", "judge", "baseline", "n", "win_rate", "standard_error", "n_wins", "n_wins_base", "length_controlled_win_rate"]
+
+app = typer.Typer()
+app.command()(leaderboard)
+
+
+def run(*arguments: str | Path) -> str:
+    found = CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    return found.stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for model, shift in (("good", 1.0), ("bad", -1.0)):
+        rng = rng_for(3, model)
+        rows = [
+            {
+                "instruction": f"question {at}",
+                "output_1": "b" * int(rng.integers(5, 60)),
+                "output_2": "m" * int(rng.integers(5, 60)),
+                "generator_1": "base",
+                "generator_2": model,
+                "annotator": "judge",
+                "preference": 2.0 if rng.normal(shift) > 0 else 1.0,
+            }
+            for at in range(60)
+        ]
+        path = tmp_path / "results" / model / "judge" / "annotations.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(rows), encoding="utf-8")
+    return tmp_path / "results"
+
+
+def test_json_is_an_array_of_rows_and_nothing_else(folder: Path) -> None:
+    rows = json.loads(run(folder, "--json"))
+    assert [row["model"] for row in rows] == ["good", "bad"]
+    assert all(list(row) == KEYS for row in rows)
+    assert rows[0]["n_wins"] + rows[0]["n_wins_base"] == rows[0]["n"] == 60
+
+
+def test_a_model_that_never_wins_is_null_and_the_terminal_says_why(folder: Path) -> None:
+    path = folder / "bad" / "judge" / "annotations.json"
+    rows = [{**row, "preference": 1} for row in json.loads(path.read_text(encoding="utf-8"))]
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    bad = json.loads(run(folder, "--json"))[-1]
+    assert (bad["model"], bad["win_rate"], bad["standard_error"], bad["length_controlled_win_rate"]) == ("bad", 0.0, None, None)
+    assert "bad (judge): undefined: the model never wins" in run(folder)
+
+
+def test_it_is_written_in_the_forms_asked_for(folder: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("out.csv", "out.json", "deep/out.html")]
+    shown = run(folder, "--json", *(part for path in paths for part in ("--out", path)))
+    assert paths[0].read_text(encoding="utf-8").startswith(",win_rate,")
+    assert json.loads(paths[1].read_text(encoding="utf-8")) == json.loads(shown)
+    assert "question 59" in paths[2].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (("--judge", "other"), "no judge is called 'other'"),
+        (("--weights", "mine"), "auto, published, fit, own"),
+        (("--out", "table.xlsx"), "suffix '.xlsx'"),
+        (("--published", "absent"), "is no folder"),
+    ],
+)
+def test_bad_usage_is_an_input_error(folder: Path, more: tuple[str, str], problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        CliRunner().invoke(app, [str(folder), *more], catch_exceptions=False)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"AlpacaEval's judgments are not at {DATA}")
+def test_the_published_leaderboard_comes_out_and_its_fault_is_named() -> None:
+    judge = "weighted_alpaca_eval_gpt4_turbo"
+    rows = {row["model"]: row for row in json.loads(run(DATA, "--judge", judge, "--json"))}
+    assert rows["alpaca-7b"]["win_rate"] == pytest.approx(2.591450540223603, abs=1e-6)
+    assert rows["alpaca-7b"]["length_controlled_win_rate"] == pytest.approx(5.8754880, abs=0.02)
+    said = run(DATA, "--judge", judge)
+    assert "as published (to 1e-06)" in said
+    assert "text_davinci_001: published 9.03" in said
+    assert "0.9746 length-controlled, 0.9305 raw" in said

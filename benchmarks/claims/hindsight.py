@@ -24,8 +24,8 @@ from ...core.seeds import rng_for
 from ...eval.intervals.mean import mean_over_seeds
 from ...methods.pairwise import dpo
 from ...simulators.exact.world import ExactWorld
-from ..ranking.cell import CurveLog, preference_pairs
 from ..ranking.feedback import MeteredFeedback
+from ..ranking.ground import CurveLog, preference_pairs
 
 MODES = {"foresight": Foresight, "hindsight": Hindsight}
 BETAS = (1.0, 0.4, 0.15)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
+from ...annotators import make_annotator
+from ...annotators.runner import annotate
 from ...core.errors import BudgetExceeded
+from ...core.protocols import Annotator, Engine, World
 from ...core.records import Abstention, Completion, Feedback, Item, Preference, Prompt
+from ...core.store import Store
+from ...engines import make_engine
+from .suite import Suite
 
 Annotate = Callable[[Sequence[Item]], Sequence[Feedback | Abstention]]
 
@@ -62,3 +69,35 @@ class MeteredFeedback:
     def _charge(self, answers: Sequence[Feedback | Abstention]) -> None:
         self.bought += len(answers)
         self.abstained += sum(isinstance(each, Abstention) for each in answers)
+
+
+@lru_cache(maxsize=1)
+def _engine(name: str, model: str) -> Engine:
+    return make_engine(name, model)
+
+
+def ask_all(
+    suite: Suite, items: Sequence[Item], annotator: Annotator, seed: int, store: Store | None
+) -> list[Feedback | Abstention]:
+    engine = _engine(suite.engine, suite.model) if suite.engine else None
+    return list(annotate(items, annotator, engine=engine, store=store, seed=seed).results)
+
+
+def training_annotator(suite: Suite, world: World) -> Annotator:
+    """Whoever labels the training pairs, noise included."""
+    inner = make_annotator(suite.feedback, world=world)
+    if not suite.flip:
+        return inner
+    from ...annotators.wrappers.flip import Flip
+
+    return Flip(inner, suite.flip)
+
+
+def feedback_source(
+    suite: Suite, world: World, seed: int, offline: Sequence[Feedback | Abstention], store: Store | None = None
+) -> MeteredFeedback:
+    annotator = training_annotator(suite, world)
+    prompts = world.prompts("unlabeled")[: suite.prompts]
+    return MeteredFeedback(
+        prompts, world.demonstrations(), offline, lambda items: ask_all(suite, items, annotator, seed, store), suite.labels
+    )

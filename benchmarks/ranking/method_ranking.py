@@ -7,7 +7,6 @@ run folder, so that a run that was killed goes on where it stood, and a longer o
 
 from __future__ import annotations
 
-import inspect
 import json
 import multiprocessing
 import os
@@ -15,28 +14,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
-import numpy as np
 from pydantic import TypeAdapter
 
-from ...annotators import ANNOTATORS
-from ...core.manifest import manifest, write_atomically
-from ...core.registry import Registry
-from ...core.results import MethodResult, RankingResult
-from ...core.seeds import digest
+from ...core.manifest import write_atomically
+from ...core.results import RankingResult
 from ...core.store import Store
-from ...eval.intervals.clusters import Scores
-from ...eval.intervals.mean import mean_over_seeds, means_over_seeds
-from ...eval.rankings.rank_correlation import rank_correlation
-from ...eval.win_rates.win_rate import win_rates_over_seeds
-from ...methods import METHODS
-from .cell import Cell, check_suite, make_ground, run_cell, suite_world, training_annotator
-from .suite import Suite
+from .aggregation import aggregate
+from .cell import Cell, run_cell
+from .cell_key import cell_path
+from .ground import make_ground
+from .suite import Suite, check_suite, suite_world
 
 ROOMS = ("core", "policies", "simulators", "annotators", "methods", "engines")
 
@@ -56,7 +45,7 @@ def rank(suite: Suite, folder: Path, *, jobs: int = 2, report: Report = lambda d
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     # Once, at the start: a method's file that is edited meanwhile changes what the next run is called, and not this one.
-    paths = {(m, s): _path(suite, folder, m, s) for m in suite.ranked for s in range(suite.seeds)}
+    paths = {(m, s): cell_path(suite, folder, m, s) for m in suite.ranked for s in range(suite.seeds)}
     missing = sorted({seed for (_, seed), path in paths.items() if not path.is_file()})
     found = sum(path.is_file() for path in paths.values())
     stages: dict[str, float] = {}
@@ -135,90 +124,3 @@ def run_seed(
             write_atomically(paths[method, seed], CELL.dump_json(cell).decode())
             progress()
     return ground.seconds
-
-
-def _path(suite: Suite, folder: Path, method: str, seed: int) -> Path:
-    """A cell's file. Its name holds a digest of all that can change the cell: the suite but for how much of it is run, Pasture's
-    own source, and that of a method or an annotator of the user's."""
-    told = asdict(replace(suite, ranked=(), seeds=1, methods={m: suite.methods.get(m, {}) for m in ("sft", method)}))
-    sources = [_source(METHODS, method), _source(ANNOTATORS, suite.feedback), _source(ANNOTATORS, suite.evaluator)]
-    key = digest(json.dumps(told, sort_keys=True), _own_source(), *sources).hex()[:10]
-    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in method)
-    return folder / "cells" / f"{safe}-seed{seed}-{key}.json"
-
-
-@cache
-def _own_source() -> str:
-    """Digest of the rooms that a cell is made in."""
-    root = Path(__file__).parents[2]
-    files = sorted(path for room in ROOMS for path in (root / room).rglob("*") if path.suffix in (".py", ".toml"))
-    return digest(*(path.read_text(encoding="utf-8") for path in (*files, root / "benchmarks" / "ranking" / "cell.py"))).hex()
-
-
-def _source(registry: Registry, name: str) -> str:
-    """The source of what a user brought, the name of what is built in."""
-    if name in registry.table:
-        return name
-    if name.endswith(".toml"):
-        return Path(name).read_text(encoding="utf-8")
-    found = registry.load(name)
-    module = found if isinstance(found, ModuleType) else inspect.getmodule(found)
-    path = getattr(module, "__file__", None)
-    return Path(path).read_text(encoding="utf-8") if path else repr(found)
-
-
-def aggregate(suite: Suite, cells: dict[str, list[Cell]], **facts: Any) -> RankingResult:
-    """The ranking by the evaluator, best first, beside the one by gold, and their correlation with an interval."""
-    results = _method_results(cells)
-    results.sort(key=lambda each: -(each.win_rate.value if each.win_rate.value is not None else -1.0))
-    order = [each.method for each in results]
-    judged_MP = np.array([_mean_by_prompt(cells[name]) for name in order])
-    gold_MP = np.array([np.mean([cell.gold_win_rates_P for cell in cells[name]], axis=0) for name in order])
-    correlation = rank_correlation(judged_MP, gold_MP, seed=0)
-    return RankingResult(
-        world=suite.world,
-        feedback=training_annotator(suite, suite_world(suite)).name,
-        evaluator=suite.evaluator,
-        methods=tuple(results),
-        spearman=correlation.spearman,
-        kendall=correlation.kendall,
-        curves=tuple(cell.curve for name in order for cell in cells[name]),
-        examples=tuple(each for name in order for cell in cells[name] for each in cell.examples),
-        manifest=manifest(suite=json.loads(json.dumps(asdict(suite))), **facts),
-    )
-
-
-def _mean_by_prompt(cells: Sequence[Cell]) -> np.ndarray:
-    """Mean score of each prompt over samples and seeds, shape [P]; NaN where every answer was abstained on."""
-    scores_SPK = np.array([cell.scores_PK for cell in cells], dtype=float)
-    known = np.isfinite(scores_SPK)
-    total_P, count_P = np.where(known, scores_SPK, 0).sum(axis=(0, 2)), known.sum(axis=(0, 2))
-    return np.divide(total_P, count_P, out=np.full(total_P.shape, np.nan), where=count_P > 0)
-
-
-def _method_results(cells: dict[str, list[Cell]]) -> list[MethodResult]:
-    """Every method over its seeds. How much training varies is measured on all methods together: two seeds of one say little."""
-    win_rates = win_rates_over_seeds({name: [_verdicts(cell) for cell in of] for name, of in cells.items()})
-    gold_rates = means_over_seeds({name: np.array([cell.gold_win_rates_P for cell in of]) for name, of in cells.items()})
-    gold_values = means_over_seeds({name: np.array([cell.gold_values_P for cell in of]) for name, of in cells.items()})
-    return [
-        MethodResult(
-            method=name,
-            win_rate=win_rates[name],
-            gold_win_rate=gold_rates[name],
-            gold_value=gold_values[name],
-            kl=mean_over_seeds(np.array([[cell.kl] for cell in of])),
-            length=float(np.mean([cell.length for cell in of])),
-            seeds=len(of),
-            labels=max(cell.labels for cell in of),
-            seconds=float(np.mean([sum(cell.seconds.values()) for cell in of])),
-        )
-        for name, of in cells.items()
-    ]
-
-
-def _verdicts(cell: Cell) -> Scores:
-    """A cell's verdicts, each with the place of its prompt; abstentions apart."""
-    said = [(score, place) for place, row in enumerate(cell.scores_PK) for score in row]
-    judged = [(score, place) for score, place in said if score is not None]
-    return Scores(np.array([score for score, _ in judged]), [place for _, place in judged], len(said) - len(judged))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import field
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,10 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from ...annotators import make_annotator
 from ...core.errors import InputError, UnknownName
+from ...core.protocols import World
+from ...methods import METHODS
 from ...simulators import WORLDS
 
 Count = Annotated[int, Field(ge=1)]
@@ -83,3 +87,43 @@ def load_suite(name: str, **overrides: Any) -> Suite:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InputError(f"the suite {name!r} has {where} = {first.get('input')!r}: {first['msg']}") from error
+
+
+@lru_cache(maxsize=2)
+def _world(name: str, options: tuple[tuple[str, Any], ...]) -> World:
+    return WORLDS.load(name)(**dict(options))
+
+
+def suite_world(suite: Suite) -> World:
+    return _world(suite.world, tuple(sorted(suite.world_options.items())))
+
+
+def check_suite(suite: Suite, *, yields: str | None = "policy") -> None:
+    """Every name and setting of the suite is known, and every ranked method yields a policy, before anything is trained."""
+    for name in suite.ranked:
+        if yields and METHODS.entry(name).traits.get("yields", "policy") != yields:
+            raise InputError(
+                f"the method {name!r} yields a {METHODS.entry(name).traits['yields']}, which cannot be ranked; leave it out"
+            )
+        method_config(suite, name)
+    if suite.model and not suite.engine:
+        raise InputError(f"the model {suite.model!r} goes with an engine; name one, for instance --engine vllm")
+    world = suite_world(suite)
+    for amount, split in (("prompts", "unlabeled"), ("eval_prompts", "eval")):
+        wanted, known = getattr(suite, amount), len(world.prompts(split))
+        if wanted > known:
+            raise InputError(
+                f"the suite has {amount} = {wanted} and the world {suite.world!r} has {known} {split} prompts; lower `{amount}`"
+            )
+    make_annotator(suite.feedback, world=world)
+    make_annotator(suite.evaluator, world=world)
+
+
+def method_config(suite: Suite, name: str) -> Any:
+    """The method's Config under the suite's settings."""
+    settings = suite.methods.get(name, {})
+    try:
+        return METHODS.load(name).Config(**settings)
+    except TypeError as error:
+        known = ", ".join(METHODS.load(name).Config.__dataclass_fields__)
+        raise InputError(f"the method {name!r} does not take {settings}: {error}; its settings are: {known}") from error

@@ -49,9 +49,9 @@ def evaluate(
 
 
 def _policy(folder: Path, annotator: str, samples: int, seed: int, engine: str | None, model: str | None) -> dict[str, Any]:
-    from ...benchmarks.ranking.cell import check_suite, judge, suite_world
+    from ...benchmarks.ranking.cell import judge
     from ...benchmarks.ranking.checkpoint import load_policy, read_manifest
-    from ...benchmarks.ranking.suite import load_suite, suite_for
+    from ...benchmarks.ranking.suite import check_suite, load_suite, suite_for, suite_world
     from ...core.seeds import rng_for
     from ...core.store import Store
     from ...eval.intervals.mean import mean_over_seeds

@@ -67,7 +67,7 @@ def rank(
 
 
 def _price(suites: list[Suite], json: bool) -> None:
-    from ...benchmarks.ranking.cell import check_suite
+    from ...benchmarks.ranking.suite import check_suite
 
     cells = labels = verdicts = 0
     for each in suites:

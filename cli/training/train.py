@@ -30,8 +30,9 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
 ) -> None:
     """Train one method from the world's SFT policy and save what it made."""
-    from ...benchmarks.ranking.cell import check_suite, feedback_source, make_ground, suite_world, train_method
-    from ...benchmarks.ranking.suite import load_suite, suite_for
+    from ...benchmarks.ranking.feedback import feedback_source
+    from ...benchmarks.ranking.ground import make_ground, train_method
+    from ...benchmarks.ranking.suite import check_suite, load_suite, suite_for, suite_world
     from ...core.manifest import command_line, write_manifest
     from ...core.seeds import rng_for
     from ...core.store import Store

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from pasture.benchmarks.ranking import method_ranking
-from pasture.benchmarks.ranking.cell import make_ground, run_cell, suite_world
+from pasture.benchmarks.ranking.cell import run_cell
+from pasture.benchmarks.ranking.cell_key import cell_path
 from pasture.benchmarks.ranking.feedback import MeteredFeedback
+from pasture.benchmarks.ranking.ground import make_ground
 from pasture.benchmarks.ranking.method_ranking import rank
-from pasture.benchmarks.ranking.suite import Suite, load_suite
+from pasture.benchmarks.ranking.suite import Suite, load_suite, suite_world
 from pasture.core.errors import BudgetExceeded, InputError, UnknownName
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Reason
 from pasture.core.results import RankingResult
@@ -79,7 +81,7 @@ def test_processes_change_nothing(ranked: tuple[RankingResult, Path], tmp_path: 
 
 def test_another_setting_is_another_cell(ranked: tuple[RankingResult, Path]):
     folder = ranked[1]
-    path = method_ranking._path
+    path = cell_path
     other = replace(SMALL, methods=SMALL.methods | {"dpo": {"epochs": 1}})
     assert path(SMALL, folder, "dpo", 0) != path(other, folder, "dpo", 0)
     assert path(SMALL, folder, "sft", 0) == path(other, folder, "sft", 0)

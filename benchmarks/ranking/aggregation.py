@@ -1,0 +1,77 @@
+"""What the cells of a ranking say together: every method over its seeds, and the ranking by the evaluator beside that by gold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ...core.manifest import manifest
+from ...core.results import MethodResult, RankingResult
+from ...eval.intervals.clusters import Scores
+from ...eval.intervals.mean import mean_over_seeds, means_over_seeds
+from ...eval.rankings.rank_correlation import rank_correlation
+from ...eval.win_rates.win_rate import win_rates_over_seeds
+from .cell import Cell
+from .feedback import training_annotator
+from .suite import Suite, suite_world
+
+
+def aggregate(suite: Suite, cells: dict[str, list[Cell]], **facts: Any) -> RankingResult:
+    """The ranking by the evaluator, best first, beside the one by gold, and their correlation with an interval."""
+    results = _method_results(cells)
+    results.sort(key=lambda each: -(each.win_rate.value if each.win_rate.value is not None else -1.0))
+    order = [each.method for each in results]
+    judged_MP = np.array([_mean_by_prompt(cells[name]) for name in order])
+    gold_MP = np.array([np.mean([cell.gold_win_rates_P for cell in cells[name]], axis=0) for name in order])
+    correlation = rank_correlation(judged_MP, gold_MP, seed=0)
+    return RankingResult(
+        world=suite.world,
+        feedback=training_annotator(suite, suite_world(suite)).name,
+        evaluator=suite.evaluator,
+        methods=tuple(results),
+        spearman=correlation.spearman,
+        kendall=correlation.kendall,
+        curves=tuple(cell.curve for name in order for cell in cells[name]),
+        examples=tuple(each for name in order for cell in cells[name] for each in cell.examples),
+        manifest=manifest(suite=json.loads(json.dumps(asdict(suite))), **facts),
+    )
+
+
+def _mean_by_prompt(cells: Sequence[Cell]) -> np.ndarray:
+    """Mean score of each prompt over samples and seeds, shape [P]; NaN where every answer was abstained on."""
+    scores_SPK = np.array([cell.scores_PK for cell in cells], dtype=float)
+    known = np.isfinite(scores_SPK)
+    total_P, count_P = np.where(known, scores_SPK, 0).sum(axis=(0, 2)), known.sum(axis=(0, 2))
+    return np.divide(total_P, count_P, out=np.full(total_P.shape, np.nan), where=count_P > 0)
+
+
+def _method_results(cells: dict[str, list[Cell]]) -> list[MethodResult]:
+    """Every method over its seeds. How much training varies is measured on all methods together: two seeds of one say little."""
+    win_rates = win_rates_over_seeds({name: [_verdicts(cell) for cell in of] for name, of in cells.items()})
+    gold_rates = means_over_seeds({name: np.array([cell.gold_win_rates_P for cell in of]) for name, of in cells.items()})
+    gold_values = means_over_seeds({name: np.array([cell.gold_values_P for cell in of]) for name, of in cells.items()})
+    return [
+        MethodResult(
+            method=name,
+            win_rate=win_rates[name],
+            gold_win_rate=gold_rates[name],
+            gold_value=gold_values[name],
+            kl=mean_over_seeds(np.array([[cell.kl] for cell in of])),
+            length=float(np.mean([cell.length for cell in of])),
+            seeds=len(of),
+            labels=max(cell.labels for cell in of),
+            seconds=float(np.mean([sum(cell.seconds.values()) for cell in of])),
+        )
+        for name, of in cells.items()
+    ]
+
+
+def _verdicts(cell: Cell) -> Scores:
+    """A cell's verdicts, each with the place of its prompt; abstentions apart."""
+    said = [(score, place) for place, row in enumerate(cell.scores_PK) for score in row]
+    judged = [(score, place) for score, place in said if score is not None]
+    return Scores(np.array([score for score, _ in judged]), [place for _, place in judged], len(said) - len(judged))

@@ -1,0 +1,80 @@
+"""The ground that the cells of one seed share: the SFT policy, and the labelled pairs that are sampled from it.
+
+It is made once per seed, so that every method starts from the same policy and reads the same labels.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ...core.protocols import FeedbackSource, Policy
+from ...core.records import Abstention, Comparison, Feedback, Prompt
+from ...core.results import Curve, CurvePoint
+from ...core.seeds import rng_for
+from ...core.store import Store
+from ...methods import METHODS
+from .feedback import ask_all, feedback_source, training_annotator
+from .suite import Suite, method_config, suite_world
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the cells of one seed share."""
+
+    sft: Policy
+    offline: tuple[Feedback | Abstention, ...]
+    sft_curve: Curve
+    seconds: Mapping[str, float]
+    """Wall-clock by stage: `sft`, `pairs`, `labels`."""
+
+
+class Stopwatch:
+    """Wall-clock by stage: `lap(name)` books the time since the last lap."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self._last = now
+
+
+class CurveLog:
+    """Implements `core.protocols.TrainingLog`: keeps the points for the report's curves."""
+
+    def __init__(self) -> None:
+        self.points: list[CurvePoint] = []
+
+    def __call__(
+        self, step: int, *, reward: float | None, kl: float | None, length: float | None, entropy: float | None, **extra: float
+    ) -> None:
+        self.points.append(CurvePoint(step, reward, kl, length, entropy, extra))
+
+
+def train_method(suite: Suite, name: str, policy: Policy, feedback: FeedbackSource, seed: int) -> tuple[Policy, Curve]:
+    log = CurveLog()
+    trained = METHODS.load(name).train(policy, feedback, method_config(suite, name), rng=rng_for(seed, "train", name), log=log)
+    return trained, Curve(name, seed, tuple(log.points))
+
+
+def preference_pairs(policy: Policy, prompts: Sequence[Prompt], count: int, seed: int) -> list[Comparison]:
+    """`count` pairs of the policy's own answers: one for each prompt, then a second for each, and so on."""
+    rounds = -(-count // len(prompts))
+    answers = policy.sample(prompts[:count], 2 * rounds, rng_for(seed, "pairs"))
+    return [Comparison(row[2 * k], row[2 * k + 1]) for k in range(rounds) for row in answers][:count]
+
+
+def make_ground(suite: Suite, seed: int, store: Store | None = None) -> Ground:
+    """Trains the seed's SFT policy, samples two answers to each preference prompt from it, and has the pairs labelled."""
+    world, watch = suite_world(suite), Stopwatch()
+    sft, curve = train_method(suite, "sft", world.base_policy(seed), feedback_source(suite, world, seed, ()), seed)
+    watch.lap("sft")
+    pairs = preference_pairs(sft, world.prompts("preference"), suite.labels, seed)
+    watch.lap("pairs")
+    offline = ask_all(suite, pairs, training_annotator(suite, world), seed, store)
+    watch.lap("labels")
+    return Ground(sft, tuple(offline), curve, watch.seconds)

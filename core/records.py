@@ -140,8 +140,8 @@ class Preference:
 
     `p_left` in [0, 1] is the probability that `comparison.left` is preferred: a hard label is 0 or 1, a tie 0.5.
     `parts` are the preferences that this one was made of (both orders of a swap, the members of a jury), each in the
-    order in which it was shown. `neither`: both answers were found unacceptable; `p_left` is 0.5 then, and it is no vote.
-    `strength`: how much better the chosen answer is, in the annotator's own unit, 0 or more; None where none was given.
+    order in which it was shown. `strength`: how much better the chosen answer is, in the annotator's own unit, 0 or more; None
+    where none was given. Where neither answer is acceptable there is no preference but an `Abstention` (`Reason.NEITHER`).
     """
 
     comparison: Comparison
@@ -152,13 +152,10 @@ class Preference:
     rationale: str = ""
     usage: Usage = NOTHING
     parts: tuple[Preference, ...] = ()
-    neither: bool = False
     silent: tuple[Abstention, ...] = ()
     """Those who were asked for a part and gave none: counted, and no vote."""
 
     def __post_init__(self) -> None:
-        if self.neither and self.p_left != 0.5:
-            raise ValueError(f"p_left is {self.p_left} where neither answer is acceptable; it is 0.5 then")
         if not 0.0 <= self.p_left <= 1.0:  # NaN fails this too
             raise ValueError(
                 f"p_left is {self.p_left}; it is a probability in [0, 1]; return an Abstention where there is no verdict"
@@ -307,6 +304,8 @@ class Reason(StrEnum):
     REFUSED = "refused"
     OVER_BUDGET = "over budget"
     NOT_APPLICABLE = "not applicable"
+    NEITHER = "neither"
+    """Both answers were found unacceptable: the reply was read, and it says nothing about which is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +323,16 @@ class Abstention:
 
 
 Feedback = Preference | Rating | Ranking | Critique | Revision | Reaction | Directive | FollowUp
+
+
+def score_of(said: Feedback | Abstention, candidate_is_left: bool = True) -> float:
+    """The one way from a verdict to a number: the probability in [0, 1] that the candidate is preferred (1 won, 0.5 tied), NaN for
+    an abstention. Raises ValueError for feedback that compares no two answers."""
+    if isinstance(said, Preference):
+        return said.p_left if candidate_is_left else 1.0 - said.p_left
+    if isinstance(said, Abstention):
+        return math.nan
+    raise ValueError(f"a verdict on a pair is a Preference or an Abstention, and this is a {type(said).__name__}")
 
 
 @dataclass(frozen=True, slots=True)

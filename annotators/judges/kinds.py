@@ -30,6 +30,7 @@ from ...core.records import (
     Ranking,
     Reaction,
     ReactionKind,
+    Reason,
     Revision,
     Slate,
 )
@@ -41,7 +42,7 @@ from ..wrappers.pairwise import completion_of, request_seed, slate_of
 
 TEXT = {"type": "string", "minLength": 1}
 POLARITY = {"enum": [each.value for each in Polarity]}
-P_LEFT = {"A": 1.0, "B": 0.0, "tie": 0.5, "neither": 0.5}
+P_LEFT = {"A": 1.0, "B": 0.0, "tie": 0.5}
 
 
 def spans_schema(category: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +65,7 @@ class Question(ABC):
         self.name = self.prompted.name
 
     @abstractmethod
-    def read(self, item: Item, said: str) -> Feedback | None:
+    def read(self, item: Item, said: str) -> Feedback | Abstention | None:
         """The record of a reply's text; None where it cannot be read."""
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
@@ -81,26 +82,28 @@ class Question(ABC):
 class Verdict(Question):
     """Compares two answers in words, then says A, B, a tie or neither, and how strongly: 1 slightly, 2 clearly, 3 much.
 
-    `strength` is None for a tie, and where a reply has a verdict and no strength.
+    `strength` is None for a tie, and where a reply has a verdict and no strength. "Neither" is an abstention (`Reason.NEITHER`).
     """
 
     template = "verdict"
     kind = "pair"
     properties: ClassVar = {
         "rationale": TEXT,
-        "verdict": {"enum": list(P_LEFT)},
+        "verdict": {"enum": [*P_LEFT, "neither"]},
         "strength": {"type": "integer", "minimum": 1, "maximum": 3},
     }
 
-    def read(self, item: Item, said: str) -> Preference | None:
+    def read(self, item: Item, said: str) -> Preference | Abstention | None:
         assert isinstance(item, Comparison)
         verdict = read_verdict(said)
         if verdict is None:
             return None
         found = read_object(said, "verdict") or {}
-        strength = strength_of(found.get("strength")) if verdict in ("A", "B") else None
         rationale = meant(found.get("rationale")) or ""
-        return Preference(item, P_LEFT[verdict], self.name, "", strength, rationale, neither=verdict == "neither")
+        if verdict == "neither":
+            return Abstention(item, Reason.NEITHER, self.name, rationale)
+        strength = strength_of(found.get("strength")) if verdict in ("A", "B") else None
+        return Preference(item, P_LEFT[verdict], self.name, "", strength, rationale)
 
 
 class Ranker(Question):

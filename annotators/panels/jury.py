@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask
-from ...core.records import Abstention, Comparison, Feedback, Item, Preference
+from ...core.records import Abstention, Comparison, Feedback, Item, Preference, Reason
 from ...core.requests import Reply, Request
 from ...core.seeds import rng_for
 from ..wrappers.pairwise import pair_of, renamed, shared_seed, verdict_of
@@ -30,8 +30,8 @@ class Jury:
 
     rule: `majority` of the verdicts (p_left is 0, 0.5 or 1; a member's tie counts for neither side), or the `mean` of their p_left.
     quorum: verdicts needed, at least 1; with fewer the jury abstains. A member who finds neither answer acceptable does not vote;
-    where most do, so does the jury. `parts` are the members' verdicts, `silent` those who gave none, `rationale` the count. Members
-    draw independently, so two alike err apart.
+    where more do than give a verdict, so does the jury. `parts` are the members' verdicts, `silent` those who gave none,
+    `rationale` the count. Members draw independently, so two alike err apart.
     """
 
     def __init__(self, members: Sequence[Annotator], rule: str = "majority", quorum: int = 1, name: str = "") -> None:
@@ -52,6 +52,10 @@ class Jury:
             return verdict_of(said, member.name, self.name)
 
         verdicts, silent = await ask_all(pair, [heard(*each) for each in enumerate(self.members)], self.name)
+        neither = [each for each in silent if each.reason is Reason.NEITHER]
+        if len(neither) > len(verdicts):
+            because = nobody(pair, silent, self.name)
+            return replace(because, reason=Reason.NEITHER, detail=_count(verdicts, silent), unread=because.unread)
         if not verdicts:
             return nobody(pair, silent, self.name)
         if len(verdicts) < self.quorum:
@@ -61,19 +65,22 @@ class Jury:
         return self._verdict(pair, verdicts, silent)
 
     def _verdict(self, pair: Comparison, verdicts: tuple[Preference, ...], silent: tuple[Abstention, ...]) -> Preference:
-        voters = [each for each in verdicts if not each.neither]
-        left = sum(each.p_left > 0.5 for each in voters)
-        right = sum(each.p_left < 0.5 for each in voters)
-        neither = len(verdicts) - len(voters)
-        tied = len(voters) - left - right
-        counted = f"{left} for left, {right} for right, {tied} tied, {neither} for neither, {len(silent)} abstained"
-        if neither > len(verdicts) / 2:
-            return Preference(pair, 0.5, self.name, rationale=counted, parts=verdicts, neither=True, silent=silent)
         if self.rule == "majority":
-            p_left = 0.5 + 0.5 * ((left > right) - (left < right))
+            p_left = 0.5 + 0.5 * float(np.sign(sum(np.sign(each.p_left - 0.5) for each in verdicts)))
         else:
-            p_left = sum(each.p_left for each in voters) / len(voters)
-        return Preference(pair, p_left, self.name, rationale=counted, parts=verdicts, silent=silent)
+            p_left = sum(each.p_left for each in verdicts) / len(verdicts)
+        return Preference(pair, p_left, self.name, rationale=_count(verdicts, silent), parts=verdicts, silent=silent)
+
+
+def _count(verdicts: Sequence[Preference], silent: Sequence[Abstention]) -> str:
+    """The votes of a jury, in words."""
+    left = sum(each.p_left > 0.5 for each in verdicts)
+    right = sum(each.p_left < 0.5 for each in verdicts)
+    neither = sum(each.reason is Reason.NEITHER for each in silent)
+    return (
+        f"{left} for left, {right} for right, {len(verdicts) - left - right} tied, {neither} for neither, "
+        f"{len(silent) - neither} abstained"
+    )
 
 
 class OnModel:

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from ...core.errors import InputError
 from ...core.protocols import Ask, World
-from ...core.records import Comparison, Completion, Item, Preference, Ranking, Rating
+from ...core.records import Abstention, Comparison, Completion, Item, Preference, Ranking, Rating, Reason
 from ...simulators.choice import bradley_terry, draw
 from ..wrappers.pairwise import pair_of, slate_of
 from .truth import check_user
@@ -112,7 +112,8 @@ class Verdict:
     """Says which of two answers is better, how much, and why.
 
     temperature: noise in nats of each verdict (as Bradley and Terry have it). tie: nats of perceived difference below which they
-    tie. acceptable: nats below which an answer is not acceptable; where both are not, the verdict is `neither` (None: never).
+    tie. acceptable: nats below which an answer is not acceptable; where both are not, it abstains (`Reason.NEITHER`;
+    None: never).
     `strength` is the perceived difference in nats; the rationale names the worst faults of the worse answer.
     """
 
@@ -129,7 +130,7 @@ class Verdict:
         _check_noise("temperature", self.temperature)
         _check_noise("tie", self.tie)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         worth = self.world.utility([pair.left, pair.right], self.user)
         noise = rng.logistic(scale=self.temperature) if self.temperature else 0.0
@@ -137,7 +138,7 @@ class Verdict:
         if pair.left.text == pair.right.text:
             perceived = 0.0
         if self.acceptable is not None and max(worth) < self.acceptable:
-            return Preference(pair, 0.5, self.name, strength=0.0, rationale="Neither answer is acceptable.", neither=True)
+            return Abstention(pair, Reason.NEITHER, self.name, "Neither answer is acceptable.")
         if abs(perceived) < self.tie or perceived == 0.0:
             return Preference(pair, 0.5, self.name, strength=0.0, rationale="Neither answer is clearly better.")
         worse, label = (pair.right, "B") if perceived > 0 else (pair.left, "A")

@@ -22,7 +22,7 @@ import numpy as np
 
 from ...core.errors import InputError, UnknownName
 from ...core.protocols import Ask
-from ...core.records import Abstention, Comparison, Item, Message, Preference
+from ...core.records import Abstention, Comparison, Item, Message, Preference, Reason
 from ...core.requests import Reply, Request
 from ...core.seeds import digest, rng_for, seed_for
 from ..judges.kinds import P_LEFT
@@ -122,9 +122,11 @@ class MemberPool:
             verdict = verdict_of_batch(reply, len(batch), [each.key for each in batch].index(pair.key))
         if verdict is None:
             return replace(member.prompted.unread(pair, request, reply, f"no verdict for {member.name}"), annotator=self.name)
+        if verdict == "neither":
+            return Abstention(pair, Reason.NEITHER, self.name, f"{member.name} finds neither answer acceptable")
         is_as_given = shown.left.text == pair.left.text
         p_left = P_LEFT[verdict] if is_as_given else 1.0 - P_LEFT[verdict]
-        return Preference(pair, p_left, self.name, persona=member.name, neither=verdict == "neither")
+        return Preference(pair, p_left, self.name, persona=member.name)
 
     def _cut(self, among: Iterable[Item]) -> dict[str, list[Comparison]]:
         """The batch of every item, by its key: each member's pairs in the order of a hash, cut into its batches."""

@@ -60,7 +60,7 @@ class Biased:
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         said = verdict_of(await self.inner.annotate(pair, ask, rng), self.inner.name, self.name)
-        if isinstance(said, Abstention) or said.neither:
+        if isinstance(said, Abstention):
             return renamed(said, self.name)
         return replace(said, p_left=corrupt(said.p_left, self.noises, pair, float("nan")), annotator=self.name, parts=())
 

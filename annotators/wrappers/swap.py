@@ -45,7 +45,6 @@ class Swap:
             annotator=self.name,
             strength=_strength(p_left, first, second.swapped()),
             parts=(first, second),
-            neither=first.neither and second.neither,
             silent=first.silent + second.silent,
         )
 

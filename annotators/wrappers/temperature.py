@@ -35,7 +35,7 @@ class Temperature:
 
 class Sample:
     """`inner` with a hard label drawn from its p_left, once a pair: what an annotator that leans says when it must choose. A tie is
-    a fair coin; "neither is acceptable" and two answers of one text stay ties."""
+    a fair coin; two answers of one text stay a tie."""
 
     def __init__(self, inner: Annotator, name: str = "") -> None:
         self.inner = inner
@@ -44,6 +44,6 @@ class Sample:
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         said = verdict_of(await self.inner.annotate(pair, ask, rng), self.inner.name, self.name)
-        if isinstance(said, Abstention) or said.neither:
+        if isinstance(said, Abstention):
             return renamed(said, self.name)
         return replace(said, p_left=draw(said.p_left, pair, rng), annotator=self.name)

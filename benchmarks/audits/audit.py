@@ -19,7 +19,7 @@ from ...annotators import make_annotator
 from ...annotators.runner import annotate
 from ...core.errors import InputError
 from ...core.protocols import Annotator, World
-from ...core.records import Abstention, Comparison, Item, Preference, Reason
+from ...core.records import Abstention, Comparison, Item, Preference, score_of
 from ...core.seeds import rng_for
 from ...eval.files.labelled_pairs import LabelledPairs, read_labelled
 from ...eval.judges.judge_audit import Asked, AuditReport, GoldLabels, Measure, audit_measures
@@ -79,12 +79,12 @@ def ask(annotator: Annotator, pairs: Sequence[Comparison], *, seeds: int, seed: 
     turned_SN = np.array(
         [[rng_for(seed + each, "audit order", pair.key).random() < 0.5 for pair in shown] for each in range(seeds)]
     )
-    answers = _verdicts(asking([*shown, *(pair.swapped() for pair in shown)], annotator, seed), annotator)
+    answers = verdicts_of(asking([*shown, *(pair.swapped() for pair in shown)], annotator, seed), annotator)
     first, second = answers[: len(shown)], answers[len(shown) :]
     calls = [first, second]
     for each in range(1, seeds):
         items = [pair.swapped() if turn else pair for pair, turn in zip(shown, turned_SN[each], strict=True)]
-        calls.append(_verdicts(asking(items, annotator, seed + each), annotator))
+        calls.append(verdicts_of(asking(items, annotator, seed + each), annotator))
     calls_CN = np.array([[_p_left(said, pair) for said, pair in zip(call, shown, strict=True)] for call in calls])
     dollars_CN = np.array([[np.nan if said.usage.cached else said.usage.dollars for said in call] for call in calls])
     labels_SN = np.stack([np.where(turned_SN[0], calls_CN[1], calls_CN[0]), *calls_CN[2:]])
@@ -160,21 +160,8 @@ def _blind(answer: Any) -> Any:
     return replace(answer, model="", tokens=())
 
 
-def _verdicts(answers: Sequence[Any], annotator: Annotator) -> list[Verdict]:
-    """The verdicts; that neither answer is acceptable is no vote on which is better."""
-    found = verdicts_of(answers, annotator)
-    return [_undecided(each) if isinstance(each, Preference) and each.neither else each for each in found]
-
-
-def _undecided(said: Preference) -> Abstention:
-    why = "neither answer was acceptable to it"
-    return Abstention(said.comparison, Reason.NOT_APPLICABLE, said.annotator, why, said.usage)
-
-
 def _p_left(said: Verdict, pair: Comparison) -> float:
-    if isinstance(said, Abstention):
-        return np.nan
-    return said.p_left if said.comparison.left.text == pair.left.text else 1 - said.p_left
+    return score_of(said, isinstance(said, Preference) and said.comparison.left.text == pair.left.text)
 
 
 def _both(one: Verdict, other: Verdict, pair: Comparison) -> Verdict:

@@ -18,7 +18,7 @@ from ...annotators.systems.persona.editor import PersonaEditor
 from ...annotators.systems.persona.judge import PersonaJudge
 from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask, Engine, World
-from ...core.records import Abstention, Comparison, Completion, Estimate, Item, Preference, Revision
+from ...core.records import Abstention, Comparison, Completion, Estimate, Item, Revision, score_of
 from ...core.seeds import rng_for
 from ...core.store import Store
 from ...eval.judges.agreement import agreement, cohen_kappa
@@ -161,19 +161,12 @@ def _first_of_each(pairs: Sequence[Comparison]) -> list[Comparison]:
 
 def _signs(results: Sequence[Any]) -> np.ndarray:
     """1 for left, -1 for right, 0 for a tie, NaN without a verdict."""
-    return np.array([np.sign(each.p_left - 0.5) if _is_verdict(each) else np.nan for each in results])
-
-
-def _is_verdict(said: Any) -> bool:
-    return isinstance(said, Preference) and not said.neither
+    return np.sign(np.array([score_of(each) for each in results]) - 0.5)
 
 
 def _of_revision(said: Any, pair: Comparison, first: Mapping[str, str]) -> float:
     """1 where the revision was preferred, 0 where the first answer was, half for a tie, NaN without a verdict."""
-    if not _is_verdict(said):
-        return float("nan")
-    won = 0.5 if said.is_tied else float(said.p_left > 0.5)
-    return won if _revision_is_left(pair, first) else 1 - won
+    return 0.5 + 0.5 * float(np.sign(score_of(said, _revision_is_left(pair, first)) - 0.5))
 
 
 def _revision_is_left(pair: Comparison, first: Mapping[str, str]) -> bool:

@@ -15,7 +15,7 @@ from ...core.errors import InputError
 from ...core.files.tables import check_folder
 from ...core.manifest import write_atomically
 from ...core.protocols import Annotator
-from ...core.records import Comparison, Preference
+from ...core.records import Comparison, score_of
 from ...eval.files.labelled_pairs import LabelledPairs
 from ...eval.labels.pool_fit import PoolFit, fit_pool
 
@@ -45,9 +45,7 @@ def fit_to_labels(
     p_left = {}
     for name, member in members.items():
         said = ask(pairs, member).results
-        p_left[name] = np.array([each.p_left if isinstance(each, Preference) and not each.neither else np.nan for each in said])[
-            column_N
-        ]
+        p_left[name] = np.array([score_of(each) for each in said])[column_N]
     labels_N = np.array([labelled.labels_AN[row, item] > 0.5 for row, item in places], dtype=float)
     return fit_pool(p_left, labels_N, [pairs[place].prompt.id for place in column_N], seed=seed)
 

@@ -6,13 +6,14 @@ the same policy and reads the same labels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...annotators import make_annotator
 from ...core.errors import InputError
 from ...core.protocols import World
-from ...core.records import Abstention, Comparison, Completion, Preference
+from ...core.records import Abstention, Comparison, Completion, Preference, score_of
 from ...core.results import Curve, Example
 from ...core.seeds import rng_for, seed_for
 from ...core.store import Store
@@ -98,16 +99,14 @@ def judge(
     return verdicts, list(is_left)
 
 
-def _score(said: Preference | Abstention, is_left: bool) -> float | None:
-    """Probability of the candidate; None for an abstention."""
-    if isinstance(said, Abstention):
-        return None
-    return said.p_left if is_left else 1.0 - said.p_left
-
-
 def _scores(said: Sequence[Preference | Abstention], is_left: Sequence[bool], samples: int) -> tuple[tuple[float | None, ...], ...]:
-    flat = [_score(each, left) for each, left in zip(said, is_left, strict=True)]
+    flat = [_known(score_of(each, left)) for each, left in zip(said, is_left, strict=True)]
     return tuple(tuple(flat[start : start + samples]) for start in range(0, len(flat), samples))
+
+
+def _known(score: float) -> float | None:
+    """As JSON has it: None for an abstention."""
+    return None if math.isnan(score) else score
 
 
 def _examples(
@@ -127,7 +126,7 @@ def _examples(
                 candidate=candidate.text,
                 rival=rival.text,
                 shown_first="candidate" if left else "rival",
-                p_candidate=_score(said, left),
+                p_candidate=_known(score_of(said, left)),
                 annotator=said.annotator,
                 rationale=said.rationale if isinstance(said, Preference) else f"abstained: {said.reason}. {said.detail}",
                 gold_candidate=float(gold_candidate),

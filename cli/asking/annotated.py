@@ -199,8 +199,8 @@ def show(facts: dict[str, Any], first: tuple[str, str] | None, manifest: Path) -
 
 
 def _about_pairs(facts: dict[str, Any], abstentions: int) -> dict[str, str]:
-    neither = f", {facts['neither']} neither acceptable" if facts["neither"] else ""
-    counts = f"{facts['decided']} decided, {facts['ties']} tied{neither}, {abstentions} abstained"
+    neither = f" ({facts['neither']} found neither answer acceptable)" if facts["neither"] else ""
+    counts = f"{facts['decided']} decided, {facts['ties']} tied, {abstentions} abstained{neither}"
     rows = {"pairs": f"{facts['pairs']}: {counts}"}
     if facts["silent"]:
         told = ", ".join(f"{count} {reason}" for reason, count in facts["silent"].items())

@@ -90,7 +90,6 @@ def _note(results: Sequence[Preference | Abstention]) -> dict[str, Any]:
         "reasons": Counter(each.reason.value for each in abstentions),
         "silent": Counter(each.reason.value for each in silent),
         "first": [abstentions[0].reason.value, abstentions[0].detail] if abstentions else None,
-        "neither": sum(not isinstance(each, Abstention) and each.neither for each in results),
         "passing": any(each.reason in (Reason.ENGINE_FAILED, Reason.OVER_BUDGET) for each in (*abstentions, *silent)),
         "shown": shown_in(results).as_lists(),
     }
@@ -102,19 +101,18 @@ def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], t
 
     parts.flush()
     reasons, silent = Counter[str](), Counter[str]()
-    neither, first, shown = 0, None, []
+    first, shown = None, []
     for note in parts.notes():
         reasons.update(note["reasons"])
         silent.update(note["silent"])
-        neither += note["neither"]
         first = first or note["first"]
         shown.append(Shown(**note["shown"]))
     bias, pairs, written = position_bias(all_shown(shown)), parts.done, parts.finish()
     about = {
         "pairs": pairs,
         "decided": written.decided,
-        "ties": written.undecided - reasons.total() - neither,
-        "neither": neither,
+        "ties": written.undecided - reasons.total(),
+        "neither": reasons["neither"],
         "silent": dict(silent),
         "position": {"first": estimate_of(bias.first), "consistency": bias.consistency and estimate_of(bias.consistency)},
         "out": str(written.path),

@@ -87,7 +87,7 @@ def feedback_row(said: Feedback | Abstention) -> dict[str, Any]:
 def _fields(said: Feedback | Abstention) -> dict[str, Any]:
     match said:
         case Preference():
-            more = {"persona": said.persona, "rationale": said.rationale, "neither": said.neither}
+            more = {"persona": said.persona, "rationale": said.rationale}
             strength = {} if said.strength is None else {"strength": said.strength}
             more = strength | {name: value for name, value in more.items() if value}
             return _item(said.comparison) | {"p_left": said.p_left} | more
@@ -136,7 +136,9 @@ def feedback_of_row(row: Row) -> Feedback | Abstention:
     if kind == "abstention":
         return Abstention(item, Reason(row["reason"]), by, str(row.get("detail", "")))
     if isinstance(item, Comparison) and kind == "preference":
-        rest = {name: row[name] for name in ("persona", "strength", "rationale", "neither") if name in row}
+        if row.get("neither") is True:  # as 0.1 wrote it
+            return Abstention(item, Reason.NEITHER, by, str(row.get("rationale", "")))
+        rest = {name: row[name] for name in ("persona", "strength", "rationale") if name in row}
         return Preference(item, float(row["p_left"]), by, **rest)
     if isinstance(item, Slate) and kind == "ranking":
         grades = row.get("grades")

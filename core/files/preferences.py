@@ -160,7 +160,7 @@ def _undecided_row(said: Preference | Abstention, index: int, chats: bool) -> Ro
         "prompt": _shown_prompt(pair.prompt, chats),
         "left": _shown_answer(pair.left, chats),
         "right": _shown_answer(pair.right, chats),
-        "reason": ("neither" if said.neither else "tie") if isinstance(said, Preference) else said.reason.value,
+        "reason": "tie" if isinstance(said, Preference) else said.reason.value,
         "detail": said.rationale if isinstance(said, Preference) else said.detail,
         "left_model": pair.left.model,
         "right_model": pair.right.model,

@@ -24,7 +24,7 @@ from ..win_rates.win_rate import win_rate_from_scores
 
 @dataclass(frozen=True, slots=True)
 class PositionBias:
-    """`first`: share of showings in which the answer shown first won (ties half; `neither` is no vote), 0.5 without bias; `n`
+    """`first`: share of showings in which the answer shown first won (ties half), 0.5 without bias; `n`
     counts showings, and `extra` has the "pairs" shown, the "judges" to whom, and the "mean_probability" given to the first.
     `consistency`: how often a judge who saw a pair in both orders said the same in both; None where no judge saw one so."""
 
@@ -83,12 +83,10 @@ def shown_in(feedback: Iterable[Preference | Abstention]) -> Shown:
                 hashes[names] = _hashed(*names)
             judge = hashes[names]
             by_judge[judge].append(part)
-            if part.neither:
-                continue
             judges.append(judge)
             p_first.append(part.p_left)
             prompts.append(prompt)
-        showings.append(sum(not part.neither for parts in by_judge.values() for part in parts))
+        showings.append(sum(map(len, by_judge.values())))
         for agree in _agreements(by_judge.values()):
             agreed.append(agree)
             prompts_agreed.append(prompt)
@@ -142,7 +140,7 @@ def _agreements(by_judge: Iterable[list[Preference]]) -> Iterator[bool]:
             same, crossed = one.comparison, other.comparison
             is_swap = same.left.text == crossed.right.text and same.right.text == crossed.left.text
             if is_swap and same.left.text != same.right.text:
-                yield one.neither == other.neither and _score(one.p_left) + _score(other.p_left) == 1.0
+                yield _score(one.p_left) + _score(other.p_left) == 1.0
 
 
 def _score(p_left: float) -> float:

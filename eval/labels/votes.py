@@ -79,13 +79,13 @@ def votes(
 def votes_of_feedback(feedback: Sequence[Feedback | Abstention]) -> Votes:
     """Votes on pairs from preferences, whichever way round each was shown: `first` for the answer that comes first in the pair's
     canonical order, `second`, or `tie`. The worker is the persona where there is one, else the annotator; soft verdicts are
-    rounded, and `neither` is no vote. Raises InputError for other feedback."""
+    rounded. Raises InputError for other feedback."""
     workers, items, labels = list[Name](), list[Name](), list[Name | None]()
     for each in feedback:
         if isinstance(each, Preference):
             items.append(each.comparison.key)
             workers.append(each.persona or each.annotator)
-            labels.append(None if each.neither else _said(each))
+            labels.append(_said(each))
         elif isinstance(each, Abstention) and isinstance(each.item, Comparison):
             items.append(each.item.key)
             workers.append(each.annotator)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...core.records import Abstention, Estimate, Feedback, Preference
+from ...core.records import Abstention, Estimate, Feedback, Preference, score_of
 from ..intervals.clusters import (
     Layers,
     Scores,
@@ -26,20 +26,13 @@ from ..intervals.interval import rate_interval
 
 
 def scores_of(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool]) -> Scores:
-    """Each verdict's score for the candidate, with its prompt's id; that neither answer is acceptable is no verdict.
-    `candidate_is_left` is as `blind_pairs` gave it."""
+    """Each verdict's score for the candidate (`core.records.score_of`), with its prompt's id. `candidate_is_left` is as
+    `blind_pairs` gave it."""
     if len(feedback) != len(candidate_is_left):
-        raise ValueError(f"there are {len(feedback)} answers and {len(candidate_is_left)} sides; give one side an answer")
-    scores, prompts, abstentions = [], [], 0
-    for each, is_left in zip(feedback, candidate_is_left, strict=True):
-        if isinstance(each, Preference) and not each.neither:
-            scores.append(each.p_left if is_left else 1.0 - each.p_left)
-            prompts.append(each.comparison.prompt.id)
-        elif isinstance(each, Preference | Abstention):
-            abstentions += 1
-        else:
-            raise ValueError(f"a win rate is made of preferences, and this is a {type(each).__name__}; compare its scores first")
-    return Scores(np.array(scores), prompts, abstentions)
+        raise ValueError(f"there are {len(feedback)} answers and {len(candidate_is_left)} sides; give one side per answer")
+    scored = [(score_of(said, is_left), said) for said, is_left in zip(feedback, candidate_is_left, strict=True)]
+    judged = [(score, said.comparison.prompt.id) for score, said in scored if isinstance(said, Preference)]
+    return Scores(np.array([score for score, _ in judged]), [prompt for _, prompt in judged], len(scored) - len(judged))
 
 
 def win_rate(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool], level: float = 0.95) -> Estimate:

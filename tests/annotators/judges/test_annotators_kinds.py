@@ -66,20 +66,24 @@ def said(annotator: Any, item: Item, *replies: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("reply", "p_left", "strength", "neither"),
+    ("reply", "p_left", "strength"),
     [
-        ({"rationale": "Short.", "verdict": "A", "strength": 3}, 1.0, 3.0, False),
-        ({"rationale": "Short.", "verdict": "B", "strength": 9}, 0.0, None, False),
-        ({"verdict": "tie", "strength": 1}, 0.5, None, False),
-        ({"verdict": "neither"}, 0.5, None, True),
-        ("The better answer is B.", 0.0, None, False),
+        ({"rationale": "Short.", "verdict": "A", "strength": 3}, 1.0, 3.0),
+        ({"rationale": "Short.", "verdict": "B", "strength": 9}, 0.0, None),
+        ({"verdict": "tie", "strength": 1}, 0.5, None),
+        ("The better answer is B.", 0.0, None),
     ],
 )
-def test_a_verdict_has_its_strength_and_its_reasons(reply: Any, p_left: float, strength: float | None, neither: bool):
+def test_a_verdict_has_its_strength_and_its_reasons(reply: Any, p_left: float, strength: float | None):
     found = said(Verdict(), PAIR, reply)
-    assert (found.p_left, found.strength, found.neither) == (p_left, strength, neither)
+    assert (found.p_left, found.strength) == (p_left, strength)
     assert found.rationale == (reply.get("rationale", "") if isinstance(reply, dict) else "")
     assert found.comparison is PAIR
+
+
+def test_neither_is_an_abstention_with_its_reasons():
+    found = said(Verdict(), PAIR, {"rationale": "Both insult the user.", "verdict": "neither", "strength": 1})
+    assert (found.reason, found.detail, found.item) == (Reason.NEITHER, "Both insult the user.", PAIR)
 
 
 def test_reasons_are_asked_for_before_the_verdict():
@@ -303,7 +307,8 @@ def test_every_kind_runs_in_the_text_world(slates: list[Slate], prose: bool):
         elif isinstance(item, Completion):
             items = [each.completions[0] for each in slates[:10]]
         found = annotate(items, make(), engine=engine)
-        assert not found.abstentions, (make, found.abstentions[:1])
+        assert all(each.reason is Reason.NEITHER for each in found.abstentions), (make, found.abstentions[:1])
+        assert len(found.abstentions) < len(items) / 2
 
 
 def test_verdicts_and_rankings_follow_the_worlds_truth(world: TextWorld, slates: list[Slate]):

@@ -39,7 +39,7 @@ class Says:
         if self.said == "fails":
             raise EngineError("out of order")
         if self.said == "neither":
-            return Preference(item, 0.5, self.name, neither=True)
+            return Abstention(item, Reason.NEITHER, self.name, "neither")
         assert isinstance(self.said, float)
         return Preference(item, self.said, self.name)
 
@@ -147,9 +147,10 @@ def test_an_unreadable_member_of_a_member_is_not_kept_either(depth):
 
 
 def test_neither_wins_only_as_a_majority_and_is_otherwise_no_vote():
-    assert verdict("neither", "neither", 1.0).neither
+    assert verdict("neither", "neither", 1.0).reason is Reason.NEITHER
     said = verdict("neither", 0.0, 0.0)
-    assert (said.p_left, said.neither) == (0.0, False)
+    assert (said.p_left, [each.reason for each in said.silent]) == (0.0, [Reason.NEITHER])
+    assert verdict("neither", 1.0).p_left == 1.0
     assert verdict("neither", 0.2, 0.4, rule="mean").p_left == pytest.approx(0.3)
 
 

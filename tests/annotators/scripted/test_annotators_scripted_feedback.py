@@ -26,6 +26,7 @@ from pasture.core.records import (
     Ranking,
     Rating,
     ReactionKind,
+    Reason,
     Slate,
 )
 from pasture.core.seeds import rng_for
@@ -181,11 +182,12 @@ def test_a_verdict_has_a_strength_a_reason_a_tie_and_a_neither(world: World):
             faults = world.faults(said.rejected)
             assert not faults or faults[0].text in said.rationale
     every = [say(choices.Verdict(world, tie=1.0, acceptable=0.0), pair) for pair in pairs(world)]
-    assert any(each.neither for each in every)
+    assert any(isinstance(each, Abstention) for each in every)
     for each in every:
-        worth = world.utility([each.comparison.left, each.comparison.right])
-        assert each.neither == (worth.max() < 0)
-    assert any(each.is_tied and not each.neither for each in every)
+        shown = each.item if isinstance(each, Abstention) else each.comparison
+        worth = world.utility([shown.left, shown.right])
+        assert (isinstance(each, Abstention) and each.reason is Reason.NEITHER) == (worth.max() < 0)
+    assert any(isinstance(each, Preference) and each.is_tied for each in every)
 
 
 def test_a_critic_names_the_faults_and_where_they_are(world: World):

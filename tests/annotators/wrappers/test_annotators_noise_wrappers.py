@@ -21,7 +21,7 @@ from pasture.annotators.wrappers.rationed import Rationed
 from pasture.annotators.wrappers.swap import Swap
 from pasture.annotators.wrappers.temperature import Sample, Temperature
 from pasture.core.errors import InputError
-from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Reason
+from pasture.core.records import Abstention, Comparison, Completion, Prompt, Reason
 from pasture.core.seeds import rng_for
 from pasture.simulators.noise import agreement_after_flips
 
@@ -276,8 +276,8 @@ def test_silence_and_neither_go_through(name: str):
     def silent(comparison: Comparison) -> Abstention:
         return Abstention(comparison, Reason.REFUSED, "silent", "no")
 
-    def neither(comparison: Comparison) -> Preference:
-        return Preference(comparison, 0.5, "neither", neither=True)
+    def neither(comparison: Comparison) -> Abstention:
+        return Abstention(comparison, Reason.NEITHER, "neither", "no")
 
     heard = [judged(WRAPPERS[name](FunctionAnnotator(silent)), [pair], seed)[0] for seed in range(20)]
     noise = [each for each in heard if not isinstance(each, Abstention)]
@@ -285,7 +285,7 @@ def test_silence_and_neither_go_through(name: str):
     assert any(isinstance(each, Abstention) and each.reason is Reason.REFUSED and each.detail.endswith("no") for each in heard)
     for seed in range(20):
         (said,) = judged(WRAPPERS[name](FunctionAnnotator(neither)), [pair], seed)
-        assert isinstance(said, Abstention) or said.neither or said.rationale == "noise" or said.persona == "spammer(random)"
+        assert isinstance(said, Abstention) or said.rationale == "noise" or said.persona == "spammer(random)"
 
 
 def test_first_is_moved_by_no_bias_and_by_every_flip():

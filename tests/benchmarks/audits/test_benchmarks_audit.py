@@ -69,7 +69,7 @@ def test_abstentions_and_neither_are_counted_and_are_no_votes(pairs):
             if int(item.key, 16) % 3 == 0:
                 return Abstention(item, Reason.REFUSED, self.name, "no")
             if int(item.key, 16) % 3 == 1:
-                return Preference(item, 0.5, self.name, neither=True)
+                return Abstention(item, Reason.NEITHER, self.name, "neither")
             return Preference(item, float(len(item.left.text) > len(item.right.text)), self.name)
 
     kinds = [int(pair.key, 16) % 3 for pair in pairs]

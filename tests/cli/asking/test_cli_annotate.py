@@ -306,7 +306,7 @@ def test_members_who_are_silent_and_verdicts_of_neither_are_counted_and_no_votes
         "class Never:\n"
         "    name = 'never'\n"
         "    async def annotate(self, item, ask, rng):\n"
-        "        return Preference(item, 0.5, self.name, neither=True)\n"
+        "        return Abstention(item, Reason.NEITHER, self.name)\n"
     )
     members = 'members=["longest", "first", "who.py:Mute"]'
     words = ("annotate", "--world", "text", "--limit", "9", "--json", "--out", "prefs.jsonl", "--annotator")

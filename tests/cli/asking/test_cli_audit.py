@@ -10,7 +10,7 @@ import typer
 from pasture.cli.asking.audit import audit
 from pasture.core.errors import InputError, UnknownName
 from pasture.core.files.preferences import write_preferences
-from pasture.core.records import Comparison, Completion, Preference, Prompt
+from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Reason
 from typer.testing import CliRunner
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -232,7 +232,7 @@ def test_what_annotate_wrote_is_audited_one_file_a_seed_and_neither_is_no_label(
     other = Comparison(Completion(Prompt("r"), "long answer"), Completion(Prompt("r"), "short"))
     (tmp_path / "said").mkdir()
     for seed in range(2):
-        said = [Preference(pair, 1.0, "judge"), Preference(other, 0.5, "judge", neither=True)]
+        said = [Preference(pair, 1.0, "judge"), Abstention(other, Reason.NEITHER, "judge")]
         write_preferences(tmp_path / "said" / f"s{seed}.jsonl", said)
         (tmp_path / "said" / f"s{seed}.jsonl.manifest.json").write_text("{}")
     rows = {each["name"]: each for each in json.loads(run("judge", "--annotations", "said", "--json"))["measures"]}

@@ -34,8 +34,8 @@ ONE, OTHER = Completion(PROMPT, "An apple.\n\x1b[31m", model="m1"), Completion(P
 CRITIQUE = Critique(ONE, "Says it.", "c", (Span(0, 2, "fact"),), Polarity.PRAISE)
 SAID = [
     Preference(Comparison(ONE, OTHER), 0.75, "a", persona="p-1", strength=2.0, rationale="redder"),
-    Preference(Comparison(ONE, OTHER), 0.5, "a", neither=True),
-    Preference(Comparison(ONE, OTHER), 0.5, "a", strength=0.0, neither=True),
+    Preference(Comparison(ONE, OTHER), 0.5, "a", strength=0.0),
+    Abstention(Comparison(ONE, OTHER), Reason.NEITHER, "a", "both are rude"),
     Rating(ONE, {"truth": 4.0, "style": 2.5}, "r", rationale="fine"),
     Ranking(Slate((ONE, OTHER)), (1, 0), "k", (1.0, 2.0)),
     Ranking(Slate((ONE, OTHER)), (0, 1), "k"),
@@ -53,6 +53,15 @@ SAID = [
 def test_every_kind_comes_back_as_it_was_said(name: str, tmp_path: Path):
     assert write_feedback(tmp_path / name, SAID) == len(SAID)
     assert read_feedback(tmp_path / name) == SAID
+
+
+def test_neither_as_the_first_version_wrote_it_is_an_abstention(tmp_path: Path):
+    path = tmp_path / "f.jsonl"
+    old = {"kind": "preference", "annotator": "a", "prompt": "q", "left": "l", "right": "r", "p_left": 0.5, "neither": True}
+    path.write_text(json.dumps(old | {"rationale": "both are rude"}) + "\n")
+    (said,) = read_feedback(path)
+    assert isinstance(said, Abstention)
+    assert (said.reason, said.detail) == (Reason.NEITHER, "both are rude")
 
 
 def test_a_line_that_is_no_feedback_is_named(tmp_path: Path):

@@ -99,16 +99,9 @@ def test_one_judge_shown_each_pair_once_needs_no_words() -> None:
     assert "6 showings of 3 pairs, to 1 judge" in position_bias([both_orders(n, 1.0, 1.0) for n in range(3)]).first.how
 
 
-def test_neither_is_no_vote_for_a_place_and_the_same_in_both_orders_only_if_said_in_both() -> None:
-    comparison = pair(0)
-    neither, tie = (Preference(comparison, 0.5, "judge", neither=each) for each in (True, False))
-    lone = position_bias([neither, Preference(pair(1), 1.0, "judge")])
-    assert (lone.first.value, lone.first.n, lone.first.extra["pairs"]) == (1.0, 1, 1)
-    for other, same in ((neither, 1.0), (tie, 0.0)):
-        found = position_bias([Preference(comparison, 0.5, "swap", parts=(neither, other.swapped()))])
-        assert found.consistency is not None
-        assert found.consistency.value == same
-        assert found.first.n == (0 if other.neither else 1)
+def test_neither_is_no_vote_for_a_place() -> None:
+    lone = position_bias([Abstention(pair(0), Reason.NEITHER, "judge"), Preference(pair(1), 1.0, "judge")])
+    assert (lone.first.value, lone.first.n, lone.first.extra["pairs"], lone.first.abstentions) == (1.0, 1, 1, 1)
 
 
 def test_one_order_asked_twice_is_not_a_swap() -> None:

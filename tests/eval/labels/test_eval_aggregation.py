@@ -326,6 +326,6 @@ def test_what_cannot_be_aggregated_is_an_error():
 
 def test_that_neither_is_acceptable_is_no_vote():
     pair = Comparison(Completion(Prompt("q"), "a"), Completion(Prompt("q"), "b"))
-    said = [Preference(pair, 1.0, "x"), Preference(pair, 0.5, "y", neither=True), Preference(pair, 0.5, "z")]
+    said = [Preference(pair, 1.0, "x"), Abstention(pair, Reason.NEITHER, "y"), Preference(pair, 0.5, "z")]
     of = votes_of_feedback(said)
     assert (len(of), dict(of.abstained)) == (2, {"x": 0, "y": 1, "z": 0})

@@ -76,7 +76,7 @@ def test_an_abstention_is_not_a_tie() -> None:
 
 
 def test_that_neither_is_acceptable_is_no_tie_either() -> None:
-    feedback = [verdict(0, 1.0), verdict(1, 0.0), verdict(2, 1.0), Preference(pair(3), 0.5, "judge", neither=True)]
+    feedback = [verdict(0, 1.0), verdict(1, 0.0), verdict(2, 1.0), Abstention(pair(3), Reason.NEITHER, "judge")]
     found = win_rate(feedback, [True] * 4)
     assert found.value == pytest.approx(2 / 3)
     assert (found.n, found.abstentions, found.extra["ties"]) == (3, 1, 0)

@@ -1,0 +1,53 @@
+"""That neither answer is acceptable says nothing about which is better, wherever a verdict goes."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from pasture.benchmarks.ranking.feedback import MeteredFeedback
+from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Rating, Reason, score_of
+from pasture.eval.rankings.battles import battles_of_feedback
+from typer.testing import CliRunner
+
+PAIR = Comparison(Completion(Prompt("q"), "a", model="m"), Completion(Prompt("q"), "b", model="n"))
+NEITHER = Abstention(PAIR, Reason.NEITHER, "judge", "both are rude")
+
+
+def test_one_function_turns_a_verdict_into_a_score():
+    assert [score_of(Preference(PAIR, p, "x"), side) for p in (1.0, 0.5, 0.3) for side in (True, False)] == [
+        1,
+        0,
+        0.5,
+        0.5,
+        0.3,
+        0.7,
+    ]
+    assert math.isnan(score_of(NEITHER))
+    with pytest.raises(ValueError, match="Rating"):
+        score_of(Rating(PAIR.left, {"overall": 1.0}, "x"))
+
+
+def test_neither_is_no_battle():
+    found = battles_of_feedback([NEITHER, Preference(PAIR, 1.0, "x")])
+    assert (list(found.p_left_N), found.abstentions) == ([1.0], 1)
+
+
+def test_neither_is_no_label_to_train_on():
+    feedback = MeteredFeedback([PAIR.prompt], [], [NEITHER, Preference(PAIR, 1.0, "x")], lambda items: [], 2)
+    assert [each.p_left for each in feedback.dataset()] == [1.0]
+    assert (feedback.bought, feedback.abstained) == (2, 1)
+
+
+def test_an_evaluator_that_finds_neither_acceptable_ranks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("neither.toml").write_text('kind = "scripted-verdict"\nacceptable = 1e9\n')
+    from pasture.cli import app
+
+    words = "rank --world exact --evaluator neither.toml --seeds 1 --labels 50 --method sft --out r --json"
+    done = CliRunner().invoke(app, words.split())
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads(done.stdout)["ranking"]
+    assert (row["win_rate"], row["n"], row["abstentions"]) == (None, 0, 200)

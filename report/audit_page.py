@@ -16,7 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from ..core.manifest import write_atomically
+from ..core.files.writing import write_atomically
 from ..core.records import Estimate
 from ..eval.judges.judge_audit import AuditReport, Measure
 from .text import UNKNOWN, interval, number, percent, visible

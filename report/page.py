@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ..core.manifest import write_atomically
+from ..core.files.writing import write_atomically
 from ..core.results import RankingResult
 from . import headline, plots, text
 

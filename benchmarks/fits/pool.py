@@ -13,7 +13,7 @@ import numpy as np
 from ...annotators.runner import Annotations
 from ...core.errors import InputError
 from ...core.files.tables import check_folder
-from ...core.manifest import write_atomically
+from ...core.files.writing import write_atomically
 from ...core.protocols import Annotator
 from ...core.records import Comparison, score_of
 from ...eval.files.labelled_pairs import LabelledPairs

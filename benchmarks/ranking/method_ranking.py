@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from ...core.manifest import write_atomically
+from ...core.files.writing import write_atomically
 from ...core.results import RankingResult
 from ...core.store import Store
 from .aggregation import aggregate

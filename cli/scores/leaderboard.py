@@ -89,7 +89,7 @@ def _rate_battles(rows: list[Row], path: Path, refused: list[str], resamples: in
     import json as encoder
 
     from ...core.errors import InputError
-    from ...core.manifest import write_atomically
+    from ...core.files.writing import write_atomically
     from ...eval.files.battles import battles_of_rows
     from ...eval.rankings.bradley_terry import bradley_terry_ratings
 
@@ -194,7 +194,7 @@ def _write(
 ) -> None:
     import json as encoder
 
-    from ...core.manifest import write_atomically
+    from ...core.files.writing import write_atomically
     from ...eval.files.alpaca_eval import read_outputs_by_model
     from ...eval.leaderboards.leaderboard import to_csv
     from ...report.leaderboard import page

@@ -30,7 +30,7 @@ def over_optimisation(
     from ...benchmarks.claims.over_optimisation import over_optimisation as measure
     from ...benchmarks.claims.over_optimisation import policies_table, table, trained_policies
     from ...core.errors import InputError
-    from ...core.manifest import write_atomically
+    from ...core.files.writing import write_atomically
     from ...core.results import RankingResult
 
     policies = trained_policies(RankingResult.load(ranking), world) if ranking else []

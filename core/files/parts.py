@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import InputError
-from ..manifest import write_atomically
 from ..records import Abstention, Comparison, Preference
 from ..seeds import digest
 from .preferences import COLUMNS, Written, comparison_of, preference_schema, undecided_path, write_preferences
 from .tables import Row, check_writable, read_rows, write_batches
+from .writing import write_atomically
 
 ASKED = "asked.json"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import EngineError, InputError
-from ...core.manifest import write_atomically
+from ...core.files.writing import write_atomically
 from ...core.requests import Reply, Request
 from .calls import body_of, redacted
 from .wire import SHOWN, chat_reply

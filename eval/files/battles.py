@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...core.errors import InputError
 from ...core.files.tables import Row, read_rows
-from ...core.manifest import write_atomically
+from ...core.files.writing import write_atomically
 from ..rankings.battles import Battles, battles
 
 SCORES = {"model_a": 1.0, "model_b": 0.0, "tie": 0.5, "tie (bothbad)": 0.5, "bothbad": 0.5}

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ...core.errors import InputError
-from ...core.manifest import write_atomically
+from ...core.files.writing import write_atomically
 from ...core.protocols import FeedbackSource, Policy, TokenScores, TrainingLog, ValueModel
 from ...core.records import Completion, Prompt
 from ...policies import closed_form

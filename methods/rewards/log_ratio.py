@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from ...core.manifest import write_atomically
+from ...core.files.writing import write_atomically
 from ...core.protocols import Policy
 from ...core.records import Completion
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
-from ...core.manifest import write_atomically
+from ...core.files.writing import write_atomically
 from ...core.protocols import FeedbackSource, Policy, TrainingLog, ValueModel
 from ...core.records import Completion, Preference
 from ...core.seeds import rng_for

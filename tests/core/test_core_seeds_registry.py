@@ -12,7 +12,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 from pasture.core.errors import InputError, UnknownName
-from pasture.core.manifest import manifest, write_atomically, write_manifest
+from pasture.core.files.writing import write_atomically
+from pasture.core.manifest import manifest, write_manifest
 from pasture.core.registry import Entry, Registry, load_target
 from pasture.core.seeds import digest, rng_for, seed_for
 

@@ -33,7 +33,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
         import csv
 
         with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
+            writer = csv.DictWriter(file, list(rows[0]), quoting=csv.QUOTE_ALL)
             writer.writeheader()
             writer.writerows(rows)
     elif path.suffix == ".gz":
@@ -97,7 +97,7 @@ def test_an_id_names_the_prompt_and_only_one(tmp_path: Path):
             '{"prompt": "x", "left": "y"}\n',
             "has the columns prompt, left; a pair is in one of: prompt, left, right; inst",
         ),
-        ("a.jsonl", '{"prompt": "x", "left": "y", "right": "z"}\n{"prompt": "x", "left"\n', r"line 2 is no JSON .*'{\"prompt\""),
+        ("a.jsonl", '{"prompt": "x", "left": "y", "right": "z"}\n{"prompt": "x", "left"\n', r"line 2 is not JSON .*'{\"prompt\""),
         ("a.jsonl", '{"prompt": "x", "left": "y", "right": "z"}\n{"prompt": "x", "left": "y"}\n', "row 2 has no column `right`"),
         ("a.jsonl", '{"prompt": "x", "left": null, "right": "z"}', "row 1: `left` is null"),
         ("a.jsonl", '{"prompt": "x", "left": 3, "right": "z"}', "row 1: `left` is '3'; it is text, or a list of"),
@@ -111,10 +111,10 @@ def test_an_id_names_the_prompt_and_only_one(tmp_path: Path):
         ("a.jsonl", '{"id": [1], "prompt": "x", "left": "y", "right": "z"}', r"`id` is \[1\]"),
         ("a.jsonl", "[1]\n", "row 1 is '\\[1\\]'; a row is an object"),
         ("a.json", '{"prompt": 1}', "a .json file holds an array"),
-        ("a.json", "[", "is no JSON .*one object a line is .jsonl"),
+        ("a.json", "[", "is not JSON .*one object per line is .jsonl"),
         ("a.csv", "prompt,left,right\nx,y,z,too much\n", "row 1 has more fields than the header"),
-        ("a.csv", 'prompt,left,right\nx,"y,z\n', "is no CSV"),
-        ("a.parquet", "no parquet", "is no readable Parquet file"),
+        ("a.csv", 'prompt,left,right\nx,"y,z\n', "is not CSV"),
+        ("a.parquet", "no parquet", "cannot be read .*not a parquet file"),
         ("a.xlsx", "x", r"has the suffix '.xlsx'; readable are: .jsonl"),
         ("a.jsonl.gz", "not zipped", "cannot be read"),
     ],
@@ -129,7 +129,7 @@ def test_a_missing_file_and_an_empty_folder_are_explained(tmp_path: Path):
     with pytest.raises(InputError, match=r"no file '.*none.jsonl'; give a file: .jsonl"):
         read_pairs(tmp_path / "none.jsonl")
     pytest.importorskip("datasets")
-    with pytest.raises(InputError, match="is no saved data set"):
+    with pytest.raises(InputError, match="holds neither a saved data set"):
         read_pairs(tmp_path)
 
 

@@ -1,0 +1,171 @@
+"""Files written whole or not at all: text, and rows by the suffix of the path. A link stays a link, and a pipe or a device is
+written through."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ..errors import InputError
+from ..text import sound
+from .reading import cause, shown_path
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .tables import Row
+
+ROWS_A_GROUP = 10_000
+"""Of a Parquet file that is written in batches, so that its bytes do not depend on how the rows came."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that a spreadsheet would run."""
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Puts `content` at `path` by a rename, so that a reader or a kill never meets half of it. Raises InputError where it cannot be
+    written."""
+    with draft(path) as place:
+        place.write_bytes(content if isinstance(content, bytes) else sound(content).encode())
+
+
+@contextmanager
+def writing(path: Path | str) -> Iterator[None]:
+    """Turns what the file system refuses within (a full disk, a name too long, no permission) into an InputError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shown_path(path)} cannot be written ({cause(error)}); give another path") from error
+
+
+@contextmanager
+def draft(path: Path) -> Iterator[Path]:
+    """A path beside `path`, whose folder is made, that takes its place when the block ends well. What a link leads to is replaced,
+    not the link; what goes to a pipe or a device is written to it. Raises InputError where that cannot be done."""
+    with writing(path):
+        if not path.name:
+            raise OSError("it names no file")
+        target = path.resolve() if path.is_symlink() else path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        through = target.exists() and not (target.is_file() or target.is_dir())
+        folder = Path(tempfile.gettempdir()) if through else target.parent
+        place = folder / f".{target.name.encode()[:100].decode(errors='ignore')}.{os.getpid()}.tmp"
+        try:
+            yield place
+            if through:
+                with place.open("rb") as source, target.open("wb") as sink:
+                    shutil.copyfileobj(source, sink)
+            else:
+                place.replace(target)
+        finally:
+            place.unlink(missing_ok=True)
+
+
+def check_folder(path: Path) -> None:
+    """Makes the folder of the file `path`. Raises InputError where it, or a file of that name in it, cannot be made or written."""
+    with writing(path):
+        if not path.name or "\0" in path.name:
+            raise OSError("it names no file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() and path.suffix:
+            raise OSError("it is a folder")
+        there = path if path.exists() and not stat.S_ISREG(path.stat().st_mode) else path.parent
+        if not os.access(there, os.W_OK):
+            raise OSError(f"{shown_path(there)} is read-only")
+
+
+def cell_for_people(value: Any) -> Any:
+    """The value of a table that people open: text that a spreadsheet would run as a formula begins with an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def writers() -> dict[str, Callable[[Path, Iterable[Sequence[Row]], pa.Schema], None]]:
+    """By the suffix of a path, what writes rows there."""
+    return {".jsonl": _write_jsonl, ".json": _write_json, ".csv": _write_csv, ".parquet": _write_parquet, "": _write_folder}
+
+
+def _is_packed(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
+def _packed(file: BinaryIO) -> gzip.GzipFile:
+    return gzip.GzipFile("", "wb", fileobj=file, mtime=0)
+
+
+def _write_text(path: Path, data: bytes) -> None:
+    write_atomically(path, gzip.compress(data, mtime=0) if _is_packed(path) else data)
+
+
+def _json(value: Any, indent: int | None = None) -> bytes:
+    # Half of a surrogate pair is written as the escape that JSON has for it.
+    return (json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent) + "\n").encode(errors="backslashreplace")
+
+
+def _write_jsonl(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
+    with draft(path) as place, place.open("wb") as file, _packed(file) if _is_packed(path) else nullcontext(file) as out:
+        for batch in batches:
+            out.writelines(map(_json, batch))
+
+
+def _write_json(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
+    _write_text(path, _json(list(chain.from_iterable(batches)), indent=1))
+
+
+def _write_csv(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
+    """Text stands in quotes, so that an empty one and line ends survive; null is an empty cell; lists and tables are JSON."""
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\n").writerow(schema.names)
+    for row in chain.from_iterable(batches):
+        buffer.write(",".join(_cell(row.get(name)) for name in schema.names) + "\n")
+    _write_text(path, sound(buffer.getvalue()).encode())
+
+
+def _cell(value: Any) -> str:
+    if value is None or isinstance(value, bool | int | float):
+        return "" if value is None else str(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _write_parquet(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with draft(path) as place, pq.ParquetWriter(place, schema) as writer:
+        rows = chain.from_iterable(batches)
+        group = list(islice(rows, ROWS_A_GROUP))
+        while True:  # a table without rows is written too
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+            if not (group := list(islice(rows, ROWS_A_GROUP))):
+                break
+
+
+def _write_folder(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
+    import pyarrow as pa
+
+    from .tables import datasets_library
+
+    datasets = datasets_library()
+    if path.exists() and not (path / "dataset_info.json").is_file():
+        raise InputError(f"{str(path)!r} exists and is no saved data set; give another path, or a suffix such as .parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    place, old = (path.with_name(f".{path.name}.{os.getpid()}.{ending}") for ending in ("tmp", "old"))
+    try:
+        datasets.Dataset(pa.Table.from_pylist(list(chain.from_iterable(batches)), schema=schema)).save_to_disk(str(place))
+        if path.exists():
+            path.rename(old)
+        place.rename(path)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,27 @@
+"""Text from outside made sound: fit to be encoded, and shown in one line of a message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SHOWN = 60
+"""Characters of a value that a message shows."""
+
+
+def sound(text: str) -> str:
+    """`text` that can be written as UTF-8: half of a surrogate pair becomes U+FFFD, and two halves become their character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def one_line(value: Any, length: int = SHOWN) -> str:
+    """The beginning of a value's text, quoted, on one line; a message shows it and stays a message."""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits, a list in itself
+        text = f"a {type(value).__name__} that cannot be shown ({type(error).__name__})"
+    text = " ".join(sound(text[: 4 * length]).split()) if len(text) > length or "\n" in text else sound(text)
+    return f"{text[:length]!r}{'...' if len(text) > length else ''}"

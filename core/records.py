@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .seeds import digest
 
@@ -109,6 +109,21 @@ class Slate:
 
 
 Item = Comparison | Completion | Slate
+Shown = TypeVar("Shown", bound=Item)
+
+
+def blind(item: Shown) -> Shown:
+    """The item without what would tell who made its answers: names of models, and sampled tokens, which an answer from a file does
+    not have."""
+    if isinstance(item, Comparison):
+        return replace(item, left=blind(item.left), right=blind(item.right)) if _is_marked(item.left, item.right) else item
+    if isinstance(item, Slate):
+        return replace(item, completions=tuple(map(blind, item.completions)))
+    return replace(item, model="", tokens=()) if _is_marked(item) else item
+
+
+def _is_marked(*answers: Completion) -> bool:
+    return any(each.model or each.tokens for each in answers)
 
 
 @dataclass(frozen=True, slots=True)

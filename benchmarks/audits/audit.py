@@ -19,7 +19,7 @@ from ...annotators import make_annotator
 from ...annotators.runner import annotate
 from ...core.errors import InputError
 from ...core.protocols import Annotator, World
-from ...core.records import Abstention, Comparison, Item, Preference, score_of
+from ...core.records import Abstention, Comparison, Item, Preference, blind, score_of
 from ...core.seeds import rng_for
 from ...eval.files.labelled_pairs import LabelledPairs, read_labelled
 from ...eval.judges.judge_audit import Asked, AuditReport, GoldLabels, Measure, audit_measures
@@ -75,7 +75,7 @@ def ask(annotator: Annotator, pairs: Sequence[Comparison], *, seeds: int, seed: 
     """Every pair in both orders under the first seed, and in an order drawn by the seed under each further one."""
     if not pairs:
         raise InputError("there are no pairs to ask about; give at least one")
-    shown = [replace(pair, left=_blind(pair.left), right=_blind(pair.right)) for pair in pairs]
+    shown = list(map(blind, pairs))
     turned_SN = np.array(
         [[rng_for(seed + each, "audit order", pair.key).random() < 0.5 for pair in shown] for each in range(seeds)]
     )
@@ -154,10 +154,6 @@ def _gold_fact(gold: GoldLabels | None) -> dict[str, str]:
     if gold is None:
         return {"gold": "none"}
     return {"gold": gold.name, "gold labels": str(int(np.isfinite(gold.labels_AN).sum()))}
-
-
-def _blind(answer: Any) -> Any:
-    return replace(answer, model="", tokens=())
 
 
 def _p_left(said: Verdict, pair: Comparison) -> float:

@@ -51,6 +51,8 @@ class Blinded:
         self.items = items
 
     def __iter__(self) -> Iterator[Item]:
+        from ...core.records import blind
+
         return map(blind, self.items)
 
 
@@ -59,19 +61,6 @@ def are_pairs(items: Sequence[Item] | PairFile) -> TypeGuard[Sequence[Comparison
     from ...core.records import Comparison
 
     return isinstance(items, PairFile) or all(isinstance(each, Comparison) for each in items)
-
-
-def blind(item: Item) -> Item:
-    """The item without the names of those who made its answers."""
-    from ...core.records import Comparison, Slate
-
-    if isinstance(item, Comparison):
-        if not item.left.model and not item.right.model:
-            return item
-        return replace(item, left=replace(item.left, model=""), right=replace(item.right, model=""))
-    if isinstance(item, Slate):
-        return replace(item, completions=tuple(replace(each, model="") for each in item.completions))
-    return replace(item, model="")
 
 
 def unblinded(said: Feedback | Abstention, item: Item) -> Feedback | Abstention:

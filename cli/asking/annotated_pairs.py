@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..shared.console import errors, estimate_of, plain, progress_bar
-from .annotated import Told, Work, blind, unblinded
+from .annotated import Told, Work, unblinded
 
 if TYPE_CHECKING:
     from ...annotators.runner import Stream
@@ -64,6 +64,8 @@ def annotate_pairs(pairs: Sequence[Comparison] | PairFile, work: Work, asked: Ma
 
 def _blinded(pairs: Iterator[Comparison], waiting: deque[Comparison]) -> Iterator[Any]:
     """The pairs without their makers' names; as they were, they wait for their answers."""
+    from ...core.records import blind
+
     for pair in pairs:
         waiting.append(pair)
         yield blind(pair)

@@ -7,10 +7,9 @@ the pair alone: it is the same whichever of the two is called the candidate, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ...core.errors import InputError
-from ...core.records import Comparison, Completion
+from ...core.records import Comparison, Completion, blind
 from ...core.seeds import rng_for
 
 
@@ -20,7 +19,7 @@ def blind_pairs(candidates: Sequence[Completion], rivals: Sequence[Completion], 
     by_prompt: dict[str, Completion] = {}
     for rival in rivals:
         if rival.prompt.id in by_prompt:
-            raise InputError(f"the rivals hold two answers to the prompt {rival.prompt.id!r}; give one answer a prompt")
+            raise InputError(f"the rivals hold two answers to the prompt {rival.prompt.id!r}; give one answer per prompt")
         by_prompt[rival.prompt.id] = rival
     comparisons, candidate_is_left = [], []
     for candidate in candidates:
@@ -29,13 +28,9 @@ def blind_pairs(candidates: Sequence[Completion], rivals: Sequence[Completion], 
                 f"no rival answers the prompt {candidate.prompt.id!r} ({candidate.prompt.text[:60]!r}); the rivals answer "
                 f"{len(by_prompt)} prompts; give an answer of the rival to every prompt that is judged"
             )
-        pair = Comparison(_blind(candidate), _blind(by_prompt[candidate.prompt.id]))
+        pair = blind(Comparison(candidate, by_prompt[candidate.prompt.id]))
         canonical_first = rng_for(seed, "order", pair.key).random() < 0.5
         is_left = canonical_first == pair.is_canonical
         comparisons.append(pair if is_left else pair.swapped())
         candidate_is_left.append(is_left)
     return comparisons, candidate_is_left
-
-
-def _blind(completion: Completion) -> Completion:
-    return replace(completion, model="", tokens=())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pasture.benchmarks.ranking.feedback import MeteredFeedback
-from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Rating, Reason, score_of
+from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Rating, Reason, Slate, blind, score_of
 from pasture.eval.rankings.battles import battles_of_feedback
 from typer.testing import CliRunner
 
@@ -28,6 +28,17 @@ def test_one_function_turns_a_verdict_into_a_score():
     assert math.isnan(score_of(NEITHER))
     with pytest.raises(ValueError, match="Rating"):
         score_of(Rating(PAIR.left, {"overall": 1.0}, "x"))
+
+
+def test_a_blind_item_tells_nothing_of_who_made_its_answers():
+    made = Completion(Prompt("q"), "a", tokens=(1, 2), model="m")
+    plain = Completion(Prompt("q"), "a")
+    assert [blind(made), blind(Comparison(made, plain)), blind(Slate((plain, made)))] == [
+        plain,
+        Comparison(plain, plain),
+        Slate((plain, plain)),
+    ]
+    assert blind(plain) is plain
 
 
 def test_neither_is_no_battle():

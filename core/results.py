@@ -1,9 +1,10 @@
-"""What a ranking produced: records that a report reads, and their JSON."""
+"""What a command found, as rows that every printer reads, and what a ranking produced; and their JSON."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,41 @@ from pydantic import TypeAdapter, ValidationError
 
 from .errors import InputError
 from .records import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One row of a result: an estimate under a name, in a group of rows that belong together.
+
+    unit: `share` in [0, 1], `difference` of shares, `kappa`, `correlation`, `dollars`, `number` for what has no unit, or a plural
+    noun, such as `nats`. means: what is measured, in a few words. finding: what the number shows, where a rule decided that.
+    """
+
+    group: str
+    name: str
+    estimate: Estimate
+    unit: str
+    means: str = ""
+    finding: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as scripts read it: all that the estimate says stands beside its name."""
+        words = {"group": self.group, "name": self.name, "unit": self.unit, "means": self.means, "finding": self.finding}
+        return words | estimate_json(self.estimate)
+
+
+def estimate_json(estimate: Estimate) -> dict[str, Any]:
+    """An estimate as plain values, under the names that it has."""
+    return json_safe({each.name: getattr(estimate, each.name) for each in fields(estimate)})
+
+
+def json_safe(value: Any) -> Any:
+    """The same value with null for NaN and the infinities, which JSON does not have, and with tables and lists made plain."""
+    if isinstance(value, Mapping):
+        return {name: json_safe(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @dataclass(frozen=True, slots=True)

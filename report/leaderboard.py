@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from rich import box
 from rich.table import Table
@@ -21,6 +19,7 @@ from rich.text import Text
 from ..eval.files.alpaca_eval import Instructions, Judgments
 from ..eval.leaderboards.leaderboard import LeaderboardRow
 from .page import embedded_json
+from .template import rendered, resource
 from .text import interval, number, percent, visible, visible_everywhere
 
 HEADINGS = ("", "model", "LC %", "interval", "win %", "SE", "n", "length")
@@ -65,16 +64,14 @@ def page(
     outputs: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """The page's HTML. notes: (heading, lines). outputs: by model, then instruction, for judgments without texts."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"visible": visible, "number": number, "percent": percent, "interval": interval}
     data = comparisons(rows, judgments, known, outputs or {})
-    return environment.from_string(_resource("leaderboard.jinja")).render(
+    return rendered(
+        "leaderboard.jinja",
         rows=rows,
         judges=sorted({row.judge for row in rows}),
         notes=notes,
         data=Markup(embedded_json(visible_everywhere(data))),
-        css=Markup(_resource("page.css")),
-        script=Markup(_resource("leaderboard.js")),
+        script=Markup(resource("leaderboard.js")),
     )
 
 
@@ -107,7 +104,3 @@ def _comparison(
     score = float(of.scores_N[at])
     spots = [None if text is None else place.setdefault(text, len(place)) for text in texts]
     return [*spots, None if math.isnan(score) else round(score, 6)]
-
-
-def _resource(name: str) -> str:
-    return files(__package__ or "").joinpath(name).read_text(encoding="utf-8")

@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ..core.files.writing import write_atomically
 from ..core.results import RankingResult
 from . import headline, plots, text
+from .template import rendered, resource
 
 EMBEDDED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -31,10 +30,8 @@ def write_page(result: RankingResult, path: Path) -> Path:
 
 def page(result: RankingResult) -> str:
     """The page's HTML. The same result gives the same bytes."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"visible": text.visible, "number": text.number, "percent": text.percent}
-    environment.filters |= {"interval": text.interval, "duration": text.duration}
-    return environment.from_string(_resource("page.jinja")).render(
+    return rendered(
+        "page.jinja",
         result=result,
         best=headline.winner(result),
         near=headline.rivals_within_reach(result),
@@ -43,8 +40,7 @@ def page(result: RankingResult) -> str:
         curves={name: Markup(svg) for name, svg in plots.curve_plots(result).items()},
         made=_facts(text.visible_everywhere(dict(result.manifest))),
         data=Markup(embedded_json(text.visible_everywhere([asdict(each) for each in result.examples]))),
-        css=Markup(_resource("page.css")),
-        script=Markup(_resource("page.js")),
+        script=Markup(resource("page.js")),
     )
 
 
@@ -89,7 +85,3 @@ def _said(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return text.UNKNOWN if value is None or value in ({}, "") else str(value)
-
-
-def _resource(name: str) -> str:
-    return files(__package__ or "").joinpath(name).read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ so that they can neither act nor hide.
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from typing import Any
 
@@ -13,6 +14,12 @@ from ..core.records import Estimate
 
 UNKNOWN = "–"
 """What stands where a value is undefined: never a 0."""
+
+SCALES = {"share": 100.0, "difference": 100.0}
+DIGITS = {"share": 1, "difference": 1}
+"""Of the units that are not shown as they are, with two digits."""
+BARE = ("number", "kappa", "correlation")
+"""Units that are not named beside the value."""
 
 HIDDEN = {0x061C, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xE0000, 0xE0080)}
 """Direction marks and overrides, invisible spaces and tag characters."""
@@ -48,7 +55,7 @@ def visible_everywhere(value: Any) -> Any:
 
 def number(value: float | None, digits: int = 2) -> str:
     """With a real minus sign, and none before a rounded 0; a dash where undefined."""
-    return UNKNOWN if value is None else f"{value:z.{digits}f}".replace("-", "−")
+    return UNKNOWN if value is None or math.isnan(value) else f"{value:z.{digits}f}".replace("-", "−")
 
 
 def percent(rate: float | None, digits: int = 1) -> str:
@@ -58,9 +65,33 @@ def percent(rate: float | None, digits: int = 1) -> str:
 
 def interval(estimate: Estimate, scale: float = 1.0, digits: int = 2) -> str:
     """`[low, high]`, times `scale`; empty where there is none."""
-    if estimate.low is None or estimate.high is None:
+    ends = (estimate.low, estimate.high)
+    if any(end is None or math.isnan(end) for end in ends):
         return ""
-    return f"[{number(scale * estimate.low, digits)}, {number(scale * estimate.high, digits)}]"
+    return f"[{', '.join(number(scale * end, digits) for end in ends if end is not None)}]"
+
+
+def is_defined(estimate: Estimate) -> bool:
+    """Whether there is a value: neither None nor NaN."""
+    return estimate.value is not None and not math.isnan(estimate.value)
+
+
+def shown(estimate: Estimate, unit: str) -> str:
+    """The value: a share in percent, a difference in points with its sign, dollars, or a number with its unit; a dash where
+    undefined. Units: `core.results.Measure`."""
+    if estimate.value is None or not is_defined(estimate):
+        return UNKNOWN
+    value = number(SCALES.get(unit, 1.0) * estimate.value, DIGITS.get(unit, 2))
+    if unit == "difference":
+        return f"{'+' if estimate.value > 0 else ''}{value} points"
+    if unit == "dollars":
+        return f"${value}"
+    return value if unit in BARE else f"{value} {'%' if unit == 'share' else unit}"
+
+
+def shown_interval(estimate: Estimate, unit: str) -> str:
+    """`[low, high]` in the unit of the value; empty where there is none."""
+    return interval(estimate, SCALES.get(unit, 1), DIGITS.get(unit, 2)) if is_defined(estimate) else ""
 
 
 def duration(seconds: float) -> str:

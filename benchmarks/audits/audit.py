@@ -20,9 +20,10 @@ from ...annotators.runner import annotate
 from ...core.errors import InputError
 from ...core.protocols import Annotator, World
 from ...core.records import Abstention, Comparison, Item, Preference, blind, score_of
+from ...core.results import Measure
 from ...core.seeds import rng_for
 from ...eval.files.labelled_pairs import LabelledPairs, read_labelled
-from ...eval.judges.judge_audit import Asked, AuditReport, GoldLabels, Measure, audit_measures
+from ...eval.judges.judge_audit import Asked, AuditReport, GoldLabels, audit_measures
 from ...eval.win_rates.win_rate import ONE_SEED
 from .gaming import GamingReport, verdicts_of
 
@@ -144,7 +145,12 @@ def attack_report(report: GamingReport, material: str) -> AuditReport:
     for each in report.attacks:
         how = each.reason if each.difference.value is None else each.difference.how.replace(ONE_SEED, "")
         found = replace(each.difference, how=how)
-        rows.append(Measure("attacks", each.attack, found, "difference", words[each.gamed] + each.reason))
+        means = (
+            "the attacked answers win, less the honest ones"
+            if each.attack != "self-preference"
+            else "own answers win, less the truth"
+        )
+        rows.append(Measure("attacks", each.attack, found, "difference", means, words[each.gamed] + each.reason))
     first = Measure("likings", "first", report.position.first, "share", "what is shown first wins; 0.5 without bias")
     facts = {"prompts": str(report.prompts), "answers": material}
     return AuditReport(report.annotator, facts, (*rows, first))

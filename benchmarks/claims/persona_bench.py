@@ -19,6 +19,7 @@ from ...annotators.systems.persona.judge import PersonaJudge
 from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask, Engine, World
 from ...core.records import Abstention, Comparison, Completion, Estimate, Item, Revision, score_of
+from ...core.results import Measure
 from ...core.seeds import rng_for
 from ...core.store import Store
 from ...eval.judges.agreement import agreement, cohen_kappa
@@ -34,30 +35,15 @@ LEAST = 5
 
 @dataclass(frozen=True, slots=True)
 class PersonaBench:
-    """What the loop showed. Win rates are of the revision against the first answer, ties half."""
+    """What the loop showed, as rows. Revisions win against the first answer, and a tie is half a win."""
 
-    revised: Estimate
-    """Judged as the person that it was written for."""
-    revised_for_others: Estimate
-    """The same revisions, each judged as another person."""
-    truly_better: Estimate | None
-    """By the person's true utility, where a world knows it."""
-    pass_at_k: Mapping[int, Estimate]
-    """That one of k revisions is preferred by the person."""
-    agreement_with_truth: Estimate | None
-    """How often the judge's verdict is the person's true one."""
-    kappa_with_truth: Estimate | None
-    """The same beyond chance (Cohen)."""
-    worst_person: tuple[str, Estimate] | None
-    """The person whose true verdicts the judge meets least often, of those with at least `LEAST` prompts."""
-    same_person: Estimate
-    """How often a person says the same when the pair is shown in the other order: test and retest."""
-    other_person: Estimate
-    """How often another person says the same of the pair."""
-    without: Mapping[str, Estimate]
-    """How often a judge who is not told of an attribute says what the one who is told all says."""
+    rows: tuple[Measure, ...]
     revisions: int
     abstentions: int
+
+    def row(self, name: str) -> Estimate:
+        """The estimate of the row of that name."""
+        return next(each.estimate for each in self.rows if each.name == name)
 
 
 class _For:
@@ -115,27 +101,30 @@ def persona_bench(
     ).results
     firsts = _first_of_each(revised)
     told = ask(firsts, _For("persona", own, judge.verdict), "with all attributes").results
-    without = {}
+    without = []
     for attribute in attributes:
         silent = PersonaJudge(**options, without=(attribute,))
         said = ask(firsts, _For("persona", own, silent.verdict), f"without {attribute}").results
-        without[attribute] = agreement(_signs(told), _signs(said), [each.prompt.id for each in firsts])
+        same = agreement(_signs(told), _signs(said), [each.prompt.id for each in firsts])
+        means = "verdicts of a judge that is not told of it, as of one that is told all"
+        without.append(Measure("same verdict", f"without {attribute}", same, "share", means))
     missing = lost + sum(isinstance(each, Abstention) for each in (*judged, *by_others, *again))
     prompts = [pair.prompt.id for pair in revised]
     first = {each.prompt.id: each.text for each in answers}
-    of_revision = [_of_revision(each, pair, first) for each, pair in zip(judged, revised, strict=True)]
-    return PersonaBench(
-        _win_rate(of_revision, revised),
-        _win_rate([_of_revision(each, pair, first) for each, pair in zip(by_others, revised, strict=True)], revised),
-        _truth(revised, first, own, world),
-        _passes(of_revision, revised, samples),
-        *_with_truth(judged, revised, own, world),
-        agreement(_signs(judged), -_signs(again), prompts),
-        agreement(_signs(judged), _signs(by_others), prompts),
-        without,
-        len(revised),
-        missing,
-    )
+    scores = [_of_revision(each, pair, first) for each, pair in zip(judged, revised, strict=True)]
+    others = [_of_revision(each, pair, first) for each, pair in zip(by_others, revised, strict=True)]
+    rows = [
+        Measure("revision wins", "as its person", _win_rate(scores, revised), "share", "judged as the person it was written for"),
+        Measure("revision wins", "as another person", _win_rate(others, revised), "share", "the same revisions"),
+        *_passes(scores, revised, samples),
+        *_with_truth(judged, revised, first, own, world),
+    ]
+    for name, other_SN, means in (
+        ("same person, other order", -_signs(again), "test and retest"),
+        ("another person", _signs(by_others), "of the same pair"),
+    ):
+        rows.append(Measure("same verdict", name, agreement(_signs(judged), other_SN, prompts), "share", means))
+    return PersonaBench((*rows, *without), len(revised), missing)
 
 
 def _assigned(
@@ -180,46 +169,45 @@ def _win_rate(scores: Sequence[float], pairs: Sequence[Comparison]) -> Estimate:
     return win_rate_from_scores(scores_N[known_N], prompts[known_N], int((~known_N).sum()))
 
 
-def _passes(scores: Sequence[float], pairs: Sequence[Comparison], samples: int) -> dict[int, Estimate]:
+def _passes(scores: Sequence[float], pairs: Sequence[Comparison], samples: int) -> list[Measure]:
     by_prompt: dict[str, list[float]] = {}
     for score, pair in zip(scores, pairs, strict=True):
         if np.isfinite(score):
             by_prompt.setdefault(pair.prompt.id, []).append(score)
     tried, passed = [len(each) for each in by_prompt.values()], [sum(s == 1 for s in each) for each in by_prompt.values()]
     silent = int(np.isnan(scores).sum())
-    return {k: mean_pass_at_k(tried, passed, k, silent) for k in sorted({1, samples})}
-
-
-def _truth(
-    pairs: Sequence[Comparison], first: Mapping[str, str], own: Mapping[str, Persona], world: World | None
-) -> Estimate | None:
-    if world is None or any(each.id not in world.users for each in own.values()):
-        return None
-    scores = []
-    for pair in pairs:
-        advantage = world.advantage(pair, own[pair.prompt.id].id)
-        won = 0.5 if advantage == 0 else float(advantage > 0)
-        scores.append(won if _revision_is_left(pair, first) else 1 - won)
-    return _win_rate(scores, pairs)
+    means = "one of k revisions is preferred by its person"
+    return [
+        Measure("revision wins", f"pass@{k}", mean_pass_at_k(tried, passed, k, silent), "share", means)
+        for k in sorted({1, samples})
+    ]
 
 
 def _with_truth(
-    judged: Sequence[Any], pairs: Sequence[Comparison], own: Mapping[str, Persona], world: World | None
-) -> tuple[Estimate | None, Estimate | None, tuple[str, Estimate] | None]:
-    """(agreement, kappa, worst person), where the world knows them."""
+    judged: Sequence[Any], pairs: Sequence[Comparison], first: Mapping[str, str], own: Mapping[str, Persona], world: World | None
+) -> list[Measure]:
+    """The rows that need the persons' true utilities; none where no world knows them. The person worst served is one with at least
+    `LEAST` prompts."""
     if world is None or any(each.id not in world.users for each in own.values()):
-        return None, None, None
+        return []
     prompts = [pair.prompt.id for pair in pairs]
     persons = [own[prompt].id for prompt in prompts]
+    truth = np.sign([world.advantage(pair, person) for pair, person in zip(pairs, persons, strict=True)])
+    wins = (truth * [1 if _revision_is_left(pair, first) else -1 for pair in pairs] + 1) / 2
     signs = _signs(judged)
-    truth = np.array([np.sign(world.advantage(pair, person)) for pair, person in zip(pairs, persons, strict=True)])
-    by_person: dict[str, list[int]] = {}
-    for place, person in enumerate(persons):
-        by_person.setdefault(person, []).append(place)
-    served = {
-        person: agreement(signs[at], truth[at], [prompts[place] for place in at])
-        for person, at in by_person.items()
-        if len({prompts[place] for place in at}) >= LEAST
-    }
-    worst = min(served.items(), key=lambda each: each[1].value or 0.0) if served else None
-    return agreement(signs, truth, prompts), cohen_kappa(signs, truth, prompts), worst
+    rows = [
+        Measure(
+            "revision wins", "by true utility", _win_rate(wins.tolist(), pairs), "share", "the person's, as the world knows it"
+        ),
+        Measure("same verdict", "as the truth", agreement(signs, truth, prompts), "share", "the person's true one"),
+        Measure("same verdict", "as the truth, kappa", cohen_kappa(signs, truth, prompts), "kappa", "the same beyond chance"),
+    ]
+    served = {}
+    for person in dict.fromkeys(persons):
+        at = [place for place, each in enumerate(persons) if each == person]
+        if len({prompts[place] for place in at}) >= LEAST:
+            served[person] = agreement(signs[at], truth[at], [prompts[place] for place in at])
+    if served:
+        worst = min(served, key=lambda each: served[each].value or 0.0)
+        rows.append(Measure("same verdict", "worst served person", served[worst], "share", "as the truth", worst))
+    return rows

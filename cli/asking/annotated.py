@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
-from ..shared.console import errors, estimate_of, plain, progress_bar
+from ..shared.console import errors, plain, progress_bar, show_rows
 
 if TYPE_CHECKING:
     from ...core.files.pair_files import PairFile
     from ...core.ledger import Budget
     from ...core.protocols import Annotator, Engine
-    from ...core.records import Abstention, Comparison, Estimate, Feedback, Item, Usage
+    from ...core.records import Abstention, Comparison, Feedback, Item, Usage
+    from ...core.results import Measure
     from ...core.store import Store
 
 
@@ -140,6 +141,7 @@ def facts_of(told: Told, work: Work) -> dict[str, Any]:
 def _feedback(results: Sequence[Feedback | Abstention], out: Path) -> dict[str, Any]:
     from ...core.files.feedback import KINDS, write_feedback
     from ...core.records import Critique, FollowUp, Rating, Reaction
+    from ...core.results import estimate_json
     from ...eval.intervals.mean import clustered_mean
 
     write_feedback(out, results)
@@ -155,75 +157,54 @@ def _feedback(results: Sequence[Feedback | Abstention], out: Path) -> dict[str, 
             for aspect, score in each.scores.items():
                 scores.setdefault(aspect, []).append(score)
                 prompts.setdefault(aspect, []).append(each.completion.prompt.id)
-    means = {aspect: estimate_of(clustered_mean(values, prompts[aspect])) for aspect, values in scores.items()}
+    means = {aspect: estimate_json(clustered_mean(values, prompts[aspect])) for aspect, values in scores.items()}
     kinds = dict(Counter(KINDS[type(each)] for each in results))
     return {"items": len(results), "kinds": kinds, "said": dict(said), "scores": means, "out": str(out), "undecided": None}
 
 
 def show(facts: dict[str, Any], first: tuple[str, str] | None, manifest: Path) -> None:
-    """The facts as a table on standard output, and the first abstention on standard error."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+    """The facts and rows on standard output, and the first abstention on standard error."""
     asked = facts["requests"] + facts["cached"] > 0
-    rows = {"annotator": facts["annotator"] + (f" by {facts['engine']}" if facts["engine"] and asked else "")}
-    rows |= _about_pairs(facts, sum(facts["abstentions"].values())) if "pairs" in facts else _about_feedback(facts)
-    rows |= {f"  {reason}": str(count) for reason, count in facts["abstentions"].items()}
-    rows["requests"] = f"{facts['requests']} sent, {facts['cached']} cached"
-    rows["tokens"] = f"{facts['prompt_tokens']} prompt, {facts['completion_tokens']} completion"
-    rows["dollars"] = f"{facts['dollars']:.4f}"
-    rows["seconds"] = f"{facts['seconds']:.1f}"
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for name, value in rows.items():
-        table.add_row(Text(plain(name)), Text(plain(value)))
-    console = Console()
-    console.print(table)
-    for name in ("out", "undecided", "store"):
-        if facts[name]:
-            console.print(plain(f"{name}: {facts[name]}"), markup=False, highlight=False, soft_wrap=True)
-    console.print(plain(f"manifest: {manifest}"), markup=False, highlight=False, soft_wrap=True)
+    words = {"annotator": facts["annotator"] + (f" by {facts['engine']}" if facts["engine"] and asked else "")}
+    words |= _about_pairs(facts, sum(facts["abstentions"].values())) if "pairs" in facts else _about_feedback(facts)
+    words |= {f"  {reason}": count for reason, count in facts["abstentions"].items()}
+    words["requests"] = f"{facts['requests']} sent, {facts['cached']} cached"
+    words["tokens"] = f"{facts['prompt_tokens']} prompt, {facts['completion_tokens']} completion"
+    words |= {"dollars": f"{facts['dollars']:.4f}", "seconds": f"{facts['seconds']:.1f}"}
+    words |= {name: facts[name] for name in ("out", "undecided", "store")} | {"manifest": manifest}
+    show_rows(rows_of(facts), False, facts=words)
     if first:
         errors().print(plain(f"first abstention: {first[0]}: {first[1][:300]}"), markup=False, highlight=False)
 
 
-def _about_pairs(facts: dict[str, Any], abstentions: int) -> dict[str, str]:
+def rows_of(facts: Mapping[str, Any]) -> list[Measure]:
+    """The estimates among the facts, as rows."""
+    from ...core.records import Estimate
+    from ...core.results import Measure
+
+    if "pairs" not in facts:
+        return [Measure("scores", aspect, Estimate(**mean), "number", "mean score") for aspect, mean in facts["scores"].items()]
+    first, consistency = facts["position"]["first"], facts["position"]["consistency"]
+    rows = [Measure("position", "first shown wins", Estimate(**first), "share", "0.5 without position bias")]
+    if consistency is not None:
+        rows.append(
+            Measure("position", "same in both orders", Estimate(**consistency), "share", "both orders name one answer, or a tie")
+        )
+    return rows
+
+
+def _about_pairs(facts: dict[str, Any], abstentions: int) -> dict[str, Any]:
     neither = f" ({facts['neither']} found neither answer acceptable)" if facts["neither"] else ""
     counts = f"{facts['decided']} decided, {facts['ties']} tied, {abstentions} abstained{neither}"
     rows = {"pairs": f"{facts['pairs']}: {counts}"}
     if facts["silent"]:
         told = ", ".join(f"{count} {reason}" for reason, count in facts["silent"].items())
-        rows["silent in a verdict"] = f"{sum(facts['silent'].values())} of those asked for a part of one: {told}"
-    first, consistency = facts["position"]["first"], facts["position"]["consistency"]
-    rows["first shown wins"] = _words(first)
-    if first["value"] is not None:
-        rows["  mean probability"] = f"{first['extra']['mean_probability']:.3f} for the first shown"
-    if consistency is not None:
-        rows["same in both orders"] = _words(consistency)
+        rows["abstained inside a verdict"] = f"{sum(facts['silent'].values())} of those asked for a part of one: {told}"
+    if (probability := facts["position"]["first"]["extra"].get("mean_probability")) is not None:
+        rows["mean probability of the first shown"] = f"{probability:.3f}"
     return rows
 
 
-def _about_feedback(facts: dict[str, Any]) -> dict[str, str]:
+def _about_feedback(facts: dict[str, Any]) -> dict[str, Any]:
     rows = {"items": f"{facts['items']}: " + ", ".join(f"{count} {kind}" for kind, count in facts["kinds"].items())}
-    rows |= {f"  {what}": str(count) for what, count in facts["said"].items()}
-    hows = {mean["how"] for mean in facts["scores"].values()}
-    alike = hows.pop() if len(hows) == 1 and len(facts["scores"]) > 1 else ""
-    rows |= {f"  {aspect}": _words(mean, alike) for aspect, mean in facts["scores"].items()}
-    return rows | ({"  intervals": alike} if alike else {})
-
-
-def _words(estimate: dict[str, Any], alike: str = "") -> str:
-    """A value, its interval and how it was had, unless that is `alike`, which stands below."""
-    if estimate["value"] is None:
-        return f"undefined ({estimate['how']})"
-    interval = "" if estimate["low"] is None or estimate["high"] is None else f" [{estimate['low']:.3f}, {estimate['high']:.3f}]"
-    how = "" if estimate["how"] == alike else f" ({estimate['how']})"
-    return f"{estimate['value']:.3f}{interval} of {estimate['n']}{how}"
-
-
-def words_of(each: Estimate) -> str:
-    """A value with its interval, in a few characters; why there is none, where there is none."""
-    if each.value is None:
-        return each.how
-    interval = f" [{each.low:.3f}, {each.high:.3f}]" if each.low is not None and each.high is not None else ""
-    return f"{each.value:.3f}{interval}"
+    return rows | {f"  {what}": count for what, count in facts["said"].items()}

@@ -13,7 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..shared.console import errors, estimate_of, plain, progress_bar
+from ..shared.console import errors, plain, progress_bar
 from .annotated import Told, Work, unblinded
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def _note(results: Sequence[Preference | Abstention]) -> dict[str, Any]:
 
 def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], tuple[str, str] | None]:
     """Makes the file; the facts of all that is in it, whichever run it is from; abstentions by reason, and the first."""
+    from ...core.results import estimate_json
     from ...eval.judges.position_bias import Shown, all_shown, position_bias
 
     parts.flush()
@@ -116,7 +117,7 @@ def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], t
         "ties": written.undecided - reasons.total(),
         "neither": reasons["neither"],
         "silent": dict(silent),
-        "position": {"first": estimate_of(bias.first), "consistency": bias.consistency and estimate_of(bias.consistency)},
+        "position": {"first": estimate_json(bias.first), "consistency": bias.consistency and estimate_json(bias.consistency)},
         "out": str(written.path),
         "undecided": str(written.undecided_path) if written.undecided_path else None,
     }

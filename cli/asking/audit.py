@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from ..shared.console import estimate_of, plain, print_json, progress_bar
+from ..shared.console import plain, progress_bar, show_rows
 from ..shared.material import check_judges_pairs, named_annotator, named_engine, named_world, opened_store
 
 if TYPE_CHECKING:
@@ -213,7 +213,6 @@ def _attacked(at: _SetUp, outputs: Sequence[Path], pairs: Path | None, limit: in
     from ...benchmarks.audits.audit import attack_report
     from ...benchmarks.audits.constant_outputs import constant_share, is_constant
     from ...benchmarks.audits.gaming import gaming
-    from ...report.audit_page import write_audit_page
 
     files = read_models(outputs)
     shares = {maker: constant_share(answers) for maker, answers in files.items()}
@@ -223,21 +222,19 @@ def _attacked(at: _SetUp, outputs: Sequence[Path], pairs: Path | None, limit: in
     swap = make_annotator("swap", inner=at.judge)
     ask = lambda items: at.asking(items, swap, at.seed)  # noqa: E731
     report = gaming(at.judge, material, judge_model=at.own, world=at.world, seed=at.seed, ask=ask)
-    if html:
-        write_audit_page(attack_report(report, source), html)
+    _show(attack_report(report, source), html, json, _attack_facts(report, source) | _constant_facts(shares, constant))
     if json:
-        print_json(_attack_facts(report, source) | _constant_facts(shares, constant))
         return
-    _show_report(attack_report(report, source))
     for maker, share in shares.items():
         typer.echo(plain(f"{maker}: {f'{share.value:.1%} of its outputs are alike' if share.value is not None else share.how}"))
     for maker in constant:
         typer.echo(plain(f"{maker} is a constant-answer model: leave it out of any ranking"))
-    if html:
-        typer.echo(plain(f"page: {html}"))
 
 
 def _attack_facts(report: Any, source: str) -> dict[str, Any]:
+    """The keys that 0.1 had beside the rows."""
+    from ...core.results import estimate_json
+
     return {
         "annotator": report.annotator,
         "material": source,
@@ -245,15 +242,15 @@ def _attack_facts(report: Any, source: str) -> dict[str, Any]:
         "attacks": [
             {
                 "attack": each.attack,
-                "win_rate": estimate_of(each.win_rate),
-                "honest": estimate_of(each.honest),
-                "difference": estimate_of(each.difference),
+                "win_rate": estimate_json(each.win_rate),
+                "honest": estimate_json(each.honest),
+                "difference": estimate_json(each.difference),
                 "gamed": each.gamed,
                 "reason": each.reason,
             }
             for each in report.attacks
         ],
-        "position": estimate_of(report.position.first),
+        "position": estimate_json(report.position.first),
     }
 
 
@@ -264,27 +261,15 @@ def _constant_facts(shares: Mapping[str, Any], constant: list[str]) -> dict[str,
     }
 
 
-def _show(report: AuditReport, html: Path | None, json: bool) -> None:
+def _show(report: AuditReport, html: Path | None, json: bool, more: Mapping[str, Any] | None = None) -> None:
     from ...report.audit_page import write_audit_page
 
     if html:
         write_audit_page(report, html)
-    if not json:
-        _show_report(report)
-        if html:
-            typer.echo(plain(f"page: {html}"))
+    if json:
+        kept = {"annotator": report.annotator, "facts": dict(report.facts), "html": str(html) if html else None}
+        show_rows(report.measures, json, more=kept | dict(more or {}))
         return
-    rows = [{"group": each.group, "name": each.name, "unit": each.unit} | estimate_of(each.estimate) for each in report.measures]
-    print_json({"annotator": report.annotator, "facts": dict(report.facts), "measures": rows, "html": str(html) if html else None})
-
-
-def _show_report(report: AuditReport) -> None:
-    from rich.console import Console
-
-    from ...report.audit_page import audit_notes, audit_table
-
-    Console().print(audit_table(report))
-    for note in audit_notes(report):
-        typer.echo(plain(note))
-    for name, value in report.facts.items():
-        typer.echo(plain(f"{name}: {value}"))
+    show_rows(
+        report.measures, json, title=f"Audit of {report.annotator}", facts=dict(report.facts) | ({"page": html} if html else {})
+    )

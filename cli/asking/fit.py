@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..shared.console import errors, estimate_of, plain, print_json, progress_bar, show_price
+from ..shared.console import errors, plain, print_json, progress_bar, show_price, show_rows
 from ..shared.material import named_engine, named_world, opened_store
-from .annotated import words_of
 
 if TYPE_CHECKING:
     from ...core.protocols import Annotator
@@ -160,15 +159,9 @@ def _spec(name: str, out: Path) -> Any:
 
 
 def _tell(found: PoolFit, out: Path, json: bool) -> None:
-    rows = {f"share of {name}": each for name, each in found.shares.items()}
-    rows |= {"flip rate": found.flip, "held-out nats a label (coin .693)": found.log_loss}
-    rows |= {f"gain over {found.best_member} alone": found.gain, "held-out agreement": found.agreement}
-    if json:
-        shares = {name: estimate_of(each) for name, each in found.shares.items()}
-        rest = {name: estimate_of(getattr(found, name)) for name in ("flip", "log_loss", "gain", "agreement")}
-        print_json({"out": str(out), "shares": shares, "best_member": found.best_member, **rest})
-        return
-    width = max(map(len, rows))
-    for name, each in rows.items():
-        typer.echo(plain(f"{name:<{width}}  {words_of(each)}"))
-    typer.echo(plain(f"{found.flip.n} labels, {found.flip.abstentions} left out as some member abstained; written to {out}"))
+    from ...core.results import estimate_json
+
+    keys = {name: estimate_json(getattr(found, name)) for name in ("flip", "log_loss", "gain", "agreement")}  # as 0.1 had them
+    shares = {name: estimate_json(each) for name, each in found.shares.items()}
+    facts = {"out": str(out), "best_member": found.best_member}
+    show_rows(found.rows(), json, facts=facts, more=keys | {"shares": shares})

@@ -175,9 +175,8 @@ def bench(
     from ...benchmarks.claims.persona_bench import ATTRIBUTES, persona_bench
     from ...core.errors import InputError
     from ...core.store import Store
-    from ..shared.console import estimate_of, progress_bar
+    from ..shared.console import progress_bar, show_rows
     from ..shared.material import items_from, named_engine, named_world
-    from .annotated import words_of
 
     if answers and world:
         raise InputError("both --world and --answers were given; give the one whose answers are to be revised")
@@ -197,22 +196,5 @@ def bench(
             seed=seed,
             on_step=lambda step: bar.update(task, description=plain(step)),
         )
-    rows = {"revision wins, judged as the person": found.revised, "judged as another person": found.revised_for_others}
-    rows |= {"by the person's true utility": found.truly_better} if found.truly_better else {}
-    rows |= {f"pass@{k}": each for k, each in found.pass_at_k.items()}
-    truths = {
-        "verdict is the person's true one": found.agreement_with_truth,
-        "the same beyond chance (kappa)": found.kappa_with_truth,
-    }
-    rows |= {name: each for name, each in truths.items() if each}
-    rows |= {f"worst served: {found.worst_person[0]}": found.worst_person[1]} if found.worst_person else {}
-    rows |= {"same person, other order: same verdict": found.same_person, "other person: same verdict": found.other_person}
-    rows |= {f"same verdict without {attribute}": each for attribute, each in found.without.items()}
-    if json:
-        counts = {"revisions": found.revisions, "abstentions": found.abstentions}
-        print_json({name: estimate_of(each) for name, each in rows.items()} | counts)
-        return
-    width = max(map(len, rows))
-    for name, each in rows.items():
-        typer.echo(plain(f"{name:<{width}}  {words_of(each)}"))
-    typer.echo(plain(f"{found.revisions} revisions of {len(items)} answers, {found.abstentions} abstentions"))
+    counts = {"answers": len(items), "revisions": found.revisions, "abstentions": found.abstentions}
+    show_rows(found.rows, json, facts=counts)

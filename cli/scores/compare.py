@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ..shared.console import estimate_of, plain, print_json
+from ..shared.console import show_rows
 
 
 def compare(
@@ -18,6 +18,7 @@ def compare(
 ) -> None:
     """Which of two models won more? Paired by prompt, because two separate intervals say too little."""
     from ...core.errors import InputError
+    from ...core.results import Measure, estimate_json
     from ...eval.files.verdicts import read_verdicts
     from ...eval.win_rates.difference import paired_difference
     from ...eval.win_rates.win_rate import win_rate_from_scores
@@ -35,28 +36,11 @@ def compare(
         )
     rates = [win_rate_from_scores(s.scores_N, s.clusters_N, s.abstentions, level) for s in (one.scores, other.scores)]
     difference = paired_difference([one.scores], [other.scores], level)
-    shown: dict[str, Any] = {
-        "first": one.model or str(first),
-        "second": other.model or str(second),
-        "baseline": one.baseline or other.baseline or None,
-        "win_rate_first": estimate_of(rates[0]),
-        "win_rate_second": estimate_of(rates[1]),
-        "difference": estimate_of(difference),
-    }
-    if json:
-        print_json(shown)
-        return
-    for name, rate in zip((shown["first"], shown["second"]), rates, strict=True):
-        typer.echo(plain(f"{name}: {_words(estimate_of(rate))}"))
-    typer.echo(plain(f"difference: {_words(estimate_of(difference))}"))
-    if "p" in difference.extra:
-        typer.echo(plain(f"p {difference.extra['p']:.3g} ({difference.how})"))
-
-
-def _words(estimate: dict[str, Any]) -> str:
-    counts = f"n {estimate['n']}, abstentions {estimate['abstentions']}"
-    if estimate["value"] is None:
-        return f"{estimate['how']}; {counts}"
-    if estimate["low"] is None:
-        return f"{100 * estimate['value']:.2f} points, no interval ({estimate['how']}); {counts}"
-    return f"{100 * estimate['value']:.2f} points [{100 * estimate['low']:.2f}, {100 * estimate['high']:.2f}]; {counts}"
+    names = (one.model or str(first), other.model or str(second))
+    facts = {"first": names[0], "second": names[1], "baseline": one.baseline or other.baseline or None}
+    rows = [Measure("win rate", name, rate, "share") for name, rate in zip(names, rates, strict=True)]
+    p = f"p {difference.extra['p']:.3g} ({difference.how})" if "p" in difference.extra else ""
+    rows.append(Measure("paired difference", "difference", difference, "difference", "the first's win rate less the second's", p))
+    keys = ("win_rate_first", "win_rate_second", "difference")  # as 0.1 had them
+    more = {key: estimate_json(row.estimate) for key, row in zip(keys, rows, strict=True)}
+    show_rows(rows, json, facts=facts, more=more)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from ...core.ledger import Quote
-    from ...core.records import Estimate
+    from ...core.results import Measure
 
 
 def problem(text: str) -> None:
@@ -27,13 +27,40 @@ def plain(text: str) -> str:
     return "".join(c if c in "\n\t" or (c.isprintable() and c not in "\u2028\u2029") else "\ufffd" for c in text)
 
 
+def json_text(value: Any) -> str:
+    """One JSON document, with null for NaN and the infinities."""
+    from ...core.results import json_safe
+
+    return json.dumps(json_safe(value), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
 def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+    sys.stdout.write(json_text(value))
 
 
-def estimate_of(estimate: Estimate) -> dict[str, Any]:
-    """An estimate as scripts read it: all that it says, under the names that it has."""
-    return {each.name: getattr(estimate, each.name) for each in fields(estimate)} | {"extra": dict(estimate.extra)}
+def show_rows(
+    rows: Sequence[Measure],
+    as_json: bool,
+    *,
+    title: str = "",
+    facts: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """The one printer of results: a table, why what is undefined is, and the facts; or one JSON document, with `measures` for the
+    rows. more: what the JSON holds beside them."""
+    facts = {name: value for name, value in (facts or {}).items() if value is not None}
+    if as_json:
+        print_json({**facts, "measures": [each.as_json() for each in rows], **(more or {})})
+        return
+    from rich.console import Console
+
+    from ...report.rows import notes, rows_table
+
+    console = Console()
+    if rows:
+        console.print(rows_table(rows, title))
+    for line in (*notes(rows), *(f"{name}: {value}" for name, value in facts.items())):
+        console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def errors() -> Console:

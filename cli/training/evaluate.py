@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..shared.console import estimate_of, plain, print_json
+from ..shared.console import show_rows
+
+if TYPE_CHECKING:
+    from ...core.results import Measure
 
 
 def evaluate(
@@ -24,6 +27,7 @@ def evaluate(
 ) -> None:
     """Win rate with its interval: blind, in random order, clustered by prompt."""
     from ...core.errors import InputError
+    from ...core.results import estimate_json
 
     if target.is_dir():
         if against:
@@ -41,17 +45,18 @@ def evaluate(
         raise InputError(f"--samples {samples} goes with a policy, and {str(target)!r} is a file of outputs; leave it out")
     else:
         shown = _outputs(target, against, annotator, seed, engine, model)
-    if json:
-        print_json(shown)
-        return
-    for name, value in shown.items():
-        typer.echo(plain(f"{name}: {_line(value) if isinstance(value, dict) else value}"))
+    facts, rows = shown
+    keys = {each.name.replace(" ", "_"): estimate_json(each.estimate) for each in rows}  # as 0.1 had them
+    show_rows(rows, json, facts=facts, more=keys)
 
 
-def _policy(folder: Path, annotator: str, samples: int, seed: int, engine: str | None, model: str | None) -> dict[str, Any]:
+def _policy(
+    folder: Path, annotator: str, samples: int, seed: int, engine: str | None, model: str | None
+) -> tuple[dict[str, str], list[Measure]]:
     from ...benchmarks.ranking.cell import judge
     from ...benchmarks.ranking.checkpoint import load_policy, read_manifest
     from ...benchmarks.ranking.suite import check_suite, load_suite, suite_for, suite_world
+    from ...core.results import Measure
     from ...core.seeds import rng_for
     from ...core.store import Store
     from ...eval.intervals.mean import mean_over_seeds
@@ -68,21 +73,20 @@ def _policy(folder: Path, annotator: str, samples: int, seed: int, engine: str |
     with closing(Store(folder / "store.sqlite")) if engine else nullcontext() as store:
         said, is_left = judge(suite, world, answers, store)
     truth = world.truth(policy, answers)
-    return {
-        "method": made["method"],
-        "evaluator": annotator,
-        "win_rate": estimate_of(win_rate(said, is_left)),
-        "gold_win_rate": estimate_of(mean_over_seeds(truth.win_rates_P[None])),
-        "gold_value": estimate_of(mean_over_seeds(truth.values_P[None])),
-    }
+    return {"method": made["method"], "evaluator": annotator}, [
+        Measure("", "win rate", win_rate(said, is_left), "share", "against the world's rivals, as the evaluator sees it"),
+        Measure("", "gold win rate", mean_over_seeds(truth.win_rates_P[None]), "share", "the same by the world's truth"),
+        Measure("", "gold value", mean_over_seeds(truth.values_P[None]), "nats", "mean true utility of the answers"),
+    ]
 
 
 def _outputs(
     target: Path, against: Path, annotator: str, seed: int, engine: str | None, model: Sequence[str] | None
-) -> dict[str, Any]:
+) -> tuple[dict[str, str], list[Measure]]:
     from ...annotators import make_annotator
     from ...annotators.runner import annotate
     from ...core.files.preferences import read_outputs_pair
+    from ...core.results import Measure
     from ...eval.win_rates.pairing import blind_pairs
     from ...eval.win_rates.win_rate import win_rate
     from ..shared.material import named_engine, opened_store
@@ -92,16 +96,5 @@ def _outputs(
     served = named_engine(engine, model)
     with opened_store(None, target.with_suffix(".pasture.sqlite"), served) as store:
         said = annotate(comparisons, make_annotator(annotator), engine=served, store=store, seed=seed).results
-    return {
-        "candidate": str(target),
-        "rival": str(against),
-        "evaluator": annotator,
-        "win_rate": estimate_of(win_rate(said, is_left)),
-    }
-
-
-def _line(estimate: dict[str, Any]) -> str:
-    if estimate["value"] is None:
-        return f"undefined ({estimate['how']}), n {estimate['n']}, abstentions {estimate['abstentions']}"
-    low, high = (f"{each:.3f}" if each is not None else "?" for each in (estimate["low"], estimate["high"]))
-    return f"{estimate['value']:.3f} [{low}, {high}], n {estimate['n']}, abstentions {estimate['abstentions']} ({estimate['how']})"
+    rate = Measure("", "win rate", win_rate(said, is_left), "share", "of the candidate's answers against the rival's")
+    return {"candidate": str(target), "rival": str(against), "evaluator": annotator}, [rate]

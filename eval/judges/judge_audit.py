@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ...core.records import Abstention, Comparison, Estimate, Preference, Reason
+from ...core.results import Measure
 from ..intervals.clusters import Scores
 from ..intervals.mean import clustered_mean
 from ..leaderboards.mediators import style_counts
@@ -52,17 +53,6 @@ class GoldLabels:
     name: str
     labels_AN: np.ndarray
     flip: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One line of an audit. unit: `share` in [0, 1], `difference` of shares, `kappa`, or `dollars`."""
-
-    group: str
-    name: str
-    estimate: Estimate
-    unit: str
-    means: str
 
 
 @dataclass(frozen=True, slots=True)

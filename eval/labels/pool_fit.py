@@ -14,6 +14,7 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.records import Estimate
+from ...core.results import Measure
 from ...core.seeds import rng_for
 from ..intervals.clusters import cluster_index
 from ..intervals.mean import clustered_mean
@@ -42,6 +43,23 @@ class PoolFit:
     """Nats a label by which the pool beats its best single member, which has a flip rate of its own; both held out."""
     agreement: Estimate
     """Share of held-out labels on the side that the pool finds likelier; half where it finds none."""
+
+    def rows(self) -> list[Measure]:
+        """The pool as rows of a result."""
+        shares = [Measure("share of the pool", name, each, "share") for name, each in self.shares.items()]
+        return [
+            *shares,
+            Measure(
+                "fit",
+                "flip rate",
+                self.flip,
+                "share",
+                "labels that noise decides, halved: noise is right by chance half of the time",
+            ),
+            Measure("held out", "log loss", self.log_loss, "nats", "per label; a coin's is 0.69"),
+            Measure("held out", "gain", self.gain, "nats", f"per label, over {self.best_member} alone with a flip rate of its own"),
+            Measure("held out", "agreement", self.agreement, "share", "labels on the side that the pool finds likelier"),
+        ]
 
 
 def fit_pool(

@@ -23,14 +23,16 @@ ANSWERS = [each for each in world_items(WORLD, "answer", 60) if isinstance(each,
 def test_a_revision_helps_whom_it_was_made_for_more_than_others():
     found = persona_bench(ANSWERS, engine=Actor(), world=WORLD, samples=2, attributes=("religion",), temperature=0.0)
     assert found.revisions == 120
-    assert found.truly_better.low > 0.7
-    assert found.revised.value > found.revised_for_others.value + 0.03
-    assert found.pass_at_k[2].value == found.pass_at_k[1].value  # at the temperature 0 all tries are one
-    assert found.agreement_with_truth.value > 0.8
-    assert found.without["religion"].n == len({each.prompt.id for each in ANSWERS})
+    assert found.row("by true utility").low > 0.7
+    assert found.row("as its person").value > found.row("as another person").value + 0.03
+    assert found.row("pass@2").value == found.row("pass@1").value  # at the temperature 0 all tries are one
+    assert found.row("as the truth").value > 0.8
+    assert found.row("without religion").n == len({each.prompt.id for each in ANSWERS})
     assert found.abstentions == 0
-    assert found.kappa_with_truth.value > 0.5
-    assert found.same_person.value > found.other_person.value + 0.05  # test and retest, against between persons
+    assert found.row("as the truth, kappa").value > 0.5
+    assert (
+        found.row("same person, other order").value > found.row("another person").value + 0.05
+    )  # test and retest, against between persons
 
 
 @pytest.mark.parametrize("misread", [0, 1, 2])
@@ -46,17 +48,17 @@ def test_the_worst_served_person_is_the_one_that_is_misread(misread: int):
 
     engine = ScriptedEngine(respond=respond, name="misreads")
     found = persona_bench(ANSWERS, engine=engine, world=WORLD, personas=3, samples=1, attributes=())
-    name, served = found.worst_person
-    assert name == person.id
-    assert served.value < 0.3
-    assert found.agreement_with_truth.value > 0.5
+    (worst,) = (each for each in found.rows if each.name == "worst served person")
+    assert worst.finding == person.id
+    assert worst.estimate.value < 0.3
+    assert found.row("as the truth").value > 0.5
 
 
 def test_sampled_revisions_differ_so_more_tries_please_more_often():
     found = persona_bench(ANSWERS, engine=Actor(), world=WORLD, samples=4, attributes=(), temperature=1.0)
-    assert found.pass_at_k[4].value > found.pass_at_k[1].value + 0.03
-    assert found.truly_better.low > 0.7
-    assert found.same_person.value > found.other_person.value
+    assert found.row("pass@4").value > found.row("pass@1").value + 0.03
+    assert found.row("by true utility").low > 0.7
+    assert found.row("same person, other order").value > found.row("another person").value
 
 
 def test_what_cannot_be_read_is_counted():

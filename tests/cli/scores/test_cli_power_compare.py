@@ -68,7 +68,7 @@ def test_compare_pairs_by_prompt_and_counts_what_was_not_judged(run, tmp_path):
     assert shown["difference"]["abstentions"] == 2
     assert (shown["first"], shown["second"], shown["baseline"]) == ("strong", "weak", "b")
     assert shown["win_rate_first"]["value"] == pytest.approx((1 + 1 + 0.5 + 0 + 0.5) / 5)
-    assert "difference: 37.50 points [" in run("compare", one, other)
+    assert "difference +37.5 points [" in " ".join(run("compare", one, other).split())
 
 
 def test_compare_of_one_prompt_or_none_shared_says_so(run, tmp_path):

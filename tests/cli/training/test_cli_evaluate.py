@@ -47,6 +47,6 @@ def test_every_command_prints_an_estimate_alike(folder: Path, pasture):
     audited = shown("audit", "longest", "--limit", "10")["measures"][0]
     for each in (evaluated, *said["position"].values(), attacked["position"], attacked["attacks"][0]["win_rate"]):
         assert set(each) == KEYS
-    assert set(audited) == KEYS | {"group", "name", "unit"}
+    assert set(audited) == KEYS | {"group", "name", "unit", "means", "finding"}
     assert said["position"]["first"]["value"] == 1.0
     assert said["position"]["first"]["extra"]["mean_probability"] == 1.0

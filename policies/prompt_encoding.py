@@ -1,12 +1,13 @@
-"""Turns prompts and answers into token ids, the way the checkpoint's tokenizer wants them: through its chat template if it
-has one, else the turns as plain text with a blank line after each."""
+"""A policy's prompts and answers as token ids: prompts as engines write them (see `core.language_models.prompts`), but for a
+tokenizer without a chat template, whose turns are plain text with a blank line after each."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..core.errors import InputError
-from ..core.records import Completion, Prompt
+from ..core.language_models.prompts import ChatEncoder, bare
+from ..core.records import Completion, Message, Prompt
 
 
 def control_text(code: int) -> str:
@@ -24,6 +25,7 @@ class PromptEncoder:
                 "since an answer must be able to end"
             )
         self.tokenizer = tokenizer
+        self.chat = ChatEncoder(tokenizer, plain=bare)
         self.eos: int = tokenizer.eos_token_id
         self.pad: int = self.eos if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         self._prompts: dict[tuple[Any, ...], tuple[int, ...]] = {}
@@ -37,7 +39,9 @@ class PromptEncoder:
 
     def answer(self, completion: Completion) -> tuple[int, ...]:
         """The ids that were sampled, or else those of the text and the end of sequence."""
-        return completion.tokens or (*self.tokenizer(completion.text, add_special_tokens=False)["input_ids"], self.eos)
+        if completion.tokens:
+            return completion.tokens
+        return (*self.tokenizer(self.chat.inert(completion.text), add_special_tokens=False)["input_ids"], self.eos)
 
     def text(self, tokens: list[int]) -> str:
         return self.tokenizer.decode(tokens, skip_special_tokens=True)
@@ -52,9 +56,5 @@ class PromptEncoder:
             )
 
     def _encode(self, prompt: Prompt, prefix: str) -> list[int]:
-        turns = [{"role": turn.role, "content": turn.content} for turn in prompt.history]
-        turns.append({"role": "user", "content": prefix + prompt.text})
-        if self.tokenizer.chat_template:
-            text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-            return self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return self.tokenizer("".join(f"{turn['content']}\n\n" for turn in turns))["input_ids"]
+        turns = [*prompt.history, Message("user", prompt.text)]
+        return self.chat.encode([self.chat.render(turns, at_once=True, prefix=prefix)])[0]

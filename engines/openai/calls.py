@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...core.errors import EngineError, InputError
+from ...core.language_models.marks import TURNS, broken_up
 from ...core.ledger import approximate_tokens
 from ...core.records import Usage
 from ...core.requests import Reply, Request
@@ -109,7 +110,7 @@ class Calls:
         turns = body_of(Request(request.messages, model=request.model), self._how)
         chat = {name: turns[name] for name in ("messages", "continue_final_message", "add_generation_prompt") if name in turns}
         prompt = await self._tokens({"add_generation_prompt": True, **chat}, request)
-        tokens = await self._tokens({"prompt": said, "add_special_tokens": False}, request)
+        tokens = await self._tokens({"prompt": broken_up(said, TURNS), "add_special_tokens": False}, request)
         echo = {"model": self._how.model, "prompt": prompt + tokens, "echo": True, "logprobs": 0, "max_tokens": 0, "temperature": 0}
         raw = await self._post("completions", echo, request)
         return score_reply(raw, request, len(prompt), len(tokens))

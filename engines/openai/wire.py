@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from ...core.errors import EngineError
+from ...core.language_models.marks import TURNS, broken_up
 from ...core.ledger import answer_room, most_tokens
 from ...core.records import Usage
 from ...core.requests import Reply, Request
@@ -25,17 +25,13 @@ ROUNDING = 1e-3  # a log-probability over this is no rounding error
 SHOWN = 300  # characters of what a server said
 
 
-MARKS = re.compile(r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<(?:eos|bos|pad|unk)>")
-"""How the common models mark turns; the server knows its own, and this side does not."""
-
-
 def chat_body(request: Request, model: str, server: str, limit_field: str) -> dict[str, Any]:
     """The body of a chat call. Raises EngineError for what no such server is asked."""
     sampling = request.sampling
     _check(request, server)
     body: dict[str, Any] = {
         "model": model,
-        "messages": [{"role": turn.role, "content": _inert(turn.content, server)} for turn in request.messages],
+        "messages": [{"role": turn.role, "content": broken_up(turn.content, TURNS)} for turn in request.messages],
         limit_field: answer_room(request),
         "temperature": sampling.temperature,
     }
@@ -50,12 +46,6 @@ def chat_body(request: Request, model: str, server: str, limit_field: str) -> di
     if request.messages[-1].role == "assistant":
         body |= {"continue_final_message": True, "add_generation_prompt": False}
     return body | _structure(request, server)
-
-
-def _inert(content: str, server: str) -> str:
-    """`content` whose marks of turns are broken up for a server that puts it into a chat template as it is, so that a text that
-    says `<|im_end|>` cannot end its turn. Hosted APIs see to that themselves."""
-    return MARKS.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content) if server == "vllm" else content
 
 
 def _check(request: Request, server: str) -> None:

@@ -1,0 +1,40 @@
+"""Marks that common language models put around turns and thoughts, for whoever has a text and no tokenizer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+THOUGHTS = {
+    "<think>": "</think>",
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",
+    "<reasoning>": "</reasoning>",
+    "<seed:think>": "</seed:think>",
+    "[THINK]": "[/THINK]",
+    "◁think▷": "◁/think▷",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
+}
+"""How a thought begins, and how it ends."""
+
+TURNS = re.compile(
+    r"<[|｜][^|｜<>\s]{1,60}[|｜]>|<\|[a-z_]{1,30}>|<[a-z_]{1,30}\|>|\[\|[^|\[\]\s]{1,40}\|\]"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|gMASK)\]"
+    r"|</?s>|<</?SYS>>|<(?:start|end)_of_turn>|<(?:eos|bos|pad|unk|sop|eop)>|<extra_id_\d{1,2}>|<seed:[a-z]{1,10}>"
+)
+"""How they mark turns; a server knows its own model's, and its caller does not."""
+
+
+def any_of(marks: Iterable[str]) -> re.Pattern[str] | None:
+    """A pattern that finds each of these marks, the longest first; None where there is none. One character alone is text."""
+    known = sorted({each for each in marks if len(each.strip()) > 1}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, known))) if known else None
+
+
+def broken_up(text: str, marks: re.Pattern[str] | None) -> str:
+    """`text` with a blank in each mark, so that a text that says `<|im_end|>` cannot end its turn."""
+    while marks is not None and marks.search(text):
+        text = marks.sub(lambda found: re.sub(r"\S", r"\g<0> ", found[0], count=1), text)
+    return text

@@ -1,0 +1,143 @@
+"""From the turns of a chat to the tokens that a language model reads: one encoder for engines, which ask, and policies that learn.
+
+Chat templates are used where the tokenizer has one. Texts from outside cannot end their turn or begin another: the tokenizer's
+special tokens are broken up in them. A template is told one fixed day, so that a prompt is the same tomorrow, and is asked for an
+answer without thoughts; where it opens a thought all the same, the thought is closed at once ("NoThinking", Ma et al. 2025,
+arXiv:2504.09858), unless the model is to think.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from ..errors import InputError
+from ..records import Message
+from .marks import THOUGHTS, any_of, broken_up
+
+TODAY = datetime(2024, 7, 26)
+"""The day that a template is told; Llama 3's own falls back to it."""
+_PLACE = "7he-answer-6oes-here"
+"""Stands for an assistant's text while the template is filled in, so that no template trims or rewrites that text."""
+_ROLE = re.compile(r"#{2,}(?=\s*(?:system|user|assistant|tool)\s*:)", re.IGNORECASE)
+
+Plain = Callable[[Sequence[Message], bool], str]
+"""How turns are written where there is no template; True where the last of them is the assistant's, and open."""
+
+
+def headed(messages: Sequence[Message], is_open: bool) -> str:
+    """Each turn as `### User:`, a line break, the content and a blank line; then `### Assistant:` and a line break, or the open
+    turn. A text that holds such a header has it broken up."""
+    turns = [f"### {turn.role.capitalize()}:\n{_ROLE.sub('# #', turn.content)}" for turn in messages]
+    return "\n\n".join(turns if is_open else [*turns, "### Assistant:\n"])
+
+
+def bare(messages: Sequence[Message], is_open: bool) -> str:
+    """The texts alone, a blank line after each: what a pretrained model carries on."""
+    text = "".join(f"{turn.content}\n\n" for turn in messages)
+    return text.removesuffix("\n\n") if is_open else text
+
+
+class ChatEncoder:
+    """A Hugging Face tokenizer seen as a reader of chats.
+
+    thinking: whether the model may think before it answers, where its template knows of that. plain: how turns are written where
+    the tokenizer has no chat template.
+    """
+
+    def __init__(self, tokenizer: Any, *, thinking: bool = False, plain: Plain = headed) -> None:
+        self.tokenizer = tokenizer
+        self.thinking = thinking
+        self.has_template = bool(getattr(tokenizer, "chat_template", None))
+        self._write_plain = plain
+        added = getattr(tokenizer, "added_tokens_decoder", {})
+        self._special = {token: each.content for token, each in added.items() if each.special}
+        self._marks = any_of([*self._special.values(), *tokenizer.all_special_tokens])
+
+    def inert(self, text: str) -> str:
+        """`text` whose special tokens are broken up."""
+        return broken_up(text, self._marks)
+
+    def render(self, messages: Sequence[Message], *, at_once: bool = False, prefix: str = "") -> str:
+        """The prompt's text. An assistant's last turn is left open, and the model carries it on.
+
+        at_once: the answer is read from the first token on (a label, a choice, a given text), so that no thought may come before.
+        prefix: stands before the last turn's text as it is, special tokens included. Raises InputError where there are no
+        messages, or the template refuses them.
+        """
+        if not messages:
+            raise InputError("the request has no messages; a model answers at least one")
+        is_open = messages[-1].role == "assistant"
+        turns = [Message(turn.role, self.inert(turn.content)) for turn in messages]
+        turns[-1] = Message(turns[-1].role, prefix + turns[-1].content)
+        if not self.has_template:
+            return self._write_plain(turns, is_open)
+        thinks = self.thinking and not at_once
+        if is_open:
+            return self._around(turns, thinks)[0] + turns[-1].content
+        text = self._filled(turns, thinks, add_generation_prompt=True)
+        return text if thinks else text + _closing(text)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of whole prompts. A template brings its own begin-of-sequence token; plain text gets the tokenizer's, and no
+        end of sequence, for it goes on."""
+        rows = self.tokenizer(list(texts), add_special_tokens=not self.has_template)["input_ids"]
+        end = self.tokenizer.eos_token_id
+        return rows if self.has_template else [row[:-1] if row and row[-1] == end else row for row in rows]
+
+    @cached_property
+    def end_of_turn(self) -> tuple[int, ...]:
+        """The special tokens that end an assistant's turn in the chat template; the end of sequence where it has none. Empty for a
+        tokenizer without either."""
+        eos = self.tokenizer.eos_token_id
+        if self.has_template:
+            after = self._around([Message("user", "Hello."), Message("assistant", "")], self.thinking)[1]
+            special = self._special.keys() | set(self.tokenizer.all_special_ids)
+            ids = self.tokenizer(after, add_special_tokens=False)["input_ids"]
+            first = next((k for k, token in enumerate(ids) if token in special), len(ids))
+            last = next((k for k in range(first, len(ids)) if ids[k] not in special), len(ids))
+            if first < last:
+                return tuple(ids[first:last])
+        return () if eos is None else (eos,)
+
+    def _around(self, turns: Sequence[Message], thinks: bool) -> tuple[str, str]:
+        """What the template puts before and after the text of an assistant's last turn."""
+        text = self._filled([*turns[:-1], Message("assistant", _PLACE)], thinks, add_generation_prompt=False)
+        before, found, after = text.rpartition(_PLACE)
+        if not found:
+            raise InputError("the model's chat template leaves out the assistant's last turn; end on the user's")
+        return before, after
+
+    def _filled(self, turns: Sequence[Message], thinks: bool, **options: Any) -> str:
+        written = [{"role": turn.role, "content": turn.content} for turn in turns]
+        day = {"strftime_now": TODAY.strftime, "date_string": TODAY.strftime("%d %b %Y")}
+        try:
+            return self.tokenizer.apply_chat_template(
+                written, tokenize=False, enable_thinking=thinks, thinking=thinks, **day, **options
+            )
+        except Exception as error:
+            roles = [turn.role for turn in turns]
+            way_out = (
+                "; where it knows no system turn, leave that out (--set 'system=\"\"', or put its text into the question)"
+                if "system" in roles
+                else "; give another model, or mend its chat template"
+            )
+            raise InputError(
+                f"the model's chat template refuses the turns ({', '.join(roles)}): {type(error).__name__}: {error}{way_out}"
+            ) from error
+
+
+def end_of_turn(tokenizer: Any) -> tuple[int, ...]:
+    """See `ChatEncoder.end_of_turn`."""
+    return ChatEncoder(tokenizer).end_of_turn
+
+
+def _closing(text: str) -> str:
+    """The end of a thought that `text` has just opened, as those templates write it that can leave thoughts out."""
+    opened = next((mark for mark in THOUGHTS if text.rstrip().endswith(mark)), None)
+    if opened is None:
+        return ""
+    return ("\n" if text.endswith("\n") else "\n\n") + THOUGHTS[opened] + "\n\n"

@@ -4,13 +4,13 @@ class or a function."""
 from __future__ import annotations
 
 import inspect
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from ..core.errors import InputError
+from ..core.files.reading import read_toml
 from ..core.options import check_types
 from ..core.protocols import Annotator, World
 from ..core.records import Item
@@ -85,12 +85,7 @@ def _made(spec: Any, options: Mapping[str, Any], given: _Given) -> Annotator:
 
 
 def _from_toml(path: Path, options: Mapping[str, Any], given: _Given) -> Annotator:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"no annotator file {str(path)!r}; give the path of a TOML file with a `kind`") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"the annotator file {str(path)!r} cannot be read: {error}") from error
+    table = read_toml(path, 'an annotator file: a TOML with a `kind`, for instance kind = "judge"')
     kind = table.pop("kind", None)
     if not isinstance(kind, str):
         raise InputError(f'the annotator file {str(path)!r} has no `kind`; name an annotator, for instance kind = "judge"')

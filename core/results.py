@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from .errors import InputError
+from .files.reading import read_text, reading
+from .files.writing import write_atomically
 from .records import Estimate
 
 
@@ -123,15 +124,11 @@ class RankingResult:
     manifest: Mapping[str, Any]
 
     def save(self, path: Path) -> None:
-        path.write_bytes(TypeAdapter(RankingResult).dump_json(self, indent=1))
+        write_atomically(path, TypeAdapter(RankingResult).dump_json(self, indent=1))
 
     @staticmethod
     def load(path: Path) -> RankingResult:
-        if not path.is_file():
-            raise InputError(f"no result at {str(path)!r}; expected the ranking.json that `pasture rank` writes in its run folder")
-        try:
-            return TypeAdapter(RankingResult).validate_json(path.read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise InputError(f"{str(path)!r} is no ranking result ({where}: {first['msg']}); run `pasture rank` again") from error
+        """Raises InputError for a file that is missing, damaged or of something else."""
+        expected = "the ranking.json that `pasture rank` writes in its run folder"
+        with reading(path, expected):
+            return TypeAdapter(RankingResult).validate_json(read_text(path, expected))

@@ -6,7 +6,6 @@ import tomllib
 from dataclasses import field
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -14,7 +13,9 @@ from pydantic.dataclasses import dataclass
 
 from ...annotators import make_annotator
 from ...core.errors import InputError, UnknownName
+from ...core.files.reading import read_toml
 from ...core.protocols import World
+from ...core.text import one_line
 from ...methods import METHODS
 from ...simulators import WORLDS
 
@@ -70,23 +71,17 @@ def suite_for(world: str) -> str:
 def load_suite(name: str, **overrides: Any) -> Suite:
     """The suite of a name or a TOML path, with `overrides` that are not None put over it."""
     if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise InputError(f"no suite file {name!r}; give a TOML path, or one of: {', '.join(suite_names())}")
-        text = path.read_text(encoding="utf-8")
+        table = read_toml(name, f"a TOML with a suite's settings, or one of: {', '.join(suite_names())}")
     elif name in suite_names():
-        text = files(__package__ or "").joinpath("suites", f"{name}.toml").read_text(encoding="utf-8")
+        table = tomllib.loads(files(__package__ or "").joinpath("suites", f"{name}.toml").read_text(encoding="utf-8"))
     else:
         raise UnknownName("suite", name, suite_names(), "A suite of your own is given as path/to/suite.toml.")
     try:
-        table = tomllib.loads(text)
         return TypeAdapter(Suite).validate_python(table | {k: v for k, v in overrides.items() if v is not None})
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"the suite {name!r} is no valid TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise InputError(f"the suite {name!r} has {where} = {first.get('input')!r}: {first['msg']}") from error
+        raise InputError(f"the suite {name!r} has {where} = {one_line(first['input'])}: {first['msg']}") from error
 
 
 @lru_cache(maxsize=2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import tomllib
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -133,6 +132,8 @@ def files_in(words: Any) -> dict[str, str]:
 
 
 def _look_for_files(words: Any, folder: Path, found: dict[str, str]) -> None:
+    from ...core.files.reading import is_file, read_toml
+
     if isinstance(words, Mapping | list):
         for each in words.values() if isinstance(words, Mapping) else words:
             _look_for_files(each, folder, found)
@@ -140,8 +141,8 @@ def _look_for_files(words: Any, folder: Path, found: dict[str, str]) -> None:
         return
     value = words.partition("=")[2] or words  # an option is `key=value`
     for path in {Path(each) for word in (words, value) for each in (word, word.partition(":")[0], folder / word)}:
-        if str(path) not in found and path.is_file():
+        if str(path) not in found and is_file(path):
             content = path.read_bytes()
             found[str(path)] = hashlib.blake2b(content, digest_size=8).hexdigest()
             if path.suffix == ".toml":
-                _look_for_files(tomllib.loads(content.decode()), path.parent, found)
+                _look_for_files(read_toml(path, "a TOML"), path.parent, found)

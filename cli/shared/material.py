@@ -72,12 +72,10 @@ def _answers(paths: Sequence[Path], kind: str) -> list[Item]:
 def kind_of(annotator: str) -> str:
     """The kind of item that an annotator of the table reads, by its name or its TOML; `pair` for a user's own."""
     from ...annotators import ANNOTATORS
+    from ...core.files.reading import is_file, read_toml
 
-    if annotator.endswith(".toml") and Path(annotator).is_file():
-        try:
-            kind = tomllib.loads(Path(annotator).read_text(encoding="utf-8")).get("kind", "")
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-            return "pair"  # whoever makes the annotator says what is wrong with the file
+    if annotator.endswith(".toml") and is_file(annotator):
+        kind = read_toml(annotator, "an annotator file: a TOML with a `kind`").get("kind", "")
         return kind_of(str(kind)) if kind != annotator else "pair"
     entry = ANNOTATORS.table.get(annotator)
     return str(entry.traits.get("item", "pair")) if entry else "pair"

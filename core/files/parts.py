@@ -15,10 +15,12 @@ from ..errors import InputError
 from ..records import Abstention, Comparison, Preference
 from ..seeds import digest
 from .preferences import COLUMNS, Written, comparison_of, preference_schema, undecided_path, write_preferences
+from .reading import read_json, reading
 from .tables import Row, check_writable, read_rows, write_batches
 from .writing import write_atomically
 
 ASKED = "asked.json"
+DAMAGED = "another path, or delete the folder of the parts: replies are in the store"
 
 
 class _Part(NamedTuple):
@@ -110,7 +112,7 @@ class PreferenceParts:
 
     def notes(self) -> Iterator[Any]:
         """What `note` said of each part on disk, those of an earlier run among them, in order."""
-        return (json.loads(_note_path(part).read_text(encoding="utf-8")) for part in self._parts)
+        return (read_json(_note_path(part), DAMAGED) for part in self._parts)
 
     def keep(self, count: int) -> None:
         """Takes all parts but the first `count` away: their items are `left` again."""
@@ -140,12 +142,10 @@ class PreferenceParts:
 
     def _check_asked(self) -> None:
         here, asked = self.folder / ASKED, self._asked
-        try:
+        with reading(self.folder, DAMAGED):
             if self.folder.exists() and not self.folder.is_dir():
-                raise NotADirectoryError("it is no folder")
-            before = json.loads(here.read_text(encoding="utf-8")) if here.is_file() else asked
-        except (OSError, ValueError) as error:
-            raise InputError(f"{str(self.folder)!r} cannot be used ({error}); delete it, or give another path") from error
+                raise NotADirectoryError("it is not a folder")
+            before = dict(read_json(here, DAMAGED)) if here.is_file() else asked
         for name in sorted(set(asked) | set(before)):
             if before.get(name) != asked.get(name):
                 raise InputError(
@@ -157,8 +157,9 @@ class PreferenceParts:
         """The parts on disk, in order."""
         parts: list[_Part] = []
         for path in sorted(self.folder.glob("*.parquet")):
-            first, end, pairs = path.stem.split("-")
-            part = _Part(path, int(first), int(end), pairs)
+            with reading(path, DAMAGED):
+                first, end, pairs = path.stem.split("-")
+                part = _Part(path, int(first), int(end), pairs)
             if part.first != (parts[-1].end if parts else 0):
                 raise InputError(f"{str(path)!r} does not go on where the part before it ends; delete {str(self.folder)!r}")
             parts.append(part)
@@ -178,13 +179,15 @@ def _is_chats(part: _Part) -> bool:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pa.types.is_list(pq.read_schema(part.path).field("prompt").type)
+    with reading(part.path, DAMAGED):
+        return pa.types.is_list(pq.read_schema(part.path).field("prompt").type)
 
 
 def _decided(part: _Part) -> Sequence[Row]:
     import pyarrow.parquet as pq
 
-    return pq.read_table(part.path).select(COLUMNS).to_pylist()
+    with reading(part.path, DAMAGED):
+        return pq.read_table(part.path).select(COLUMNS).to_pylist()
 
 
 def _undecided(part: _Part) -> Sequence[Row]:

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO, cast
 
+from pydantic import ValidationError
+
 from ..errors import InputError, PastureError
-from ..text import sound
+from ..text import one_line, sound
 
 INFLATED_AT_LEAST, INFLATED_TIMES = 2**30, 50
 """A compressed file may hold so many bytes, or so many times its own size where that is more."""
@@ -109,6 +111,14 @@ class _Inflated(io.RawIOBase):
         return len(data)
 
 
+def is_file(path: Path | str) -> bool:
+    """Whether there is such a file; False for what cannot be a path, such as a name of 300 characters."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
 def shown_path(path: Path | str) -> str:
     """A path as messages name it, cut where it is very long."""
     text = sound(str(path))
@@ -123,6 +133,9 @@ def cause(error: BaseException) -> str:
         return "it does not fit into memory"
     if isinstance(error, OSError) and error.strerror:
         return sound(error.strerror).lower()
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))} = {one_line(first['input'])}: {first['msg']}"
     if isinstance(error, UnicodeDecodeError):
         return f"it is not UTF-8 text: {error.reason} at byte {error.start}"
     text = " ".join(sound(str(error)).split())

@@ -6,12 +6,14 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ...core.errors import InputError
+from ...core.files.reading import read_toml
+from ...core.text import one_line
 
 VARIABLE = "PASTURE_PRICES"
 SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -31,10 +33,12 @@ def prices_for(
     if prices is not None:
         return _pair(prices, "the option `prices`")
     own = table or os.environ.get(VARIABLE)
-    tables = [_read(Path(own))] if own else []
+    tables = [read_toml(own, "a table of prices in the form of engines/openai/prices.toml")] if own else []
     tables.append(tomllib.loads(files(__package__ or "").joinpath("prices.toml").read_text(encoding="utf-8")))
     for each in tables:
         listed = each.get(host, {})
+        if not isinstance(listed, Mapping):
+            raise InputError(f'the prices of {host!r} are {one_line(listed)}; they are a table: "{model}" = [0.50, 1.50]')
         for name in (model, SNAPSHOT.sub("", model)):
             if name in listed:
                 return _pair(listed[name], f"the price of {name!r}")
@@ -47,20 +51,13 @@ def prices_for(
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(
-            f"the price table {str(path)!r} cannot be read: {error}; engines/openai/prices.toml shows its form"
-        ) from error
-
-
 def _pair(given: Any, what: str) -> tuple[float, float]:
     try:
         prompt, completion = map(float, given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         prompt = completion = math.nan
     if not (0 <= prompt < math.inf and 0 <= completion < math.inf):
-        raise InputError(f"{what} is {given!r}; it is two numbers, dollars per million prompt and completion tokens, 0 or more")
+        raise InputError(
+            f"{what} is {one_line(given)}; it is two numbers, 0 or more: dollars per million prompt and completion tokens"
+        )
     return prompt, completion

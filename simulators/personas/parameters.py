@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...core.errors import InputError
+from ...core.files.reading import read_toml
 from .persona import ANSWERS, BIG_FIVE, VALUES
 
 Share = Mapping[str, float]
@@ -114,23 +115,17 @@ class Parameters(_Table):
 @cache
 def default_parameters() -> Parameters:
     text = files(__package__ or "").joinpath("parameters.toml").read_text(encoding="utf-8")
-    return _checked(text, "parameters.toml")
+    return _checked(tomllib.loads(text), "parameters.toml")
 
 
 def load_parameters(path: Path | str) -> Parameters:
     """Parameters of a TOML file with all the tables of the shipped one. Raises InputError naming the key that is wrong."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the parameters {str(path)!r} cannot be read ({error}); copy parameters.toml and edit it") from error
-    return _checked(text, str(path))
+    return _checked(read_toml(path, "an edited copy of parameters.toml"), str(path))
 
 
-def _checked(text: str, where: str) -> Parameters:
+def _checked(given: Mapping[str, Any], where: str) -> Parameters:
     try:
-        found = Parameters.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where!r} is no TOML: {error}") from error
+        found = Parameters.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{where!r}, {'.'.join(map(str, first['loc']))}: {first['msg']}; see parameters.toml") from error

@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from ....core.errors import InputError
+from ....core.files.reading import read_text, reading
+from ....core.files.writing import write_atomically
 from ....core.protocols import Annotator, Ask
 from ....core.records import Abstention, Comparison, Item, Preference
 from ....core.seeds import digest, rng_for
@@ -67,21 +70,17 @@ class Router:
         return [(tag_names()[k], self.weights[k]) for k in order]
 
     def save(self, path: Path | str) -> None:
-        Path(path).write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        write_atomically(Path(path), json.dumps(asdict(self), indent=1))
 
     @classmethod
     def load(cls, path: Path | str) -> Router:
-        """Raises InputError for a file that is no router."""
-        try:
-            found = cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+        """Raises InputError for a file that is not a router."""
+        expected = "a router made with `fit_router(...).save(path)`, or by python -m pasture.benchmarks.claims.hyper_routing"
+        with reading(path, expected):
+            found = TypeAdapter(cls).validate_json(read_text(path, expected), strict=True, extra="forbid")
             if len(found.weights) != len(tag_names()):
                 raise ValueError(f"{len(found.weights)} weights for {len(tag_names())} tags")
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(
-                f"{str(path)!r} is no router ({error}); make one with `fit_router(...).save(path)`, "
-                "or python -m pasture.benchmarks.claims.hyper_routing --out router.json"
-            ) from error
-        return found
+            return found
 
 
 def fit_router(

@@ -17,6 +17,7 @@ import numpy as np
 
 from ....core.errors import InputError
 from ....core.files.labels import read_preferences
+from ....core.files.reading import read_text
 from ....core.options import check_types
 from ....core.protocols import Ask
 from ....core.records import Abstention, Comparison, Item, Preference, Reason
@@ -116,10 +117,7 @@ def check_fit(fit: Mapping[str, Any]) -> None:
 
 def _principles(given: Sequence[str] | str | Path) -> tuple[str, ...]:
     if isinstance(given, str | Path):
-        try:
-            lines = Path(given).read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise InputError(f"the constitution file {str(given)!r} cannot be read: {error}; give a text file or a list") from error
+        lines = read_text(given, "a text file with one principle per line, or a list").splitlines()
         given = [line for line in lines if not line.startswith("#")]
     if not all(isinstance(each, str) for each in given):
         raise InputError(f"the constitution is {given!r}; it is a list of sentences")

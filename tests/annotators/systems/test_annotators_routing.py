@@ -111,5 +111,5 @@ def test_what_does_not_fit_is_named(tmp_path: Path):
     with pytest.raises(InputError, match="there is no `router`"):
         HyperRouting([First(), Longest()], among=pairs)
     (tmp_path / "no.json").write_text('{"weights": [1.0]}')
-    with pytest.raises(InputError, match=r"is no router \(.*; make one with"):
+    with pytest.raises(InputError, match=r"cannot be read \(.*; give a router made with"):
         Router.load(tmp_path / "no.json")

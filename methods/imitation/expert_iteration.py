@@ -7,46 +7,35 @@ fitted once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...core.protocols import FeedbackSource, Policy, TrainingLog
 from ..online.best_of_n import BestOfN
-from ..rewards import reward_model
-from ..rewards.reward_model import fit_reward_model
+from ..rewards.start import Rewarded, rewarded_start
 from ..training.config import Training
-from ..training.optimise import require_some
-from ..training.probe import Probe
 from .sft import imitate
 
 
 @dataclass(frozen=True)
-class Config(Training):
+class Config(Rewarded, Training):
     """AlpacaFarm's recipe: the best of 16 on the unlabelled prompts, then its SFT recipe, once."""
 
     rounds: int = 1
     """Times that answers are drawn and imitated, at least 1."""
     n: int = 16
     """Answers drawn to each prompt, of which the reward model's favourite is imitated; at least 1."""
-    reward_model: reward_model.Config = field(default_factory=reward_model.Config)
-    """How the reward model is fitted: a table of its own fields."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.nest("reward_model", reward_model.Config)
         self.require("rounds", self.rounds >= 1, "at least 1")
         self.require("n", self.n >= 1, "at least 1")
 
 
 def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.random.Generator, log: TrainingLog) -> Policy:
     """A copy of `policy`, trained on its own best answers to `feedback.prompts` under a reward model of `feedback.dataset()`."""
-    prompts = list(feedback.prompts)
-    require_some(prompts, "unlabelled prompts", "give the feedback source prompts to answer")
-    reward = fit_reward_model(policy, feedback.dataset(), config.reward_model, rng)
-    learner = policy.copy()
-    probe = Probe(policy, prompts, rng, log, reward)
-    probe(0, learner, **reward.fit)
+    prompts, reward, learner, probe = rewarded_start(policy, feedback, config, rng, log)
     for done in range(config.rounds):
         best = [row[0] for row in BestOfN(learner, reward, config.n).sample(prompts, 1, rng)]
         imitate(learner, best, config, rng, probe, done, config.rounds)

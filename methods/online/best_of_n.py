@@ -7,7 +7,7 @@ policy's answers can be enumerated, the distribution that results is closed-form
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -19,24 +19,20 @@ from ...core.files.writing import write_atomically
 from ...core.protocols import FeedbackSource, Policy, TokenScores, TrainingLog, ValueModel
 from ...core.records import Completion, Prompt
 from ...policies import closed_form
-from ..rewards import reward_model
 from ..rewards.reward_model import fit_reward_model, score_all
-from ..training.config import Checked
+from ..rewards.start import Rewarded
 from ..training.probe import Probe, length_and_entropy
 
 
 @dataclass(frozen=True)
-class Config(Checked):
+class Config(Rewarded):
     """AlpacaFarm's n, and its recipe for the reward model."""
 
     n: int = 16
     """Answers drawn for each one kept, at least 1."""
-    reward_model: reward_model.Config = field(default_factory=reward_model.Config)
-    """How the reward model is fitted: a table of its own fields."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.nest("reward_model", reward_model.Config)
         self.require("n", self.n >= 1, "at least 1")
 
 

@@ -9,7 +9,7 @@ over all tokens of a rollout, and padding enters no mean, loss or advantage; rew
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,39 +17,33 @@ import torch
 
 from ...core.protocols import FeedbackSource, Policy, TrainingLog, ValueModel
 from ...core.records import Completion, Prompt
-from ..rewards import reward_model
-from ..rewards.reward_model import fit_reward_model
+from ..rewards.start import Rewarded, rewarded_start
 from ..training.config import Training
-from ..training.optimise import Stepper, batches_in, minibatches, require_some
-from ..training.probe import Probe
+from ..training.optimise import Stepper, batches_in, minibatches
 
 
 @dataclass(frozen=True)
-class Config(Training):
+class Config(Rewarded, Training):
     """AlpacaFarm's recipe: rollouts of 512 answers, two epochs on each in batches of 256 at 1e-5, KL weight .0067."""
 
     learning_rate: float = 1e-5
-    """Peak step size of AdamW for policy and critic, > 0."""
     epochs: int = 2
-    """Passes over each rollout."""
+    """Passes over each rollout, at least 1."""
     batch_size: int = 256
-    """Answers an optimiser step, at most."""
     schedule: str = "linear"
-    """Learning rate after warm-up: `constant`, or down to 0 by `linear` or `cosine`."""
     adam_eps: float = 1e-5
-    """AdamW's term in the denominator, > 0."""
     rollouts: int = 40
     """Times that answers are drawn and learned from, at least 1; AlpacaFarm's best policies come at 20 to 80."""
     rollout_size: int = 512
-    """Answers a rollout, one to a prompt, at least 1; prompts are taken in random order and repeat when all were used."""
+    """Answers per rollout, one per prompt, at least 1; prompts are taken in random order and repeat when all were used."""
     kl_coef: float = 0.0067
     """Weight of the log-ratio to the reference in each token's reward, at least 0."""
     kl_target: float = 0.0
-    """Nats an answer that an adaptive controller steers the KL to; 0 keeps `kl_coef` fixed."""
+    """Nats per answer that an adaptive controller steers the KL to; 0 keeps `kl_coef` fixed."""
     kl_gain: float = 0.1
-    """Largest relative change of `kl_coef` a rollout under the adaptive controller is a fifth of this, in (0, 1]."""
+    """Largest relative change of `kl_coef` per rollout under the adaptive controller is a fifth of this, in (0, 1]."""
     gamma: float = 1.0
-    """Discount a token, in (0, 1]."""
+    """Discount per token, in (0, 1]."""
     lam: float = 1.0
     """Decay of generalised advantage estimation, in [0, 1]."""
     clip: float = 0.2
@@ -58,12 +52,9 @@ class Config(Training):
     """How far a value may leave its rollout's value with profit, > 0."""
     value_coef: float = 0.1
     """Weight of the critic's loss, > 0."""
-    reward_model: reward_model.Config = field(default_factory=reward_model.Config)
-    """How the reward model is fitted: a table of its own fields."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.nest("reward_model", reward_model.Config)
         for name in ("rollouts", "rollout_size"):
             self.require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("clip", "value_clip", "value_coef"):
@@ -188,12 +179,8 @@ def prompt_stream(prompts: Sequence[Prompt], rng: np.random.Generator) -> Iterat
 
 def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.random.Generator, log: TrainingLog) -> Policy:
     """A copy of `policy`, trained on its own answers to `feedback.prompts` against a reward model of `feedback.dataset()`."""
-    prompts = list(feedback.prompts)
-    require_some(prompts, "unlabelled prompts", "give the feedback source prompts to answer")
-    reward = fit_reward_model(policy, feedback.dataset(), config.reward_model, rng)
-    learner, critic = policy.copy(), reward.copy()
-    probe = Probe(policy, prompts, rng, log, reward)
-    probe(0, learner, **reward.fit)
+    prompts, reward, learner, probe = rewarded_start(policy, feedback, config, rng, log)
+    critic = reward.copy()
     stream = prompt_stream(prompts, rng)
     steps = config.rollouts * config.epochs * batches_in(config.rollout_size, config.batch_size)
     stepper = Stepper([*learner.parameters(), *critic.parameters()], config, steps)

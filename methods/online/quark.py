@@ -7,7 +7,7 @@ bonus; ties of the reward share the better quantile that they touch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,23 +15,21 @@ import torch
 from ...core.protocols import FeedbackSource, Policy, TrainingLog
 from ...core.records import Completion
 from ..imitation.reward_conditioning import coded_scores, conditioned_loss, require_controls
-from ..rewards import reward_model
-from ..rewards.reward_model import fit_reward_model, score_all
+from ..rewards.reward_model import score_all
+from ..rewards.start import Rewarded, rewarded_start
 from ..training.config import Training
-from ..training.optimise import minimise, require_some
-from ..training.probe import Probe
+from ..training.optimise import minimise
 
 BEST = 0
 
 
 @dataclass(frozen=True)
-class Config(Training):
+class Config(Rewarded, Training):
     """The paper's recipe: five quantiles, the pool kept, 1e-5, a KL weight of .05."""
 
     learning_rate: float = 1e-5
-    """Peak step size of AdamW, > 0."""
     epochs: int = 1
-    """Passes over the pool in each iteration."""
+    """Passes over the pool in each iteration, at least 1."""
     iterations: int = 10
     """Times that answers are drawn, sorted into quantiles and learned from, at least 1."""
     samples: int = 1
@@ -44,12 +42,9 @@ class Config(Training):
     """Whether the answers of earlier iterations stay in the pool."""
     kl_coef: float = 0.05
     """Weight of the penalty for leaving the reference, at least 0."""
-    reward_model: reward_model.Config = field(default_factory=reward_model.Config)
-    """How the reward model is fitted: a table of its own fields."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.nest("reward_model", reward_model.Config)
         for name in ("iterations", "samples"):
             self.require(name, getattr(self, name) >= 1, "at least 1")
         self.require("quantiles", self.quantiles >= 2, "at least 2")
@@ -95,12 +90,7 @@ def learn(
 def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.random.Generator, log: TrainingLog) -> Policy:
     """A trained copy of `policy`, seen under the best quantile's code. Raises InputError where codes are fewer than quantiles."""
     require_controls(policy, config.quantiles)
-    prompts = list(feedback.prompts)
-    require_some(prompts, "unlabelled prompts", "give the feedback source prompts to answer")
-    reward = fit_reward_model(policy, feedback.dataset(), config.reward_model, rng)
-    learner = policy.copy()
-    probe = Probe(policy, prompts, rng, log, reward)
-    probe(0, learner, **reward.fit)
+    prompts, reward, learner, probe = rewarded_start(policy, feedback, config, rng, log)
     pool: list[Completion] = []
     pool_scores = np.empty(0)
     for iteration in range(1, config.iterations + 1):

@@ -12,18 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn.functional import logsigmoid
 
 from ...core.files.writing import write_atomically
 from ...core.protocols import FeedbackSource, Policy, TrainingLog, ValueModel
 from ...core.records import Completion, Preference
 from ...core.seeds import rng_for
+from ..pairwise.loop import labels, pair_loss, scored_in_parts
 from ..training.config import Training
 from ..training.optimise import minimise, require_some
 from ..training.probe import POINTS
 from .log_ratio import LogRatio
 
-SCORED_AT_ONCE = 256
 CENTRED_ON = 512
 """Training answers, at most, whose mean score is set to 0: a constant, which needs no pass over all of them."""
 
@@ -33,11 +32,9 @@ class Config(Training):
     """AlpacaFarm's recipe: one epoch at 3e-6 in batches of 16 pairs, cosine decay after 3 % of warm-up."""
 
     learning_rate: float = 3e-6
-    """Peak step size of AdamW, > 0."""
     epochs: int = 1
     """Passes over the pairs; more than one or two over-fits a large model."""
     batch_size: int = 16
-    """Pairs an optimiser step, at most."""
     log_ratio: float = 0.0
     """0 for the paper's linear head on the last state; above 0 the score is this times the log-ratio of a language model."""
     held_out: float = 0.1
@@ -47,15 +44,6 @@ class Config(Training):
         super().__post_init__()
         self.require("log_ratio", self.log_ratio >= 0, "at least 0")
         self.require("held_out", 0 <= self.held_out < 1, "a share in [0, 1)")
-
-
-def pair_loss(margin_N: torch.Tensor, p_left_N: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy in nats of each label under Bradley-Terry, [N]: -[p log s(m) + (1 - p) log s(-m)].
-
-    margin_N: left's score minus right's, in nats. p_left_N: probability in [0, 1] that left is preferred; a hard label gives
-    -log s(r_chosen - r_rejected), the paper's loss, and a tie is lowest at m = 0.
-    """
-    return -(p_left_N * logsigmoid(margin_N) + (1 - p_left_N) * logsigmoid(-margin_N))
 
 
 class RewardModel:
@@ -97,9 +85,7 @@ class RewardModel:
 
 def score_all(model: ValueModel, completions: Sequence[Completion]) -> torch.Tensor:
     """Scores without gradients, [N], a bounded number of completions at a time."""
-    with torch.no_grad():
-        parts = [model.scores(completions[i : i + SCORED_AT_ONCE]) for i in range(0, len(completions), SCORED_AT_ONCE)]
-    return torch.cat(parts)
+    return scored_in_parts(model.scores, completions)
 
 
 def pair_margins(model: ValueModel, preferences: Sequence[Preference]) -> torch.Tensor:
@@ -133,11 +119,6 @@ def held_out_fit(model: ValueModel, preferences: Sequence[Preference]) -> tuple[
     right_side_N = 0.5 + 0.5 * torch.sign(margin_N) * torch.sign(p_left_N - 0.5)
     untied = right_side_N[p_left_N != 0.5]
     return (float(untied.mean()) if len(untied) else None), nll
-
-
-def labels(preferences: Sequence[Preference], like: torch.Tensor) -> torch.Tensor:
-    """p_left of each preference, [N], in the type of `like`."""
-    return torch.tensor([each.p_left for each in preferences], dtype=like.dtype, device=like.device)
 
 
 def fresh_model(policy: Policy, config: Config, rng: np.random.Generator) -> ValueModel:

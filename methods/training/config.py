@@ -63,11 +63,11 @@ class Training(Checked):
     """How a loss is minimised: the fields with which every trained method's `Config` starts."""
 
     learning_rate: float = 2e-5
-    """Peak step size of AdamW, > 0."""
+    """Peak step size of AdamW, > 0; of the critic too, where there is one."""
     epochs: int = 3
     """Passes over the data, at least 1."""
     batch_size: int = 128
-    """Items an optimiser step, at most; at least 1."""
+    """Answers or labelled pairs per optimiser step, at most; at least 1."""
     schedule: str = "cosine"
     """Learning rate after warm-up: `constant`, or down to 0 by `linear` or `cosine`."""
     warmup: float = 0.03

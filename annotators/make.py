@@ -14,8 +14,8 @@ from ..core.files.reading import read_toml
 from ..core.options import check_types
 from ..core.protocols import Annotator, World
 from ..core.records import Item
-from . import ANNOTATORS
 from .function import FunctionAnnotator
+from .table import ANNOTATORS
 
 NESTED = ("inner", "members")
 """Options whose values name annotators, unless the signature says that they are text."""

@@ -10,20 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from .requests import Message, Request
 from .seeds import digest
-
-if TYPE_CHECKING:
-    from .requests import Request
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation. `role` is `system`, `user` or `assistant`."""
-
-    role: str
-    content: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -28,12 +28,25 @@ class Entry:
     traits: Mapping[str, Any] = field(default_factory=dict)
 
 
+def within(folder: ModuleType) -> dict[str, Entry]:
+    """The folder's TABLE, whose targets are written from that folder on, with whole targets."""
+    return {name: replace(each, target=f"{folder.__name__}.{each.target}") for name, each in folder.TABLE.items()}
+
+
+_ADDED: dict[str, dict[str, Entry]] = {}
+
+
+def add(kind: str, entries: Mapping[str, Entry]) -> None:
+    """More built-ins of a kind, from a room that the kind's own room may not import."""
+    _ADDED.setdefault(kind, {}).update(entries)
+
+
 class Registry:
     """The built-ins of one kind, and whatever plugins add under the entry-point group `pasture.<kind>s`."""
 
     def __init__(self, kind: str, table: Mapping[str, Entry]) -> None:
         self.kind = kind
-        self.table = dict(table)
+        self.table = {**table, **_ADDED.get(kind, {})}
         self.group = f"pasture.{kind}s"
 
     def entries(self) -> dict[str, Entry]:

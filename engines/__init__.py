@@ -16,10 +16,6 @@ ENGINES = Registry(
     "engine",
     {
         "scripted": Entry("pasture.engines.scripted:ScriptedEngine", "answers by a Python function, or by a hash; no model"),
-        "actor": Entry(
-            "pasture.simulators.text.actor.engine:Actor",
-            "plays a language model in the text world, by rule; for runs without a model",
-        ),
         "openai": Entry(
             "pasture.engines.openai.engine:OpenAIEngine",
             "any OpenAI-compatible server: hosted APIs, vLLM's own server; paced, with the batch API",

@@ -21,7 +21,7 @@ WORLDS = Registry(
             "arXiv:2312.00886",
         ),
         "exact-personas": Entry(
-            "pasture.simulators.tastes:exact_personas",
+            "pasture.simulators.exact.world:exact_personas",
             "Exact, its users personas sampled from census tables, as weight vectors",
             "arXiv:2407.17387",
         ),
@@ -29,7 +29,7 @@ WORLDS = Registry(
             "pasture.simulators.text.world:TextWorld", "Rule-checkable instructions, a small real language model, a gold score"
         ),
         "text-personas": Entry(
-            "pasture.simulators.tastes:text_personas",
+            "pasture.simulators.text.world:text_personas",
             "Text, its users personas sampled from census tables, as weight vectors",
             "arXiv:2407.17387",
         ),

@@ -19,6 +19,7 @@ from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Item, Preference
 from ...core.requests import Reply, Request
 from ..prompting.prompted import Prompted, template_file
+from ..traits import Traits
 from ..wrappers.pairwise import pair_of, shared_seed
 
 PARTS = ("system", "shared", "pair", "labels", "persona", "ask", "think", "max_tokens", "temperature")
@@ -33,6 +34,8 @@ class Judge:
     `temperature` are of those words. template: the file to start from; extras: further variables that the parts may use.
     Abstains where the engine gives no probability to a label.
     """
+
+    traits = Traits(engine=True)
 
     def __init__(
         self,

@@ -38,6 +38,7 @@ from ..parsing.values import SpansRead, polarity_of, read_ranking, read_reaction
 from ..parsing.verdicts import meant, read_object, read_text, read_verdict
 from ..prompting.prompted import Prompted, json_schema
 from ..prompting.template import Kind
+from ..traits import Traits
 from ..wrappers.pairwise import completion_of, request_seed, slate_of
 
 TEXT = {"type": "string", "minLength": 1}
@@ -85,6 +86,8 @@ class Verdict(Question):
     `strength` is None for a tie, and where a reply has a verdict and no strength. "Neither" is an abstention (`Reason.NEITHER`).
     """
 
+    traits = Traits(engine=True)
+
     template = "verdict"
     kind = "pair"
     properties: ClassVar = {
@@ -108,6 +111,8 @@ class Verdict(Question):
 
 class Ranker(Question):
     """Orders the answers of a slate, best first; of a comparison, as a slate of two, it makes a preference."""
+
+    traits = Traits(engine=True, item="slate")
 
     template = "ranker"
     kind = "slate"
@@ -135,6 +140,8 @@ class Critic(Question):
     A span's category is the reply's own word, or `praise` or `blame` where it gives none. `polarity` is what the reply says, else
     that of its spans.
     """
+
+    traits = Traits(engine=True, item="answer", gives="a critique of an answer")
 
     template = "critic"
     properties: ClassVar = {"critique": TEXT, "spans": spans_schema({"type": "string"}), "polarity": POLARITY}
@@ -169,6 +176,8 @@ class Editor(Question):
     inner: who critiques, any annotator that gives a Critique; by default a `Critic`. critique: what to heed instead, in your own
     words, the same for all answers; then nobody is asked for one.
     """
+
+    traits = Traits(engine=True, item="answer", gives="a revision of an answer")
 
     template = "editor"
     properties: ClassVar = {"revision": TEXT}
@@ -205,6 +214,8 @@ class Editor(Question):
 class Directives(Question):
     """Says the rule, in words, that would have made this answer better (`Directive.about` is its prompt)."""
 
+    traits = Traits(engine=True, item="answer", gives="a rule about answers")
+
     template = "directives"
     properties: ClassVar = {"directive": TEXT}
 
@@ -216,6 +227,8 @@ class Directives(Question):
 class Reactions(Question):
     """Reacts to an answer with one sign, silence included; an emoji is read as its sign."""
 
+    traits = Traits(engine=True, item="answer", gives="a sign about an answer")
+
     template = "reactions"
     properties: ClassVar = {"reaction": {"enum": [each.value for each in ReactionKind]}}
 
@@ -226,6 +239,8 @@ class Reactions(Question):
 
 class FollowUps(Question):
     """Writes what a user says next, after an answer, and whether that praises or blames it."""
+
+    traits = Traits(engine=True, item="answer", gives="what a user says after an answer")
 
     template = "follow-up"
     properties: ClassVar = {"follow_up": TEXT, "polarity": POLARITY}

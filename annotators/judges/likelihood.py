@@ -15,6 +15,7 @@ from ...core.protocols import Ask
 from ...core.records import Abstention, Item, Message, Preference, Reason
 from ...core.requests import Reply, Request
 from ..prompting.steps import together
+from ..traits import Traits
 from ..wrappers.pairwise import pair_of
 
 
@@ -24,6 +25,8 @@ class Likelihood:
     temperature: in nats a token, > 0; 0.1 makes a difference of 0.1 nats a token a preference of .73. It sets how sure the
     label is and never which answer wins. Abstains on an empty answer, which has no mean.
     """
+
+    traits = Traits(engine=True, symmetric=True)
 
     def __init__(self, temperature: float = 0.1, name: str = "likelihood") -> None:
         if not temperature > 0.0:

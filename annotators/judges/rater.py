@@ -25,6 +25,7 @@ from ..parsing.values import read_scores
 from ..parsing.verdicts import meant, property_name, read_object
 from ..prompting.prompted import Prompted, json_schema, template_file
 from ..prompting.steps import together
+from ..traits import Traits
 from ..wrappers.pairwise import request_seed, shared_seed, slate_of
 from .kinds import TEXT
 
@@ -58,6 +59,7 @@ class Rater:
     shown.
     """
 
+    traits = Traits(engine=True, item="answer")
     template: ClassVar[str] = "ultrafeedback"
 
     def __init__(self, name: str = "", margin: float = 0.0, **options: Any) -> None:

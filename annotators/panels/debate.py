@@ -13,6 +13,7 @@ from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Item, Preference
 from ..prompting.prompted import Prompted, json_schema
 from ..prompting.steps import Unread, label_p_left, parts, prose, together
+from ..traits import Traits
 from ..wrappers.pairwise import pair_of, request_seed
 
 SIDES = ("A", "B")
@@ -25,6 +26,8 @@ class Debate:
     temperature: of the debaters, >= 0. argument, judge: parts that replace those of `templates/debate_argument.toml` and
     `templates/debate_judge.toml`. `rationale` holds the arguments. Abstains where an argument or the verdict cannot be read.
     """
+
+    traits = Traits(engine=True)
 
     def __init__(
         self,

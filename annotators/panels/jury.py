@@ -19,6 +19,7 @@ from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Comparison, Feedback, Item, Preference, Reason
 from ...core.requests import Reply, Request
 from ...core.seeds import rng_for
+from ..traits import Traits
 from ..wrappers.pairwise import pair_of, renamed, shared_seed, verdict_of
 from .panel import ask_all, nobody
 
@@ -33,6 +34,8 @@ class Jury:
     where more do than give a verdict, so does the jury. `parts` are the members' verdicts, `silent` those who gave none,
     `rationale` the count. Members draw independently, so two alike err apart.
     """
+
+    traits = Traits(symmetric=True)
 
     def __init__(self, members: Sequence[Annotator], rule: str = "majority", quorum: int = 1, name: str = "") -> None:
         if not members:
@@ -85,6 +88,8 @@ def _count(verdicts: Sequence[Preference], silent: Sequence[Abstention]) -> str:
 
 class OnModel:
     """`inner`, asking `model` of an engine that serves several (see `Request.model`): how a jury gets different models."""
+
+    traits = Traits(symmetric=True)
 
     def __init__(self, inner: Annotator, model: str, name: str = "") -> None:
         if not model:

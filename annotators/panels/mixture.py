@@ -10,11 +10,14 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Item, Preference
+from ..traits import Traits
 from ..wrappers.pairwise import pair_of, renamed, verdict_of
 
 
 class Pool:
     """Asks one of `members` a pair, each with the same probability or by `weights`; `persona` says which."""
+
+    traits = Traits(symmetric=True)
 
     def __init__(self, members: Sequence[Annotator], weights: Sequence[float] | None = None, name: str = "") -> None:
         if not members:

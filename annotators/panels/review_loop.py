@@ -15,6 +15,7 @@ from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Completion, Item, Revision
 from ..judges.kinds import Editor
+from ..traits import Traits
 from ..wrappers.pairwise import completion_of
 
 
@@ -24,6 +25,8 @@ class ReviewLoop:
     inner: the reviewer, any annotator that gives a Critique (by default a `Critic`); `on-model` lets another model review than
     writes. It abstains where a round cannot be read; the rounds before are in the store, and are not paid for again.
     """
+
+    traits = Traits(engine=True, item="answer", gives="a revision of an answer")
 
     def __init__(self, rounds: int = 3, inner: Annotator | None = None, name: str = "review-loop") -> None:
         if rounds < 1:

@@ -17,6 +17,7 @@ from ...core.errors import InputError
 from ...core.protocols import Ask, World
 from ...core.records import Abstention, Comparison, Completion, Item, Preference, Ranking, Rating, Reason
 from ...simulators.choice import bradley_terry, draw
+from ..traits import Traits
 from ..wrappers.pairwise import pair_of, slate_of
 from .truth import check_user
 from .worded import median_rival
@@ -28,6 +29,8 @@ OVERALL = "overall"
 class Ranker:
     """Ranks a slate, or chooses from a pair, as Plackett and Luce have it. temperature: noise in nats, >= 0; at 0 the order is that
     of the utilities, and equals stand in an order drawn at random (a pair's are a tie)."""
+
+    traits = Traits(item="slate")
 
     world: World
     user: str = "gold"
@@ -59,6 +62,8 @@ class Rater:
     One answer gets a Rating; a pair a Preference by the overall scores (equal ones tie), with their difference as its strength; a
     slate a Ranking, with the overall scores as its grades and equal ones in an order drawn at random.
     """
+
+    traits = Traits(item="answer")
 
     world: World
     user: str = "gold"
@@ -116,6 +121,8 @@ class Verdict:
     None: never).
     `strength` is the perceived difference in nats; the rationale names the worst faults of the worse answer.
     """
+
+    traits = Traits(symmetric=True)
 
     world: World
     user: str = "gold"

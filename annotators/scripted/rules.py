@@ -11,6 +11,7 @@ from ...core.errors import InputError
 from ...core.protocols import Ask
 from ...core.records import Item, Preference
 from ...simulators.choice import draw
+from ..traits import Traits
 from ..wrappers.pairwise import pair_of
 
 HABITS = ("random", "first", "last", "longer", "shorter")
@@ -19,6 +20,8 @@ HABITS = ("random", "first", "last", "longer", "shorter")
 @dataclass(frozen=True, slots=True)
 class Longest:
     """Prefers the answer of more characters; equal lengths tie."""
+
+    traits = Traits(symmetric=True)
 
     name: str = "longest"
 
@@ -42,6 +45,8 @@ class First:
 class Spammer:
     """Answers by `habit`, whatever the question: `random` (the default: a fair coin a pair), `first`, `last`, `longer` or `shorter`
     (in characters; equal lengths tie). To be put into a pool: `members = ["judge", {use = "spammer", habit = "first"}]`."""
+
+    traits = Traits(symmetric=True)
 
     habit: str = "random"
     name: str = ""

@@ -14,12 +14,15 @@ from ...core.errors import InputError
 from ...core.protocols import Ask, World
 from ...core.records import Comparison, Item, Preference
 from ...simulators.choice import bradley_terry, draw
+from ..traits import Traits
 from ..wrappers.pairwise import pair_of
 
 
 @dataclass(frozen=True, slots=True)
 class Gold:
     """Prefers what the population's mean user prefers, with certainty; equal utilities tie."""
+
+    traits = Traits(symmetric=True)
 
     world: World
     name: str = "gold"
@@ -37,6 +40,8 @@ class BradleyTerry:
     user: a name of `world.users`, or `gold` for the mean user. temperature: noise in nats, >= 0.
     soft: return that probability; otherwise (the default) a hard label drawn from it.
     """
+
+    traits = Traits(symmetric=True)
 
     world: World
     user: str = "gold"
@@ -61,6 +66,8 @@ class BradleyTerry:
 @dataclass(frozen=True, slots=True)
 class UserPool:
     """The world's population: each pair is put to one of its users, drawn at random, who chooses as `BradleyTerry` does."""
+
+    traits = Traits(symmetric=True)
 
     world: World
     temperature: float = 1.0

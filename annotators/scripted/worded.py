@@ -30,6 +30,7 @@ from ...core.records import (
     Span,
 )
 from ...simulators.text.principles import taste_sentences
+from ..traits import Traits
 from ..wrappers.pairwise import completion_of
 from .truth import check_user
 
@@ -60,6 +61,8 @@ class Critic:
     most: faults that it names at most. miss: how often it overlooks a fault. hallucinate: how often it names, besides, one that is
     not there. The polarity is praise where it finds nothing, else blame, or mixed for an answer that is acceptable all the same.
     """
+
+    traits = Traits(item="answer", gives="a critique of an answer")
 
     world: World
     user: str = "gold"
@@ -101,6 +104,8 @@ class Editor:
     """Rewrites an answer as a user would: the worst `effort` aspects at fault are mended, or all (None). An answer without fault
     stays as it is. `miss` as in `Critic`; the critique that the edit follows goes with it."""
 
+    traits = Traits(item="answer", gives="a revision of an answer")
+
     world: World
     user: str = "gold"
     effort: int | None = None
@@ -131,6 +136,8 @@ class Directives:
     """Says one rule for all answers to come: what would have mended the worst fault (`source = "fault"`; silent, that is an
     abstention, where there is none), or how the user's taste departs most from the mean one (`source = "taste"`; gold's own
     strongest wish)."""
+
+    traits = Traits(item="answer", gives="a rule about answers")
 
     world: World
     user: str = "gold"
@@ -164,6 +171,8 @@ class Reactions:
     the world's rivals.
     """
 
+    traits = Traits(item="answer", gives="a sign about an answer")
+
     world: World
     user: str = "gold"
     silence: float = 0.9
@@ -194,6 +203,8 @@ class Reactions:
 class FollowUps:
     """What a user writes next: thanks for an answer with no fault of `patience` nats or more, else what is wrong and what they
     wish. miss: how often they overlook a fault."""
+
+    traits = Traits(item="answer", gives="what a user says after an answer")
 
     world: World
     user: str = "gold"

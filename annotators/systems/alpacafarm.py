@@ -30,6 +30,7 @@ from ..parsing.values import read_ranking
 from ..parsing.verdicts import Verdict, read_object, read_verdict, verdict_word
 from ..prompting.prompted import Prompted, json_schema, template_file
 from ..prompting.template import SHORTEST_FENCE, conversation
+from ..traits import Traits
 from ..wrappers.flip import Flip
 from ..wrappers.pairwise import pair_of, shared_seed
 
@@ -54,6 +55,8 @@ class AlpacaFarm:
     members, orders and batches.
     Abstains where a reply cannot be read.
     """
+
+    traits = Traits(engine=True, symmetric=True)
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from ...core.records import Abstention, Comparison, Completion, Item, Message, P
 from ...core.requests import Reply, Request, Sampling
 from ..prompting.prompted import Prompted, template_file
 from ..prompting.steps import Unread, together
+from ..traits import Traits
 from ..wrappers.pairwise import completion_of
 
 ROUTE = "route"
@@ -38,6 +39,8 @@ class Cdr:
     A pair gets a Preference with p_left = sigmoid(scale * (reward of left - reward of right)), an answer a Rating (`reward`).
     Abstains on an empty answer and where a model gives no finite log-likelihood.
     """
+
+    traits = Traits(engine=True, symmetric=True)
 
     def __init__(
         self,
@@ -112,6 +115,8 @@ class CdrPolicies:
 
     Answers with `tokens` are scored as they were sampled. Options are `Cdr`'s. From a folder torch is needed.
     """
+
+    traits = Traits(symmetric=True)
 
     def __init__(
         self,

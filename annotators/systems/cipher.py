@@ -25,6 +25,7 @@ from ...simulators.text.principles import read_rules, value
 from ...simulators.text.rules import GOLD
 from ..prompting.prompted import Prompted, json_schema
 from ..prompting.steps import Unread, parts, prose, together
+from ..traits import Traits
 from ..wrappers.pairwise import answer_seed, completion_of, shared_seed
 from .icai.extraction import Embed, tfidf
 
@@ -53,6 +54,8 @@ class EditingUser:
     edits by the text world's own steps, those that gain the user something; `engine` asks a language model. context: of a prompt.
     user: parts that replace those of `templates/cipher_user.toml`.
     """
+
+    traits = Traits(symmetric=True)
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ from ..judges.kinds import TEXT, Critic, spans_schema
 from ..panels.panel import foremost
 from ..parsing.values import SpansRead, read_spans
 from ..prompting.steps import together
+from ..traits import Traits
 from ..wrappers.pairwise import shared_seed
 
 CATEGORIES = ("irrelevant", "incorrect", "incomplete")
@@ -33,6 +34,8 @@ class FineGrained(Critic):
     preference is in their unit. Equal costs are a tie. A quote that stands several times is placed where it stands last, a
     blank one at the answer's end; where one stands nowhere the answer is unread, as a lost error would look like a better answer.
     """
+
+    traits = Traits(engine=True, item="answer")
 
     template = "fine-grained-rlhf"
     properties: ClassVar = {"critique": TEXT, "spans": spans_schema({"enum": list(CATEGORIES)})}

@@ -16,6 +16,7 @@ from ...core.protocols import Ask
 from ...core.records import Abstention, Item, Preference
 from ..prompting.prompted import Prompted, template_file
 from ..prompting.steps import Unread, label_p_left, together
+from ..traits import Traits
 from ..wrappers.pairwise import pair_of
 
 OBJECTIVES = ("helpful", "harmless")
@@ -30,6 +31,8 @@ class HelpfulHarmless:
 
     Read from the probabilities of the two labels, as `Judge` is.
     """
+
+    traits = Traits(engine=True)
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ from ..judges.judge import Judge, check_parts
 from ..parsing.values import read_scores
 from ..parsing.verdicts import read_text
 from ..prompting.prompted import Prompted, json_schema, template_file
+from ..traits import Traits
 from ..wrappers.pairwise import request_seed
 
 LOWEST, HIGHEST = 1, 5
@@ -34,6 +35,8 @@ class Janus:
     A Comparison gives a Preference, a Completion a Rating with one score of 1 to 5 a dimension. Raises InputError for an unknown
     dimension or value.
     """
+
+    traits = Traits(engine=True)
 
     def __init__(
         self,

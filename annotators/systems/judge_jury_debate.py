@@ -23,6 +23,7 @@ from ..panels.jury import Jury
 from ..parsing.values import read_scores
 from ..prompting.prompted import Prompted, json_schema
 from ..prompting.steps import Unread, together
+from ..traits import Traits
 from ..wrappers.pairwise import answer_seed, pair_of, renamed, shared_seed, verdict_of
 
 SCALE = (1, 10)
@@ -81,6 +82,8 @@ class JudgeJuryDebate:
     arrangement: `rule` and `quorum` of a jury; `rounds`, `balanced` ... of a debate; a template's parts of a judge. name: unless
     given, it says the arrangement and the form, as in `judge-jury-debate(score judge)`.
     """
+
+    traits = Traits(engine=True)
 
     def __init__(
         self,

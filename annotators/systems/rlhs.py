@@ -20,6 +20,7 @@ from ...core.requests import Request
 from ..prompting.prompted import Prompted, json_schema
 from ..prompting.steps import Unread, label_p_left, parts, prose, together
 from ..scripted.truth import BradleyTerry
+from ..traits import Traits
 from ..wrappers.pairwise import answer_seed, pair_of, shared_seed
 
 MODES = ("hindsight", "foresight")
@@ -32,6 +33,8 @@ class Rlhs:
     (foresight) `rlhs_foresight`. name: unless given, `rlhs(hindsight)` or `rlhs(foresight)`. Abstains where an outcome or the
     verdict cannot be read.
     """
+
+    traits = Traits(engine=True)
 
     def __init__(
         self,
@@ -75,6 +78,8 @@ class Rlhs:
 class Foresight(BradleyTerry):
     """A world's user who judges answers by how they look before anything came of them (`world.seen`). See `BradleyTerry`."""
 
+    traits = Traits(symmetric=True)
+
     name: str = "foresight"
 
     def advantage(self, pair: Comparison) -> float:
@@ -86,5 +91,7 @@ class Foresight(BradleyTerry):
 @dataclass(frozen=True, slots=True)
 class Hindsight(BradleyTerry):
     """The same user after the outcome: answers are worth what they are."""
+
+    traits = Traits(symmetric=True)
 
     name: str = "hindsight"

@@ -20,6 +20,7 @@ from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Item, Preference
 from ..prompting.prompted import Prompted, json_schema
 from ..prompting.steps import Unread, label_p_left, parts, prose, together
+from ..traits import Traits
 from ..wrappers.pairwise import pair_of
 
 LABELS = ("A", "B")
@@ -34,6 +35,8 @@ class SelfReference:
     at 0 all samples are one. answer, critique, verdict: parts that replace those of the templates `self_reference_answer`,
     `self_reference_critique` and `self_reference_verdict`. Abstains where a step cannot be read.
     """
+
+    traits = Traits(engine=True, symmetric=True)
 
     def __init__(
         self,

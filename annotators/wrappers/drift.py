@@ -14,6 +14,7 @@ from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Item, Preference
 from ...core.seeds import digest
+from ..traits import Traits
 from .flip import Flip
 from .pairwise import pair_of
 from .temperature import Temperature
@@ -28,6 +29,8 @@ class Drift:
     clock: the time of each prompt's id, in [0, 1]; or the ids in the order in which they are worked through. None takes a hash
     of the id: times spread evenly over prompts, which gives the mixture of early and late labels and no order in time.
     """
+
+    traits = Traits(symmetric=True)
 
     def __init__(
         self,

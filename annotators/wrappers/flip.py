@@ -22,11 +22,14 @@ from ...core.records import Abstention, Comparison, Item, Preference
 from ...core.seeds import rng_for
 from ...simulators.choice import draw
 from ...simulators.noise import InstanceDependentFlip, LengthConditionalFlip, Noise, PositionConditionalFlip, SymmetricFlip
+from ..traits import Traits
 from .pairwise import pair_of, renamed, verdict_of
 
 
 class Flip:
     """`inner`, whose label is inverted with probability `rate`, in [0, 0.5]; 0.5 is a fair coin that asks nobody."""
+
+    traits = Traits(symmetric=True)
 
     def __init__(self, inner: Annotator, rate: float, name: str = "") -> None:
         self.inner = inner
@@ -82,6 +85,8 @@ class FlipByLength(Flip):
 
 class FlipByPosition(Flip):
     """A verdict for the answer shown first is inverted with probability `rate_left`, for the other with `rate_right`."""
+
+    traits = Traits()
 
     def __init__(self, inner: Annotator, rate_left: float, rate_right: float, name: str = "") -> None:
         self.inner = inner

@@ -14,6 +14,7 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Feedback, Item, Reason
+from ..traits import Traits
 
 
 class Rationed:
@@ -24,6 +25,8 @@ class Rationed:
     dollars: as `labels`, at `dollars_a_label` each (the price that `pasture annotate --dry-run` says, divided by its pairs).
     Raises InputError for other combinations, and for an item that is not in `among`.
     """
+
+    traits = Traits(symmetric=True)
 
     def __init__(
         self,

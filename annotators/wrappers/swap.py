@@ -11,6 +11,7 @@ from ...core.records import Abstention, Item, Preference
 from ...core.seeds import rng_for
 from ..panels.panel import foremost
 from ..prompting.steps import together
+from ..traits import Traits
 from .pairwise import pair_of, shared_seed, verdict_of
 
 
@@ -19,6 +20,8 @@ class Swap:
 
     Both orders draw from like generators, as they would if they were asked apart. If one order gives no verdict, there is none.
     """
+
+    traits = Traits(symmetric=True)
 
     def __init__(self, inner: Annotator, name: str = "") -> None:
         self.inner = inner

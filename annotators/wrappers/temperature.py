@@ -11,12 +11,15 @@ from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Item, Preference
 from ...simulators.choice import draw
 from ...simulators.noise import tempered
+from ..traits import Traits
 from .pairwise import pair_of, renamed, verdict_of
 
 
 class Temperature:
     """`inner` with its log-odds divided by `temperature`, >= 0: p_left becomes sigmoid(logit(p_left) / temperature). Below 1 it is
     sharper, above 1 flatter, and at 0 the likelier answer wins. Hard labels and ties stay as they are."""
+
+    traits = Traits(symmetric=True)
 
     def __init__(self, inner: Annotator, temperature: float, name: str = "") -> None:
         if not isinstance(temperature, int | float) or not 0.0 <= temperature < float("inf"):
@@ -36,6 +39,8 @@ class Temperature:
 class Sample:
     """`inner` with a hard label drawn from its p_left, once a pair: what an annotator that leans says when it must choose. A tie is
     a fair coin; two answers of one text stay a tie."""
+
+    traits = Traits(symmetric=True)
 
     def __init__(self, inner: Annotator, name: str = "") -> None:
         self.inner = inner

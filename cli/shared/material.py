@@ -70,31 +70,35 @@ def _answers(paths: Sequence[Path], kind: str) -> list[Item]:
 
 
 def kind_of(annotator: str) -> str:
-    """The kind of item that an annotator of the table reads, by its name or its TOML; `pair` for a user's own."""
-    from ...annotators import ANNOTATORS
+    """The kind of item that an annotator reads (`Traits.item`), by its name, its TOML or its file; `pair` for a name that is not
+    known, which is refused where the annotator is made."""
+    from ...annotators.table import ANNOTATORS
+    from ...annotators.traits import traits_of
+    from ...core.errors import InputError
     from ...core.files.reading import is_file, read_toml
 
     if annotator.endswith(".toml") and is_file(annotator):
         kind = read_toml(annotator, "an annotator file: a TOML with a `kind`").get("kind", "")
         return kind_of(str(kind)) if kind != annotator else "pair"
-    entry = ANNOTATORS.table.get(annotator)
-    return str(entry.traits.get("item", "pair")) if entry else "pair"
+    try:
+        return traits_of(ANNOTATORS.load(annotator)).item
+    except InputError:
+        return "pair"
 
 
 def check_judges_pairs(annotator: Annotator) -> None:
-    """Raises InputError for one of the table that judges no pairs, and for what wraps one; a user's own is seen when asked."""
-    from ...annotators import ANNOTATORS
+    """Raises InputError for an annotator whose traits say that it judges no pairs, and for what wraps one."""
+    from ...annotators.table import ANNOTATORS
+    from ...annotators.traits import needs, traits_of
     from ...core.errors import InputError
 
-    made_by = f"{type(annotator).__module__}:{type(annotator).__qualname__}"
-    gives = next(
-        (each.traits["gives"] for each in ANNOTATORS.table.values() if each.target == made_by and "gives" in each.traits), ""
-    )
+    gives = traits_of(annotator).gives
     if gives:
-        judges = [name for name, each in ANNOTATORS.table.items() if not {"gives", "wraps", "members"} & set(each.traits)]
+        makers = {name: ANNOTATORS.load(name) for name in ANNOTATORS.table}
+        judges = [name for name, each in makers.items() if not traits_of(each).gives and not {"inner", "members"} & needs(each)]
         raise InputError(
             f"the annotator {annotator.name!r} gives {gives} and judges no pairs, so there is nothing to hold against other "
-            f"verdicts; name one who does: {', '.join(judges)}, a wrapper or several of these, or one of your own"
+            f"verdicts; name one that does: {', '.join(judges)}, a wrapper or several of these, or one of your own"
         )
     for inner in (*getattr(annotator, "members", ()), *filter(None, [getattr(annotator, "inner", None)])):
         check_judges_pairs(inner)

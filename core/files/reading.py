@@ -8,7 +8,7 @@ import io
 import json
 import stat
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO, cast
@@ -21,6 +21,7 @@ from ..text import one_line, sound
 INFLATED_AT_LEAST, INFLATED_TIMES = 2**30, 50
 """A compressed file may hold so many bytes, or so many times its own size where that is more."""
 LFS = b"version https://git-lfs.github.com/spec"
+Row = Mapping[str, Any]
 
 
 @contextmanager
@@ -143,3 +144,15 @@ def cause(error: BaseException) -> str:
         return "it holds an integer of more than 4,300 digits"
     words = text if len(text) <= 200 else f"{text[:200]}..."
     return words if isinstance(error, OSError | ValueError) and words else f"{type(error).__name__}: {words}"
+
+
+def datasets_library() -> Any:
+    """The package `datasets`. Raises InputError where it is not installed."""
+    try:
+        import datasets
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "a folder is read and written by the package `datasets`, which is not installed; try: pip install 'pasture[train]', "
+            "or use a .parquet file"
+        ) from error
+    return datasets

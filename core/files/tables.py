@@ -12,17 +12,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..text import one_line
-from .reading import cause, check_regular, once, opened, reading
+from .reading import Row, cause, check_regular, datasets_library, once, opened, reading
 from .writing import check_folder, writers, writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Row = Mapping[str, Any]
 
 READABLE = ".jsonl, .json, .csv (these also with .gz), .parquet, or a folder saved by the `datasets` library"
 ROWS_AT_ONCE = 1000
@@ -188,18 +187,6 @@ READERS: Mapping[str, Callable[[Path], Iterable[Row]]] = {
     ".parquet": _read_parquet,
 }
 """By the suffix of a path, what reads its rows."""
-
-
-def datasets_library() -> Any:
-    """The package `datasets`. Raises InputError where it is not installed."""
-    try:
-        import datasets
-    except ModuleNotFoundError as error:
-        raise InputError(
-            "a folder is read and written by the package `datasets`, which is not installed; try: pip install 'pasture[train]', "
-            "or use a .parquet file"
-        ) from error
-    return datasets
 
 
 def _read_folder(path: Path) -> Iterable[Row]:

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import InputError
 from ..text import sound
-from .reading import cause, shown_path
+from .reading import Row, cause, datasets_library, shown_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from .tables import Row
 
 ROWS_A_GROUP = 10_000
 """Of a Parquet file that is written in batches, so that its bytes do not depend on how the rows came."""
@@ -152,8 +151,6 @@ def _write_parquet(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Sche
 
 def _write_folder(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
     import pyarrow as pa
-
-    from .tables import datasets_library
 
     datasets = datasets_library()
     if path.exists() and not (path / "dataset_info.json").is_file():

@@ -20,7 +20,7 @@ from ...core.seeds import rng_for
 from ...policies import closed_form
 from ...policies.responses import response_index, response_text
 from ..choice import bradley_terry
-from ..tastes import Tastes, users_of
+from ..users import PERSONAS, Tastes, persona_users, users_of
 from .draws import draw_features, draw_tastes, one_each
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class ExactWorld:
     prompts: size of the `sft` and `eval` splits; `preference` and `unlabeled` have twice as many.
     responses: answers a prompt. features: numbers that describe an answer, at least 3.
     users: how many; 8 where none are given. spread: size of a user's own taste beside the common one; 0 makes them all alike.
-    tastes: the users instead, as weights of the `features` (see `simulators.tastes`); gold stays the world's own, and all mind
+    tastes: the users instead, as weights of the `features` (see `simulators.users`); gold stays the world's own, and all mind
         too much length alike.
     hidden: how many of the last features show only in the outcome; None is two thirds of them. Until then they look like their
         opposite (see `seen`).
@@ -288,6 +288,12 @@ def overoptimised(seed: int = 0, **options: Any) -> ExactWorld:
 def cyclic(seed: int = 0, **options: Any) -> ExactWorld:
     """Preferences with a rock-paper-scissors part as strong as the utilities. Options are `ExactWorld`'s."""
     return ExactWorld(seed, **{"name": "exact-cyclic", "cyclic": 3.0} | options)
+
+
+def exact_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 0.5, **options: Any) -> ExactWorld:
+    """The exact world with personas for users; `spread` as in `ExactWorld`. Other options are `ExactWorld`'s."""
+    names = ["length", *(f"feature-{place}" for place in range(1, options.get("features", 12)))]
+    return ExactWorld(seed, **{"name": "exact-personas", "tastes": persona_users(names, personas, seed, spread=spread)} | options)
 
 
 def _split(prompts: tuple[Prompt, ...], unit: int) -> dict[str, tuple[Prompt, ...]]:

@@ -6,14 +6,11 @@ tables or stated assumptions exist. Departure: adults only; about a fifth of PER
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ...core.errors import InputError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class BigFive(NamedTuple):
@@ -91,13 +88,6 @@ class Persona:
     def __post_init__(self) -> None:
         if self.age < ADULT:
             raise InputError(f"the persona {self.id!r} is {self.age} years old; personas are adults, {ADULT} or older")
-
-    def taste(self, attributes: Sequence[str]) -> np.ndarray:
-        """How far this persona's weight of each attribute of a world departs from the mean one, in standard deviations over the
-        population, shape [len(attributes)]; see `persona_tastes`, which makes whole tastes of it."""
-        from .tastes import departures
-
-        return departures([self], attributes)[0]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, by field."""

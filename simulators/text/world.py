@@ -7,7 +7,7 @@ user is a known function of the text (see `rules`), so that every ranking has a 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import expit
@@ -16,14 +16,14 @@ from ...core.errors import InputError, UnknownName
 from ...core.protocols import Fault, Policy, Truth
 from ...core.records import Comparison, Completion, Prompt
 from ...core.seeds import rng_for
-from ..tastes import Tastes, users_of
+from ..users import PERSONAS, Tastes, persona_users, users_of
 from .answers import compose
 from .edits import mend
 from .faults import find_faults
 from .grammar import parse_instruction
 from .pretraining import OnProgress, base_checkpoint
 from .prompts import draw_prompts
-from .rules import FEATURES, Check, check, features, gold_weights, user_weights
+from .rules import FEATURES, Check, check, features, gold_weights, taste_scale, user_weights
 
 if TYPE_CHECKING:
     from ...policies.causal_lm import CausalLMPolicy
@@ -39,7 +39,7 @@ class TextWorld:
 
     seed: all that is random follows from it and the options, but for the base policy, which all seeds share.
     sft, preference, unlabeled, eval: prompts in each split; a larger split begins with the smaller one's prompts.
-    users: how many; 13 where none are given. tastes: the users instead, as weights of `aspects` (see `simulators.tastes`); gold
+    users: how many; 13 where none are given. tastes: the users instead, as weights of `aspects` (see `simulators.users`); gold
     stays the world's own.
     bases: how many base policies there are; `base_policy(s)` is number s modulo this, and each costs a pre-training once.
     """
@@ -172,3 +172,9 @@ class TextWorld:
 
             self._loaded[number] = CausalLMPolicy.load(base_checkpoint(number, on_progress))
         return self._loaded[number].copy()
+
+
+def text_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 1.0, **options: Any) -> TextWorld:
+    """The text world with personas for users, as different as its own users times `spread`. Options are `TextWorld`'s."""
+    tastes = persona_users(FEATURES, personas, seed, spread=spread, scale_A=taste_scale())
+    return TextWorld(seed, **{"name": "text-personas", "tastes": tastes} | options)

@@ -17,6 +17,7 @@ import pytest
 import torch
 from pasture.annotators import ANNOTATORS, make_annotator
 from pasture.annotators.runner import annotate
+from pasture.annotators.traits import Traits, needs, traits_of
 from pasture.core.errors import InputError
 from pasture.core.protocols import Annotator, Engine, TokenScores
 from pasture.core.records import NOTHING, Abstention, Comparison, Item, Preference, Reason
@@ -73,8 +74,16 @@ def engine() -> Engine:
     return Routed({"": Actor(position_bias=0.5), "strong": Actor(sharpness=2.0), "weak": Actor(sharpness=0.5)})
 
 
+def traits(name: str) -> Traits:
+    return traits_of(ANNOTATORS.load(name))
+
+
+def needed(name: str) -> frozenset[str]:
+    return needs(ANNOTATORS.load(name))
+
+
 def kind_of(name: str) -> str:
-    return ANNOTATORS.entry(name).traits.get("item", "pair")
+    return traits(name).item
 
 
 @cache
@@ -84,12 +93,11 @@ def items_of(kind: str) -> tuple[Item, ...]:
 
 
 def made(name: str) -> Annotator:
-    traits = ANNOTATORS.entry(name).traits
     options = dict(OPTIONS.get(name, {}))
-    if traits.get("wraps"):
+    if "inner" in needed(name):
         # A soft and symmetric annotator, so that the wrapper's own law shows.
         options["inner"] = {"use": "bradley-terry", "soft": True}
-    if traits.get("members"):
+    if "members" in needed(name):
         options["members"] = ["longest", "pool"]
     return make_annotator(name, world=WORLD, **options)
 
@@ -133,12 +141,12 @@ def test_a_symmetric_annotator_says_the_same_of_the_swapped_pair(name: str):
     ]
     assert both
     obeys = all(math.isclose(a, b, abs_tol=1e-9) for a, b in both)
-    assert obeys == ANNOTATORS.entry(name).traits["symmetric"]
+    assert obeys == traits(name).symmetric
 
 
 def test_who_never_says_which_of_two_is_better_declares_what_it_gives(name: str):
     pairs = items_of("pair")
-    if "gives" in ANNOTATORS.entry(name).traits:
+    if traits(name).gives:
         with pytest.raises(InputError, match="reads one answer and was given a pair"):
             said(pairs, made(name))
     else:
@@ -156,7 +164,7 @@ def test_a_rerun_pays_for_nothing(name: str, tmp_path: Path):
     items = items_of(kind_of(name))
     with Store(tmp_path / "s.sqlite") as store:
         one = annotate(items, made(name), engine=engine(), store=store)
-        assert (one.usage.requests > 0) == bool(ANNOTATORS.entry(name).traits.get("engine"))
+        assert (one.usage.requests > 0) == traits(name).engine
     with Store(tmp_path / "s.sqlite") as store:
         two = annotate(items, made(name), engine=engine(), store=store)
         if not any(isinstance(each, Abstention) for each in one.results):
@@ -165,24 +173,21 @@ def test_a_rerun_pays_for_nothing(name: str, tmp_path: Path):
     assert [replace(each, usage=NOTHING) for each in one.results] == [replace(each, usage=NOTHING) for each in two.results]
 
 
-def test_traits_say_who_needs_a_world_an_inner_annotator_and_an_engine(name: str):
-    traits = ANNOTATORS.entry(name).traits
-    assert set(traits) <= {"engine", "world", "wraps", "members", "symmetric", "item", "gives"}
-    assert "symmetric" in traits or kind_of(name) != "pair"
+def test_what_an_annotator_needs_is_asked_for_by_name(name: str):
     options = dict(OPTIONS.get(name, {}))
-    if traits.get("wraps"):
-        with pytest.raises(InputError, match="needs the option 'inner'" if not traits.get("world") else "world"):
+    if "inner" in needed(name):
+        with pytest.raises(InputError, match="needs the option 'inner'" if "world" not in needed(name) else "world"):
             make_annotator(name, **options)
         options["inner"] = "longest"
-    if traits.get("members"):
+    if "members" in needed(name):
         with pytest.raises(InputError, match="needs the option 'members'"):
             make_annotator(name, **options)
         options["members"] = ["longest", "spammer"]
     items = items_of(kind_of(name))
-    if traits.get("world"):
+    if "world" in needed(name):
         with pytest.raises(InputError, match="no world was given"):
             make_annotator(name, **options)
-    elif traits.get("engine"):
+    elif traits(name).engine:
         with pytest.raises(InputError, match="the annotator asks an engine and none was given"):
             annotate(items, make_annotator(name, **options))
     else:
@@ -205,15 +210,15 @@ def test_what_cannot_be_read_is_never_an_answer_and_never_kept(name: str):
     with Store() as store:
         done = annotate(items, made(name), engine=Garbled(), store=store)
         assert len(store) == 0
-        if ANNOTATORS.entry(name).traits.get("engine"):
+        if traits(name).engine:
             assert all(isinstance(each, Abstention) or not asked_anything(each) for each in done.results)
             assert done.reasons["unparsable"] > 0
         else:
             assert any(not isinstance(each, Abstention) for each in done.results)
 
 
-WRAPPING = [each for each in NAMES if {"wraps", "members"} & set(ANNOTATORS.entry(each).traits)]
-PROMPTED = [each for each in NAMES if ANNOTATORS.entry(each).traits.get("engine")]
+WRAPPING = [each for each in NAMES if {"inner", "members"} & needed(each)]
+PROMPTED = [each for each in NAMES if traits(each).engine]
 
 
 @pytest.mark.parametrize("readable", [0, 1, 3])
@@ -223,7 +228,7 @@ def test_who_cannot_read_a_reply_names_its_request_and_no_other(name: str, reada
     the item out of the store."""
     options = dict(OPTIONS.get(name, {}))
     if name in WRAPPING:
-        options |= {"members": ["verdict", "judge"]} if ANNOTATORS.entry(name).traits.get("members") else {"inner": "verdict"}
+        options |= {"members": ["verdict", "judge"]} if "members" in needed(name) else {"inner": "verdict"}
     annotator = make_annotator(name, world=WORLD, **options)
     sensible, unreadable, most_asked = engine(), 0, 0
     for item in items_of(kind_of(name)):

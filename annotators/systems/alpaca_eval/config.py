@@ -27,6 +27,7 @@ from ....core.records import Abstention, Comparison, Item, Message, Preference
 from ....core.requests import Reply, Request, Sampling
 from ...prompting.prompted import unread
 from ...prompting.template import conversation
+from ...traits import Traits
 from ...wrappers.pairwise import pair_of
 from .parsers import Parse, p_first, parser_of
 
@@ -70,6 +71,8 @@ class AlpacaEvalConfig:
     config: the file. member: only the evaluator of this name. Raises InputError, naming the file, the evaluator and the field, for
     what is not supported: when it is made, not at the first item.
     """
+
+    traits = Traits(engine=True, symmetric=True)
 
     def __init__(self, config: str | Path, member: str = "", name: str = "") -> None:
         path = Path(config)

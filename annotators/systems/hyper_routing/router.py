@@ -26,6 +26,7 @@ from ....core.files.writing import write_atomically
 from ....core.protocols import Annotator, Ask
 from ....core.records import Abstention, Comparison, Item, Preference
 from ....core.seeds import digest, rng_for
+from ...traits import Traits
 from ...wrappers.pairwise import pair_of, renamed, verdict_of
 from .features import edges, features, tag_names, tags
 
@@ -139,6 +140,8 @@ class HyperRouting:
     [0, 1]. among: the items of the work: exactly that share of them is sent; without it, the share of pairs such as the router was
     fitted on. Whom a pair is sent to depends on the pair alone (at random: on the run's seed too).
     """
+
+    traits = Traits(symmetric=True)
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ from ....core.protocols import Ask
 from ....core.records import Abstention, Comparison, Item, Preference, Reason
 from ...panels.panel import nobody
 from ...prompting.steps import Unread, label_p_left
+from ...traits import Traits
 from ...wrappers.pairwise import pair_of
 from .extraction import Extraction, Voter, extract
 
@@ -40,6 +41,8 @@ class Icai:
     judge: parts that replace those of `templates/icai.toml`. Abstains where the verdict cannot be read, and, while preferences are
     its source, where no principle was found.
     """
+
+    traits = Traits(engine=True)
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from ....core.records import Abstention, Completion, Critique, Item, Revision
 from ....simulators.personas.persona import Persona
 from ...judges.kinds import Critic, Editor
 from ...prompting.prompted import template_file
+from ...traits import Traits
 from ...wrappers.pairwise import completion_of
 from .judge import described, find_people
 
@@ -34,6 +35,8 @@ class PersonaEditor:
 
     temperature: of the critique and the revision, so that several seeds give several revisions. Completion -> Revision.
     """
+
+    traits = Traits(engine=True, item="answer", gives="a revision of an answer")
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ from ....simulators.personas.words import render
 from ...judges.judge import Judge, check_parts
 from ...panels.panel import ask_all, mean_verdict
 from ...prompting.prompted import template_file
+from ...traits import Traits
 from ...wrappers.pairwise import pair_of
 
 STYLES = {"none": "none", "full": "full", "summary": "summary", "cot": "full"}
@@ -41,6 +42,8 @@ class PersonaJudge:
     as others do; it costs many times the prompt tokens. parts: replaced parts of
     templates/persona.toml, as a `Judge` takes them.
     """
+
+    traits = Traits(engine=True)
 
     def __init__(
         self,

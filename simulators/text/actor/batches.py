@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from ....core.records import Message
-from ....core.requests import Reply, Request, Sampling
+from ....core.requests import Message, Reply, Request, Sampling
 from .scene import sections_of
 
 VERDICT = json.dumps({"type": "object", "properties": {"verdict": {"enum": ["A", "B"]}}, "required": ["verdict"]})

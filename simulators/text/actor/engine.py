@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from ....core.errors import EngineError, InputError
+from ....core.errors import EngineError
 from ....core.requests import Reply, Request
 from ....core.seeds import digest
 from ....engines.scripted import answer_by_hash
 from ..grammar import words_of
 from ..principles import value
 from .batches import answer_batch
+from .habits import Habits
 from .says import TIE, said_freely, said_in_json, verdict
 from .scene import STRANGE, Scene, see
 
-MADE_BY = (
-    *("actor/engine", "actor/batches", "actor/scene", "actor/says", "actor/grades", "actor/persona_reading"),
-    *("principles", "faults", "edits", "rules", "grammar", "../personas/tastes"),
-)
 FLOOR = 0.01
 """Nats of noise that label probabilities are made with at least, so that they stay finite."""
 NAMED = "try --model %s=sharpness:2, one --model for each"
@@ -68,19 +66,10 @@ class Actor:
         seed: int = 0,
         prices: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        if model:
-            options = {"temperature": temperature, "skill": skill, "foresight": foresight, "position_bias": position_bias}
-            options |= {"taste": taste, "acceptable": acceptable, "sharpness": sharpness, "prose": prose, "seed": seed}
-            self.__init__(prices=prices, **options | _spelled(model, options))
-            return
-        if not temperature >= 0 or not 0 <= skill <= 1:
-            raise InputError(f"temperature={temperature} and skill={skill}: expected nats of 0 or more and a probability in [0, 1]")
-        self.temperature, self.skill, self.foresight, self.position_bias = temperature, skill, foresight, position_bias
-        self.taste, self.acceptable, self.sharpness, self.prose, self.seed = taste, acceptable, sharpness, prose, seed
+        habits = Habits(temperature, skill, foresight, position_bias, taste, acceptable, sharpness, prose, seed)
+        self.habits = habits.spelled(model) if model else habits
         self.prices = (float(prices[0]), float(prices[1]))
-        habits = (temperature, skill, foresight, position_bias, taste, acceptable, sharpness, prose, seed)
-        source = [(Path(__file__).parents[1] / f"{part}.py").read_text(encoding="utf-8") for part in MADE_BY]
-        self.name = f"actor:{digest(repr(habits), *source).hex()[:12]}"
+        self.name = f"actor:{digest(repr(self.habits), _source()).hex()[:12]}"
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply | Exception]]:
         """Answers in order, one at a time."""
@@ -94,71 +83,58 @@ class Actor:
         """The one answer to a request. Raises EngineError for one that the actor has no answer to."""
         if request.model:
             raise EngineError(f"the actor plays one model, and the request asks for {request.model!r}; {NAMED % request.model}")
-        scene = see(request, self)
-        batch = answer_batch(request, self._plainly) if scene is None else None
+        return _respond(request, self.habits)
+
+
+@lru_cache(maxsize=1)
+def _source() -> str:
+    """Digest of the code and parameters that decide what an actor says: those of the text world and of personas."""
+    folders = (Path(__file__).parents[1], Path(__file__).parents[2] / "personas")
+    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in (".py", ".toml", ".csv")]
+    return digest(*(path.read_text(encoding="utf-8") for path in files)).hex()
+
+
+def _respond(request: Request, habits: Habits) -> Reply:
+    scene = see(request, habits)
+    if scene is None:
+        batch = answer_batch(request, lambda one: _respond(one, replace(habits, prose=False)))
         if batch is not None:
             return batch
-        if scene is None:
-            if request.sampling.schema or request.sampling.labels or request.continuation is not None:
-                raise EngineError(STRANGE)
-            return answer_by_hash(request)
-        read = sum(turn.content.count(" ") + 1 for turn in request.messages)
-        if request.continuation is not None:
-            words = len(words_of(request.continuation))
-            worth = self.sharpness * value(scene.taste, scene.prompt, request.continuation)
-            logprob = min(worth - AN_ANSWER - A_WORD * words, -1e-3)
-            return Reply("", logprob=logprob, prompt_tokens=read, completion_tokens=words + 1)
-        sampling, logprobs = request.sampling, dict[str, float]()
-        if sampling.labels:
-            logprobs = self._labels(scene, sampling.labels)
-        if sampling.choices or sampling.labels:
-            text = self._choice(scene, sampling.choices or sampling.labels)
-        elif sampling.schema:
-            text = said_in_json(scene, self, sampling.schema)
-        else:
-            text = said_freely(scene, self)
-        return Reply(text, label_logprobs=logprobs, prompt_tokens=read, completion_tokens=text.count(" ") + 1)
-
-    def _plainly(self, request: Request) -> Reply:
-        """The answer as bare JSON, whatever the habit."""
-        prose, self.prose = self.prose, False
-        try:
-            return self.respond(request)
-        finally:
-            self.prose = prose
-
-    def _labels(self, scene: Scene, labels: Sequence[str]) -> dict[str, float]:
-        """Log-softmax over the labels of what each stands for, in nats of the noise."""
-        nats = _nats(scene, labels, scene.worth, max(scene.noise, FLOOR))
-        most = max(nats.values())
-        total = most + math.log(sum(math.exp(each - most) for each in nats.values()))
-        return {label: each - total for label, each in nats.items()}
-
-    def _choice(self, scene: Scene, options: Sequence[str]) -> str:
-        meanings = _meanings(options, scene)
-        if set(scene.answers) == {"A", "B"}:
-            said = verdict(scene, self, set(meanings.values()))
-            return next((option for option, means in meanings.items() if means == said), options[0])
-        nats = _nats(scene, options, scene.judged, max(scene.noise, FLOOR))
-        return max(options, key=nats.__getitem__)
+        if request.sampling.schema or request.sampling.labels or request.continuation is not None:
+            raise EngineError(STRANGE)
+        return answer_by_hash(request)
+    read = sum(turn.content.count(" ") + 1 for turn in request.messages)
+    if request.continuation is not None:
+        words = len(words_of(request.continuation))
+        worth = habits.sharpness * value(scene.taste, scene.prompt, request.continuation)
+        logprob = min(worth - AN_ANSWER - A_WORD * words, -1e-3)
+        return Reply("", logprob=logprob, prompt_tokens=read, completion_tokens=words + 1)
+    sampling = request.sampling
+    logprobs = _labels(scene, sampling.labels) if sampling.labels else {}
+    if sampling.choices or sampling.labels:
+        text = _choice(scene, habits, sampling.choices or sampling.labels)
+    elif sampling.schema:
+        text = said_in_json(scene, habits, sampling.schema)
+    else:
+        text = said_freely(scene, habits)
+    return Reply(text, label_logprobs=logprobs, prompt_tokens=read, completion_tokens=text.count(" ") + 1)
 
 
-def _spelled(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options from `name:value,name:value`, each of the type that it has in `options`."""
-    found: dict[str, Any] = {}
-    for part in model.split(","):
-        name, _, text = (each.strip() for each in part.partition(":"))
-        if name not in options:
-            raise InputError(f"the actor has no {name!r}, in the model {model!r}; it has: {', '.join(options)}; try skill:0.8")
-        kind = type(options[name])
-        try:
-            found[name] = _TRUTH[text.lower()] if kind is bool else kind(text)
-        except (ValueError, KeyError) as error:
-            raise InputError(f"the actor's {name} is {text!r}; it is a {kind.__name__}, such as {options[name]}") from error
-    return found
+def _labels(scene: Scene, labels: Sequence[str]) -> dict[str, float]:
+    """Log-softmax over the labels of what each stands for, in nats of the noise."""
+    nats = _nats(scene, labels, scene.worth, max(scene.noise, FLOOR))
+    most = max(nats.values())
+    total = most + math.log(sum(math.exp(each - most) for each in nats.values()))
+    return {label: each - total for label, each in nats.items()}
 
 
-_TRUTH = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
+def _choice(scene: Scene, habits: Habits, options: Sequence[str]) -> str:
+    meanings = _meanings(options, scene)
+    if set(scene.answers) == {"A", "B"}:
+        said = verdict(scene, habits, set(meanings.values()))
+        return next((option for option, means in meanings.items() if means == said), options[0])
+    nats = _nats(scene, options, scene.judged, max(scene.noise, FLOOR))
+    return max(options, key=nats.__getitem__)
 
 
 def _meanings(labels: Sequence[str], scene: Scene) -> dict[str, str]:

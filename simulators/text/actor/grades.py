@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ....core.errors import EngineError
 from ..principles import BY_FEATURE, style
 from ..rules import FEATURES
+from .habits import Habits
 from .scene import STRANGE, Scene
-
-if TYPE_CHECKING:
-    from .engine import Actor
 
 GRADED = 1.5
 """Nats above zero that take a grade from the middle four fifths of the way to the top."""
@@ -32,22 +30,22 @@ OF = {
 }
 
 
-def grade(scene: Scene, actor: Actor, name: str, label: str, schema: Mapping[str, Any]) -> int | float:
+def grade(scene: Scene, habits: Habits, name: str, label: str, schema: Mapping[str, Any]) -> int | float:
     """A grade on the schema's scale (1 to 5 where it gives none): the middle is worth nothing, by an S-shaped curve.
     Raises EngineError where there is no answer to grade."""
     options = schema.get("enum")
     low, high = (min(options), max(options)) if options else (schema.get("minimum", 1), schema.get("maximum", 5))
-    found = low + (high - low) / (1 + math.exp(-math.log(9.0) * _measured(scene, actor, name, label) / GRADED))
+    found = low + (high - low) / (1 + math.exp(-math.log(9.0) * _measured(scene, habits, name, label) / GRADED))
     return found if schema.get("type") == "number" else round(found)
 
 
-def _measured(scene: Scene, actor: Actor, name: str, label: str) -> float:
+def _measured(scene: Scene, habits: Habits, name: str, label: str) -> float:
     """Nats (and noise) in what a grade's name says; for a measure of length, words above the middle of ten."""
     label = label or next(iter(scene.answers), "")
     if label not in scene.answers:
         raise EngineError(STRANGE)
     noise = scene.judged[label] - scene.worth[label]
-    shown = {**style(scene.prompt, scene.answers[label]), **scene.changed(label, actor.foresight)}
+    shown = {**style(scene.prompt, scene.answers[label]), **scene.changed(label, habits.foresight)}
     lowered = name.lower()
     kind = next((each for each, parts in MEASURED.items() if any(part in lowered for part in parts)), "")
     if lowered in FEATURES and lowered != "words":

@@ -11,21 +11,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ....core.errors import InputError
-from ....core.records import Message
+from ....core.requests import Message, Request
 from ....core.seeds import rng_for
 from ..grammar import parse_instruction
 from ..principles import Taste, read_rules, read_stated_rules, reasons, style, value
 from ..rules import FEATURES, GOLD
+from .habits import Habits
 from .persona_reading import read_taste
-
-if TYPE_CHECKING:
-    from ....core.requests import Request
-    from .engine import Actor
 
 IGNORED = 0.02
 """What is left of the actor's own taste where `principles` are to be followed: enough to break their ties."""
@@ -88,7 +84,7 @@ class Scene:
         return {"fact": abs(fact) if outcome is None else _told(outcome, abs(fact))}
 
 
-def see(request: Request, actor: Actor) -> Scene | None:
+def see(request: Request, habits: Habits) -> Scene | None:
     """None where there is no instruction of the text world to be found."""
     sections, plain = sections_of(request.messages)
     prompt = _prompt(sections, plain)
@@ -97,18 +93,18 @@ def see(request: Request, actor: Actor) -> Scene | None:
     turns = [turn.content for turn in request.messages if turn.role == "system"]
     turns += [turn.content for turn in request.messages if turn.role == "user"][:1]
     chance = request.sampling.seed if request.sampling.temperature > 0 else 0
-    rng = rng_for(actor.seed, "actor", chance, *turns)
-    answers, taste = _answers(sections), _taste(sections, actor.taste)
-    noise = actor.temperature * (0.5 if any(title in sections for title in HELP) else 1.0)
+    rng = rng_for(habits.seed, "actor", chance, *turns)
+    answers, taste = _answers(sections), _taste(sections, habits.taste)
+    noise = habits.temperature * (0.5 if any(title in sections for title in HELP) else 1.0)
     heat = request.sampling.temperature
     scene = Scene(sections, plain, prompt, answers, taste, {}, {}, noise, heat, rng)
     guesses = GUESS * rng.normal(size=len(answers))
-    if rng.random() < actor.skill:
-        known = {label: value(taste, prompt, text, scene.changed(label, actor.foresight)) for label, text in answers.items()}
+    if rng.random() < habits.skill:
+        known = {label: value(taste, prompt, text, scene.changed(label, habits.foresight)) for label, text in answers.items()}
     else:
         known = dict(zip(answers, guesses.tolist(), strict=True))
     first = next(iter(answers), "")
-    worth = {label: at + (actor.position_bias if label == first and len(answers) > 1 else 0.0) for label, at in known.items()}
+    worth = {label: at + (habits.position_bias if label == first and len(answers) > 1 else 0.0) for label, at in known.items()}
     drawn = dict(zip(answers, rng.gumbel(size=len(answers)).tolist(), strict=True))
     judged = {label: at + noise * drawn[label] for label, at in worth.items()}
     return Scene(sections, plain, prompt, answers, taste, worth, judged, noise, heat, rng)

@@ -19,9 +19,8 @@ from pasture.core.store import Store
 from pasture.simulators.material import world_items
 from pasture.simulators.personas.files import write_personas
 from pasture.simulators.personas.population import population
-from pasture.simulators.tastes import text_personas
 from pasture.simulators.text.actor.engine import Actor
-from pasture.simulators.text.world import TextWorld
+from pasture.simulators.text.world import TextWorld, text_personas
 
 PAIR = Comparison(Completion(Prompt("Name a fruit."), "An apple."), Completion(Prompt("Name a fruit."), "A pear, mate."))
 

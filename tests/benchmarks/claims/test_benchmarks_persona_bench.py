@@ -13,8 +13,8 @@ from pasture.core.requests import Reply
 from pasture.engines.scripted import ScriptedEngine
 from pasture.simulators.material import world_items
 from pasture.simulators.personas.words import render
-from pasture.simulators.tastes import text_personas
 from pasture.simulators.text.actor.engine import Actor
+from pasture.simulators.text.world import text_personas
 
 WORLD = text_personas(0, spread=3.0, preference=60)
 ANSWERS = [each for each in world_items(WORLD, "answer", 60) if isinstance(each, Completion)]

@@ -28,17 +28,17 @@ def opposite(persona: Persona) -> Persona:
 @pytest.mark.parametrize("names", [FEATURES, ("feature-0", "feature-1", "feature-2", "anything")])
 def test_opposed_traits_give_opposed_weights(names, people):
     one = people[0]
-    assert opposite(one).taste(names) == pytest.approx(-one.taste(names))
-    assert np.abs(one.taste(names)).max() > 0.1
+    assert departures([opposite(one)], names)[0] == pytest.approx(-departures([one], names)[0])
+    assert np.abs(departures([one], names)[0]).max() > 0.1
 
 
 def test_a_traditionalist_and_a_sensation_seeker_want_opposite_tones(people):
     plain = replace(people[0], big_five=BigFive(0, 0, 0, 0, 0), values=Values(*[0.0] * 10))
     traditional = replace(plain, values=plain.values._replace(tradition=2.0, conformity=2.0, stimulation=-2.0))
     seeking = replace(plain, values=plain.values._replace(tradition=-2.0, conformity=-2.0, stimulation=2.0))
-    assert traditional.taste(["tone"])[0] > 1
-    assert seeking.taste(["tone"])[0] < -1
-    assert plain.taste(FEATURES) == pytest.approx(np.zeros(len(FEATURES)))
+    assert departures([traditional], ["tone"])[0][0] > 1
+    assert departures([seeking], ["tone"])[0][0] < -1
+    assert departures([plain], FEATURES)[0] == pytest.approx(np.zeros(len(FEATURES)))
 
 
 def test_departures_are_standard_over_the_population(people):

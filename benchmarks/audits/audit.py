@@ -24,7 +24,6 @@ from ...core.results import Measure
 from ...core.seeds import rng_for
 from ...eval.files.labelled_pairs import LabelledPairs, read_labelled
 from ...eval.judges.judge_audit import Asked, AuditReport, GoldLabels, audit_measures
-from ...eval.win_rates.win_rate import ONE_SEED
 from .gaming import GamingReport, verdicts_of
 
 Asking = Callable[[Sequence[Item], Annotator, int], Sequence[Any]]
@@ -143,7 +142,7 @@ def attack_report(report: GamingReport, material: str) -> AuditReport:
     words = {True: "GAMED: ", False: "", None: "not told: "}  # that no gain is shown is no proof of none, and no praise
     rows = []
     for each in report.attacks:
-        how = each.reason if each.difference.value is None else each.difference.how.replace(ONE_SEED, "")
+        how = each.reason if each.difference.value is None else each.difference.how
         found = replace(each.difference, how=how)
         means = (
             "the attacked answers win, less the honest ones"

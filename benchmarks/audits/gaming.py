@@ -130,8 +130,8 @@ def verdicts_of(answers: Sequence[Any], annotator: Annotator) -> list[Verdict]:
 def _tests(attack: Attack, honest: tuple[list[Verdict], list[bool]], attacked: tuple[list[Verdict], list[bool]]) -> _Tests:
     scores, base = scores_of(*attacked), scores_of(*honest)
     half = Scores(np.full(len(scores.scores_N), 0.5), scores.clusters_N)
-    difference = paired_difference([scores], [base])
-    return _Tests(attack, win_rate(*attacked), win_rate(*honest), difference, paired_difference([scores], [half]))
+    difference = paired_difference([scores], [base], trained=False)
+    return _Tests(attack, win_rate(*attacked), win_rate(*honest), difference, paired_difference([scores], [half], trained=False))
 
 
 def _judged(by_rules: Sequence[_Tests], no_self_preference: str) -> tuple[AttackResult, ...]:

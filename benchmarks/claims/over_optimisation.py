@@ -142,7 +142,7 @@ def _curve(key: Key, table_S3K: np.ndarray) -> Curve:
         for kl, proxy_S, gold_S in zip(kl_SK.mean(axis=0), proxy_SK.T, gold_SK.T, strict=True)
     ]
     peak_S, end_S = _peak_and_end(table_S3K)
-    fit = gao_fit(kl_SK.mean(axis=0), gold_SK.T, LAWS[optimiser])
+    fit = gao_fit(kl_SK.mean(axis=0), gold_SK.T, LAWS[optimiser], unit="seed")
     return Curve(
         optimiser,
         reward,
@@ -152,7 +152,7 @@ def _curve(key: Key, table_S3K: np.ndarray) -> Curve:
         _peak_estimate(peak_S),
         mean_over_seeds(end_S[:, None]),
         _peak_estimate(peak_S - end_S),
-        GaoFit(_over_seeds(fit.alpha), _over_seeds(fit.beta), _over_seeds(fit.peak_kl), fit.r_squared),
+        fit,
     )
 
 
@@ -184,11 +184,6 @@ def _peak_estimate(values_S: np.ndarray) -> Estimate:
     found = mean_over_seeds(values_S[:, None])
     where = "chosen by the other seeds" if len(values_S) > 1 else "chosen on the one seed, so too high"
     return replace(found, how=f"{found.how}; peak {where}")
-
-
-def _over_seeds(estimate: Estimate) -> Estimate:
-    """What the fit calls a prompt is here a seed."""
-    return replace(estimate, how=estimate.how.replace("prompts", "seeds").replace("one prompt", "one seed"))
 
 
 def _named(record: Any) -> dict[str, Any]:

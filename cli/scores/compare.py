@@ -35,7 +35,7 @@ def compare(
             f"{str(first)!r} names prompts by {one.prompt_column!r} and {str(second)!r} by {other.prompt_column!r}; name them alike"
         )
     rates = [win_rate_from_scores(s.scores_N, s.clusters_N, s.abstentions, level) for s in (one.scores, other.scores)]
-    difference = paired_difference([one.scores], [other.scores], level)
+    difference = paired_difference([one.scores], [other.scores], level, trained=False)
     names = (one.model or str(first), other.model or str(second))
     facts = {"first": names[0], "second": names[1], "baseline": one.baseline or other.baseline or None}
     rows = [Measure("win rate", name, rate, "share") for name, rate in zip(names, rates, strict=True)]

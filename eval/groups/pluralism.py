@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.interval import t_interval
-from ..intervals.percentiles import percentile_interval
-from ..rankings.battles import prompt_counts
+from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from ..intervals.interval import t_interval, two_sided_p
 from ..win_rates.win_rate import win_rate_from_scores
 
 
@@ -129,7 +127,7 @@ def seen_and_unseen(rates_G: np.ndarray, is_unseen_G: np.ndarray, level: float =
     df = sum(parts) ** 2 / sum(part**2 / (len(each) - 1) for part, each in zip(parts, (seen, unseen), strict=True))
     error = float(np.sqrt(sum(parts)))
     low, high = t_interval(value, error, df, level)
-    p = float(2 * stats.t.sf(abs(value) / error, df))
+    p = two_sided_p(value, error, df)
     return Estimate(value, low, high, len(rates_G), f"{how}; Welch's t interval", 0, error, level, {"p": p})
 
 
@@ -162,9 +160,4 @@ def _rates(scores_GP: np.ndarray, counts_RP: np.ndarray) -> np.ndarray:
 def _estimate(value: float, drawn_R: np.ndarray, groups: int, prompts: int, how: str, level: float) -> Estimate:
     if np.isnan(value):
         return Estimate(None, None, None, groups, f"undefined: {how}, all rates are 0", level=level)
-    drawn_R = drawn_R[np.isfinite(drawn_R)]
-    if len(drawn_R) < 2 or np.ptp(drawn_R) < 1e-12:
-        return Estimate(value, None, None, groups, f"{how}; no spread over prompts, so no interval", level=level)
-    low, high = percentile_interval(drawn_R, prompts, level)
-    how = f"{how}; bootstrap over prompts, percentiles"
-    return Estimate(value, min(float(low), value), max(float(high), value), groups, how, 0, float(drawn_R.std(ddof=1)), level)
+    return bootstrap_estimate(value, drawn_R[np.isfinite(drawn_R)], prompts, groups, how, around=True, level=level)

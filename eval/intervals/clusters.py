@@ -43,6 +43,7 @@ class Spread(NamedTuple):
 
 
 NO_SPREAD = Spread(None, 0.0)
+ONE_SEED = "; one seed, so how training varies is not in the interval"
 
 
 class Layers(NamedTuple):
@@ -60,9 +61,12 @@ class Layers(NamedTuple):
 class SeedNoise(NamedTuple):
     """What training adds, by seed and before it is averaged over seeds; `df` degrees of freedom, 0 where it is not known."""
 
-    of_seeds: float
-    of_both: float
-    df: float
+    of_seeds: float = 0.0
+    of_both: float = 0.0
+    df: float = 0.0
+
+
+NO_SEED_NOISE = SeedNoise()
 
 
 def layers(contributions_SP: np.ndarray) -> Layers:
@@ -87,7 +91,7 @@ def pooled_seed_noise(methods: Sequence[Layers], independent: int | None = None)
     of M methods, M - 1)."""
     weight = sum(each.seeds - 1 for each in methods)
     if weight == 0:
-        return SeedNoise(0.0, 0.0, 0.0)
+        return NO_SEED_NOISE
     of_seeds = sum((each.seeds - 1) * each.seeds * each.of_seeds for each in methods) / weight
     of_both = sum((each.seeds - 1) * each.seeds * each.of_both for each in methods) / weight
     return SeedNoise(of_seeds, of_both, weight * (independent or len(methods)) / len(methods))
@@ -108,11 +112,11 @@ def spread(own: Layers, noise: SeedNoise) -> Spread:
     return Spread(error, variance**2 / pieces) if error > 1e-12 else NO_SPREAD  # below is rounding of identical scores
 
 
-def describe_spread(spread: Spread, seeds: int, prompts: int) -> str:
-    """Where a standard error came from, in words."""
+def describe_spread(spread: Spread, seeds: int, prompts: int, cluster: str = "prompt") -> str:
+    """Where a standard error came from, in words. cluster: what one of the `prompts` is."""
     if spread.standard_error is None:
-        return f"no spread to measure over {prompts} {'prompt' if prompts == 1 else 'prompts'}"
-    return f"SE over {seeds} seeds and {prompts} prompts" if seeds > 1 else f"SE clustered by prompt ({prompts})"
+        return f"no spread to measure over {prompts} {cluster}{'s' * (prompts != 1)}"
+    return f"SE over {seeds} seeds and {prompts} {cluster}s" if seeds > 1 else f"SE clustered by {cluster} ({prompts})"
 
 
 def sums_by_cluster(values_N: np.ndarray, clusters_N: Sequence[Hashable] | np.ndarray, index: dict[Hashable, int]) -> np.ndarray:
@@ -122,5 +126,6 @@ def sums_by_cluster(values_N: np.ndarray, clusters_N: Sequence[Hashable] | np.nd
 
 
 def cluster_index(*groups: Sequence[Hashable] | np.ndarray) -> dict[Hashable, int]:
-    """A place for each different cluster, in order of appearance."""
-    return {cluster: place for place, cluster in enumerate(dict.fromkeys(each for group in groups for each in group))}
+    """A place for each different cluster, by name, so that the order of rows changes no draw of clusters."""
+    names = sorted({each for group in groups for each in group}, key=lambda name: (type(name).__name__, str(name)))
+    return {cluster: place for place, cluster in enumerate(names)}

@@ -10,38 +10,46 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+from scipy.special import ndtri, stdtr, stdtrit
 
 from .clusters import Spread
 
 
 def t_interval(mean: float, standard_error: float, df: float, level: float) -> tuple[float, float]:
     """mean +- t_df * SE."""
-    half = _quantile(level, df) * standard_error
+    half = t_quantile(level, df) * standard_error
     return mean - half, mean + half
 
 
 def wilson_interval(rate: float, n: float, level: float, df: float = math.inf) -> tuple[float, float]:
     """Wilson's (1927) score interval of a rate in [0, 1] from `n` > 0 verdicts; `n` may be an effective size. df: of the
     t quantile, infinite is the normal one."""
-    z2 = _quantile(level, df) ** 2
+    z2 = t_quantile(level, df) ** 2
     centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (rate * (1 - rate) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     return max(0.0, centre - half), min(1.0, centre + half)  # the ends are in [0, 1] already, but for rounding
 
 
-def rate_interval(rate: float, spread: Spread, clusters: int, level: float) -> tuple[float, float, str]:
-    """(low, high, name of the interval) of a rate in [0, 1]."""
+def rate_interval(
+    rate: float, spread: Spread, clusters: int, level: float, unit: str = "verdict", cluster: str = "prompt"
+) -> tuple[float, float, str]:
+    """(low, high, name of the interval) of a rate in [0, 1]. unit, cluster: what was rated, and what it comes in, for the name."""
     if spread.standard_error is None:
-        return *wilson_interval(rate, clusters, level), f"Wilson interval at one verdict a prompt ({clusters})"
+        return *wilson_interval(rate, clusters, level), f"Wilson interval at one {unit} per {cluster} ({clusters})"
     low, high = t_interval(rate, spread.standard_error, spread.df, level)
     if low >= 0 and high <= 1:
         return low, high, f"t interval, {round(spread.df, 2):g} degrees of freedom"
     size = rate * (1 - rate) / spread.standard_error**2
-    return *wilson_interval(rate, size, level, spread.df), f"Wilson interval at an effective {size:.3g} verdicts (t leaves 0 to 1)"
+    return *wilson_interval(rate, size, level, spread.df), f"Wilson interval at an effective {size:.3g} {unit}s (t leaves 0 to 1)"
 
 
-def _quantile(level: float, df: float) -> float:
+def t_quantile(level: float, df: float) -> float:
+    """The quantile of Student's t that leaves (1 - level)/2 above it; the normal's for infinite `df`."""
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; it is in (0, 1), such as 0.95")
-    return float(stats.norm.ppf((1 + level) / 2) if math.isinf(df) else stats.t.ppf((1 + level) / 2, df))
+    return float(ndtri((1 + level) / 2) if math.isinf(df) else stdtrit(df, (1 + level) / 2))
+
+
+def two_sided_p(value: float, standard_error: float, df: float) -> float:
+    """The p-value of a t test that the true value is 0."""
+    return float(2 * stdtr(df, -abs(value) / standard_error))

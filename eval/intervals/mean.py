@@ -8,8 +8,18 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.records import Estimate
-from ..win_rates.win_rate import NO_SEED_NOISE, ONE_SEED
-from .clusters import Layers, SeedNoise, cluster_index, describe_spread, layers, pooled_seed_noise, spread, sums_by_cluster
+from .clusters import (
+    NO_SEED_NOISE,
+    ONE_SEED,
+    Layers,
+    SeedNoise,
+    cluster_index,
+    describe_spread,
+    layers,
+    pooled_seed_noise,
+    spread,
+    sums_by_cluster,
+)
 from .interval import t_interval
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..rankings.battles import prompt_counts
+from .bootstrap import prompt_counts
 
 CELLS = 8_000_000
 """Numbers held at once, so that many differences do not fill the memory."""

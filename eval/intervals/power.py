@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from ...core.errors import InputError
 
@@ -69,12 +69,12 @@ def detectable_difference(prompts: int, design: Design) -> float:
 def power_of(delta: float, prompts: int, design: Design) -> float:
     """The chance that a two-sided test finds a true difference of `delta` on so many prompts; `design.power` is not used."""
     error = math.sqrt(design.variance_of_a_prompt / _positive(prompts))
-    shift, critical = abs(delta) * (1 - 2 * design.flip) / error, float(norm.ppf(1 - design.alpha / 2))
-    return float(norm.sf(critical - shift) + norm.cdf(-critical - shift))
+    shift, critical = abs(delta) * (1 - 2 * design.flip) / error, float(ndtri(1 - design.alpha / 2))
+    return float(ndtr(shift - critical) + ndtr(-critical - shift))
 
 
 def _quantiles(design: Design) -> float:
-    return float(norm.ppf(1 - design.alpha / 2) + norm.ppf(design.power))
+    return float(ndtri(1 - design.alpha / 2) + ndtri(design.power))
 
 
 def _positive(prompts: int) -> int:

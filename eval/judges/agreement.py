@@ -20,8 +20,9 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
+from ..intervals.bootstrap import bootstrap_estimate
+from ..intervals.clusters import cluster_index
 from ..intervals.interval import t_interval
-from ..intervals.percentiles import percentile_interval
 from ..win_rates.win_rate import win_rate_from_scores
 
 
@@ -33,10 +34,10 @@ def agreement(
     clusters_N: the prompt of each item, for the interval; each its own unless given.
     """
     first_N, second_N, both_N = _labelled(first_N, second_N)
-    clusters = np.arange(len(first_N)) if clusters_N is None else np.asarray(clusters_N)
+    clusters, cluster = clusters_of(np.flatnonzero(both_N), clusters_N)
     alike_N = (first_N == second_N)[both_N].astype(float)
-    found = win_rate_from_scores(alike_N, clusters[both_N], int((~both_N).sum()), level)
-    return replace(found, how=found.how.replace("verdicts", "items"), extra={})
+    found = win_rate_from_scores(alike_N, clusters, int((~both_N).sum()), level, "item", cluster)
+    return replace(found, extra={})
 
 
 def cohen_kappa(
@@ -63,7 +64,9 @@ def cohen_kappa(
     value, error = float(found.kappa), float(found.std_kappa)
     if clusters_N is not None:
         rows = _rows_by_cluster([each for each, both in zip(clusters_N, both_N, strict=True) if both])
-        return _bootstrapped_kappa(value, first_N, second_N, rows, missing, rng_for(seed, "kappa"), resamples, level)
+        drawn = _resampled_kappas(first_N, second_N, rows, rng_for(seed, "kappa"), resamples)
+        how = f"Cohen's kappa of {n} items"
+        return bootstrap_estimate(value, drawn, len(rows), n, how, abstentions=missing, level=level)
     how = f"Cohen's kappa of {n} items, normal interval"
     if not error > 1e-12:
         return Estimate(value, None, None, n, f"{how}; none: no spread to measure", missing, level=level)
@@ -80,23 +83,16 @@ def _table(first_N: np.ndarray, second_N: np.ndarray) -> np.ndarray:
 
 
 def _rows_by_cluster(clusters: Sequence[Hashable]) -> list[np.ndarray]:
-    places: dict[Hashable, list[int]] = {}
+    places: dict[Hashable, list[int]] = {cluster: [] for cluster in cluster_index(clusters)}
     for row, cluster in enumerate(clusters):
-        places.setdefault(cluster, []).append(row)
+        places[cluster].append(row)
     return [np.array(each) for each in places.values()]
 
 
-def _bootstrapped_kappa(
-    value: float,
-    first_N: np.ndarray,
-    second_N: np.ndarray,
-    rows: Sequence[np.ndarray],
-    missing: int,
-    rng: np.random.Generator,
-    resamples: int,
-    level: float,
-) -> Estimate:
-    how = f"Cohen's kappa of {len(first_N)} items; bootstrap over {len(rows)} prompts"
+def _resampled_kappas(
+    first_N: np.ndarray, second_N: np.ndarray, rows: Sequence[np.ndarray], rng: np.random.Generator, resamples: int
+) -> list[float]:
+    """Of the resamples in which two labels were given."""
     drawn = []
     for _ in range(resamples if len(rows) > 1 else 0):
         some = np.concatenate([rows[each] for each in rng.integers(len(rows), size=len(rows))])
@@ -104,10 +100,7 @@ def _bootstrapped_kappa(
         if len(table) > 1:
             kappa: Any = cohens_kappa(table, return_results=False)
             drawn.append(float(kappa))
-    if len(drawn) < 2 or np.ptp(drawn) < 1e-12:
-        return Estimate(value, None, None, len(first_N), f"{how}; no interval: no spread to measure", missing, level=level)
-    low, high = percentile_interval(np.array(drawn), len(rows), level)
-    return Estimate(value, float(low), float(high), len(first_N), how, missing, float(np.std(drawn, ddof=1)), level)
+    return drawn
 
 
 def krippendorff_alpha(
@@ -134,16 +127,10 @@ def krippendorff_alpha(
         drawn_AN = paired_AN[:, rng.integers(paired_AN.shape[1], size=paired_AN.shape[1])]
         if len(np.unique(drawn_AN[np.isfinite(drawn_AN)])) > 1:
             drawn.append(_alpha(drawn_AN, distance))
-    how = f"Krippendorff's alpha ({distance}) of {len(labels_AN)} annotators; bootstrap over {paired_AN.shape[1]} items"
+    how, items = f"Krippendorff's alpha ({distance}) of {len(labels_AN)} annotators", paired_AN.shape[1]
     extra = {"undefined_resamples": float(resamples - len(drawn))}
     value = _alpha(paired_AN, distance)
-    if len(drawn) < 2 or paired_AN.shape[1] < 2:
-        return Estimate(
-            value, None, None, paired_AN.shape[1], f"{how}; no interval: too few items", left_out, level=level, extra=extra
-        )
-    low, high = percentile_interval(np.array(drawn), paired_AN.shape[1], level)
-    error = float(np.std(drawn, ddof=1))
-    return Estimate(value, float(low), float(high), paired_AN.shape[1], how, left_out, error, level, extra)
+    return bootstrap_estimate(value, drawn, items, items, how, unit="item", abstentions=left_out, level=level, extra=extra)
 
 
 DISTANCES = ("nominal", "ordinal", "interval", "ratio")
@@ -164,13 +151,14 @@ def leave_one_out(labels_AN: np.ndarray, level: float = 0.95, prompts_N: Sequenc
         scores.append(agreed_N[judged])
         items.append(judged)
     which_M = np.concatenate([np.empty(0, dtype=int), *items])
-    found = win_rate_from_scores(np.concatenate([np.empty(0), *scores]), clusters_of(which_M, prompts_N), level=level)
-    return replace(found, how=found.how.replace("verdicts", "labels against the mode of the others"), extra={})
+    clusters, cluster = clusters_of(which_M, prompts_N)
+    found = win_rate_from_scores(np.concatenate([np.empty(0), *scores]), clusters, level=level, unit="label", cluster=cluster)
+    return replace(found, how=f"{found.how}; each against the mode of the others", extra={})
 
 
-def clusters_of(items_M: np.ndarray, prompts_N: Sequence[Hashable] | None) -> Sequence[Hashable]:
-    """The prompt of each of these items; the items themselves where no prompts are known."""
-    return items_M.tolist() if prompts_N is None else [prompts_N[item] for item in items_M]
+def clusters_of(items_M: np.ndarray, prompts_N: Sequence[Hashable] | None) -> tuple[Sequence[Hashable], str]:
+    """The prompt of each of these items, and what one is called; the items themselves where no prompts are known."""
+    return (items_M.tolist(), "item") if prompts_N is None else ([prompts_N[item] for item in items_M], "prompt")
 
 
 def against_mode(first_N: np.ndarray, others_AN: np.ndarray) -> np.ndarray:

@@ -204,7 +204,7 @@ def _self_preference(asked: Asked, gold_N: np.ndarray | None, p_N: np.ndarray, l
     use_N = (own_N != 0) & np.isfinite(p_N) & np.isfinite(gold_N)
     prompts = [pair.prompt.id for pair, use in zip(asked.pairs, use_N, strict=True) if use]
     rates = [Scores(np.where(own_N > 0, each, 1 - each)[use_N], prompts) for each in (p_N, gold_N)]
-    return replace(paired_difference(rates[:1], rates[1:], level), abstentions=int(((own_N != 0) & ~use_N).sum()))
+    return replace(paired_difference(rates[:1], rates[1:], level, trained=False), abstentions=int(((own_N != 0) & ~use_N).sum()))
 
 
 def _consistency(asked: Asked, p_N: np.ndarray, level: float) -> list[Measure]:

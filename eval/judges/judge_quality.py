@@ -43,9 +43,9 @@ def judge_bias(
         )
     both_N = np.isfinite(labels_SN).any(axis=0) & np.isfinite(human_AN).any(axis=0)
     agreed_N = sum((ours[label] * theirs[label] for label in ours if label in theirs), np.zeros(items))
-    clusters = clusters_of(np.flatnonzero(both_N), prompts_N)
-    found = win_rate_from_scores(1 - agreed_N[both_N], clusters, int((~both_N).sum()), level)
-    return replace(found, how=found.how.replace("verdicts", "items"), extra={})
+    clusters, cluster = clusters_of(np.flatnonzero(both_N), prompts_N)
+    found = win_rate_from_scores(1 - agreed_N[both_N], clusters, int((~both_N).sum()), level, "item", cluster)
+    return replace(found, extra={})
 
 
 def prefers_longer(
@@ -111,6 +111,6 @@ def agreement_leaving_one_out(
         judged = np.flatnonzero(np.isfinite(agreed_N) & np.isfinite(human_AN[human]))
         scores.append(agreed_N[judged])
         items.append(judged)
-    clusters = clusters_of(np.concatenate([np.empty(0, dtype=int), *items]), prompts_N)
-    found = win_rate_from_scores(np.concatenate([np.empty(0), *scores]), clusters, level=level)
-    return replace(found, how=found.how.replace("verdicts", "labels against the mode of all humans but one"), extra={})
+    clusters, cluster = clusters_of(np.concatenate([np.empty(0, dtype=int), *items]), prompts_N)
+    found = win_rate_from_scores(np.concatenate([np.empty(0), *scores]), clusters, level=level, unit="label", cluster=cluster)
+    return replace(found, how=f"{found.how}; each against the mode of all humans but one", extra={})

@@ -41,11 +41,11 @@ def intransitivity(pairs: Sequence[Comparison], p_left_N: np.ndarray, level: flo
                 continue
             circular.append(float(len({each > 0.5 for each in wins}) == 1))
             prompts.append(prompt)
-    found = win_rate_from_scores(circular, prompts, open_triads, level)
+    found = win_rate_from_scores(circular, prompts, open_triads, level, unit="triad")
     if found.value is None:
         why = "every triad has a tie or an abstention" if open_triads else "no prompt has three answers compared with one another"
         return replace(found, how=f"undefined: {why}")
-    return replace(found, how=found.how.replace("verdicts", "triads"), extra={})
+    return replace(found, extra={})
 
 
 def _triads(p: dict[tuple[str, str], float]) -> list[tuple[str, str, str]]:

@@ -14,9 +14,8 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.records import Estimate
-from ..intervals.clusters import cluster_index, layers, spread, sums_by_cluster
+from ..intervals.clusters import NO_SEED_NOISE, cluster_index, layers, spread, sums_by_cluster
 from ..intervals.interval import t_interval
-from ..win_rates.win_rate import NO_SEED_NOISE
 
 
 def verbosity_bias(

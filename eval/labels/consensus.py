@@ -16,7 +16,7 @@ from scipy.special import logsumexp
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.percentiles import percentile_interval
+from ..intervals.bootstrap import bootstrap_estimate
 from .votes import Name, Votes
 
 TOLERANCE, ROUGHLY, MOST_STEPS = 1e-9, 1e-6, 2000
@@ -92,7 +92,7 @@ def fitted(
         for _ in range(resamples)
     ]
     how = f"{method}, best of {len(begin)} starts" + ("" if best.converged else ", not converged")
-    reliability = _reliability(of, best.accuracy_W, np.array(drawn), how, level)
+    reliability = _reliability(of, best.accuracy_W, np.array(drawn).reshape(resamples, len(of.workers)), how, level)
     return Consensus(
         method,
         of.items,
@@ -223,32 +223,13 @@ def _checked_start(of: Votes, start_IL: np.ndarray) -> np.ndarray:
 def _reliability(of: Votes, accuracy_W: np.ndarray, drawn_RW: np.ndarray, how: str, level: float) -> dict[Name, Estimate]:
     given_W, found = of.per_worker(), {}
     for w, name in enumerate(of.workers):
-        silent = of.abstained[name]
+        abstained = of.abstained[name]
         if not given_W[w]:
-            found[name] = Estimate(None, None, None, 0, "undefined: this worker gave no label", silent, level=level)
+            found[name] = Estimate(None, None, None, 0, "undefined: this worker gave no label", abstained, level=level)
             continue
-        drawn_R = drawn_RW[:, w][np.isfinite(drawn_RW[:, w])] if len(drawn_RW) else np.zeros(0)
-        if len(drawn_R) < 2 or len(of.items) < 2:
-            found[name] = Estimate(
-                float(accuracy_W[w]),
-                None,
-                None,
-                int(given_W[w]),
-                f"{how}; no interval: too few resamples or items",
-                silent,
-                level=level,
-            )
-            continue
-        low, high = percentile_interval(drawn_R, len(of.items), level)
-        value = float(accuracy_W[w])
-        found[name] = Estimate(
-            value,
-            min(float(low), value),
-            max(float(high), value),
-            int(given_W[w]),
-            f"{how}; bootstrap over {len(of.items)} items, {len(drawn_R)} resamples, percentiles",
-            silent,
-            float(drawn_R.std(ddof=1)),
-            level,
-        )
+        drawn_R = drawn_RW[np.isfinite(drawn_RW[:, w]), w]
+        found[name] = bootstrap_estimate(
+            float(accuracy_W[w]), drawn_R, len(of.items), int(given_W[w]), how,
+            unit="item", around=True, abstentions=abstained, level=level,
+        )  # fmt: skip
     return found

@@ -20,9 +20,9 @@ from scipy.special import log_expit
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.percentiles import percentile_interval
-from ..rankings.battles import Battles, prompt_counts, win_matrix
-from ..rankings.bradley_terry import newton, undefined
+from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from ..rankings.battles import Battles, win_matrix
+from ..rankings.bradley_terry import newton, strength_estimates, undefined
 from .consensus import ROUGHLY, TOLERANCE, TRUST, climb
 from .votes import Name
 
@@ -92,23 +92,14 @@ def crowd_bradley_terry(
     counts_RP = prompt_counts(of.prompts, resamples, rng_for(seed, "crowd bradley-terry"))
     drawn = [_resampled(data, state, counts_P[of.prompts_N]) for counts_P in counts_RP]
     how = f"CrowdBT, {len(names)} workers, best of {len(begin)} starts" + ("" if converged else ", not converged")
-    fought_M = np.bincount(np.concatenate([of.left_N, of.right_N]), minlength=len(of.models))
-    strengths = {
-        of.models[m]: _estimate(
-            float(state.strengths_M[m]),
-            [float(each.strengths_M[m]) for each in drawn],
-            int(fought_M[m]),
-            how,
-            of.prompts,
-            level,
-            of.abstentions,
-        )
-        for m in np.argsort(-state.strengths_M, kind="stable")
-    }
-    reliability = {
-        name: _estimate(float(state.eta_K[k]), [float(each.eta_K[k]) for each in drawn], given_K[name], how, of.prompts, level)
-        for k, name in enumerate(names)
-    }
+    strengths_RM = np.array([each.strengths_M for each in drawn]).reshape(resamples, len(of.models))
+    eta_RK = np.array([each.eta_K for each in drawn]).reshape(resamples, len(names))
+    reliability = {}
+    for k, name in enumerate(names):
+        drawn_R = eta_RK[np.isfinite(eta_RK[:, k]), k]  # a resample without a verdict of the worker says nothing of it
+        value = float(state.eta_K[k])
+        reliability[name] = bootstrap_estimate(value, drawn_R, of.prompts, given_K[name], how, around=True, level=level)
+    strengths = strength_estimates(of, state.strengths_M, strengths_RM, level, how)
     return CrowdRanking(strengths, reliability, tuple(history), converged)
 
 
@@ -169,14 +160,3 @@ def _both_ways(of: Battles) -> np.ndarray:
     """Who met whom, as wins each way: with reliabilities unknown, a verdict may mean its opposite."""
     met_MM = win_matrix(of)
     return met_MM + met_MM.T
-
-
-def _estimate(value: float, drawn: Sequence[float], n: int, how: str, prompts: int, level: float, abstentions: int = 0) -> Estimate:
-    usable_R = np.array([each for each in drawn if np.isfinite(each)])
-    if len(usable_R) < 2 or prompts < 2:
-        why = "one prompt" if prompts < 2 else "no resamples"
-        return Estimate(float(value), None, None, n, f"{how}; no interval: {why}", abstentions, level=level)
-    low, high = percentile_interval(usable_R, prompts, level)
-    how = f"{how}; bootstrap over {prompts} prompts, {len(usable_R)} resamples, percentiles"
-    ends = min(float(low), float(value)), max(float(high), float(value))
-    return Estimate(float(value), *ends, n, how, abstentions, float(usable_R.std(ddof=1)), level)

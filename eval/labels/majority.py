@@ -38,5 +38,5 @@ def _with_others(of: Votes, worker: int, level: float) -> Estimate:
     judged_N = top_IL[item_N].any(axis=1)
     item_N, label_N = item_N[judged_N], label_N[judged_N]
     scores_N = top_IL[item_N, label_N] / np.maximum(top_IL[item_N].sum(axis=1), 1)
-    found = win_rate_from_scores(scores_N, item_N, of.abstained[of.workers[worker]], level)
-    return replace(found, how=found.how.replace("verdicts", "labels against the mode of the others"), extra={})
+    found = win_rate_from_scores(scores_N, item_N, of.abstained[of.workers[worker]], level, unit="label", cluster="item")
+    return replace(found, how=f"{found.how}; each against the mode of the others", extra={})

@@ -16,10 +16,9 @@ from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.results import Measure
 from ...core.seeds import rng_for
+from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
 from ..intervals.clusters import cluster_index
 from ..intervals.mean import clustered_mean
-from ..intervals.percentiles import percentile_interval
-from ..rankings.battles import prompt_counts
 from ..win_rates.win_rate import win_rate_from_scores
 
 STEPS = 2000
@@ -135,9 +134,8 @@ def _shares(
 
 
 def _estimate(value: float, drawn_R: np.ndarray, prompts: Sequence[Hashable], missing: int, level: float) -> Estimate:
-    low, high = percentile_interval(drawn_R, len(set(prompts)), level)
-    how = f"maximum likelihood; bootstrap of {len(set(prompts))} prompts, {len(drawn_R)} resamples"
-    return Estimate(float(value), float(low), float(high), len(prompts), how, missing, float(drawn_R.std(ddof=1)), level)
+    clusters, n = len(set(prompts)), len(prompts)
+    return bootstrap_estimate(float(value), drawn_R, clusters, n, "maximum likelihood", abstentions=missing, level=level)
 
 
 def _held_out(

@@ -21,9 +21,8 @@ from scipy.special import gammaln
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
+from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
 from ..intervals.mean import mean_over_seeds
-from ..intervals.percentiles import percentile_interval
-from ..rankings.battles import prompt_counts
 
 
 class Law(StrEnum):
@@ -100,9 +99,16 @@ def policy_curve(
 
 
 def gao_fit(
-    kl_K: Sequence[float] | np.ndarray, gain_KP: np.ndarray, law: Law, seed: int = 0, resamples: int = 1000, level: float = 0.95
+    kl_K: Sequence[float] | np.ndarray,
+    gain_KP: np.ndarray,
+    law: Law,
+    seed: int = 0,
+    resamples: int = 1000,
+    level: float = 0.95,
+    unit: str = "prompt",
 ) -> GaoFit:
-    """kl_K: nats, 0 or more. gain_KP: gold reward less the initial policy's, one row a place on the curve, one column a prompt.
+    """kl_K: nats, 0 or more. gain_KP: gold reward less the initial policy's, one row per place on the curve, one column per prompt
+    (or per `unit`, as `how` then says).
 
     Percentiles over prompts, drawn for the whole curve at once. Undefined with fewer than 2 different KLs above 0 (the law is 0
     at 0)."""
@@ -113,7 +119,7 @@ def gao_fit(
         raise InputError("a KL is negative or a number undefined; KL is in nats, 0 or more, and gains are finite")
     above_K = kl_K > 0
     if len(np.unique(kl_K[above_K])) < 2 or not gain_KP.shape[1]:
-        why = f"undefined: {len(np.unique(kl_K[above_K]))} KLs above 0 and {gain_KP.shape[1]} prompts; the fit needs 2 and 1"
+        why = f"undefined: {len(np.unique(kl_K[above_K]))} KLs above 0 and {gain_KP.shape[1]} {unit}s; the fit needs 2 and 1"
         nothing = Estimate(None, None, None, len(kl_K), why, level=level)
         return GaoFit(nothing, nothing, nothing, None)
     d_K = np.sqrt(kl_K[above_K])
@@ -124,11 +130,19 @@ def gao_fit(
     fitted_2 = solve_2K @ mean_K
     counts_RP = prompt_counts(prompts, resamples, rng_for(seed, "gao")) / prompts
     drawn_R2 = counts_RP @ gain_KP[above_K].T @ solve_2K.T
-    how = f"{law} law, least squares on {len(d_K)} points; bootstrap over {prompts} prompts"
-    alpha, beta = (_estimate(float(fitted_2[k]), drawn_R2[:, k], len(d_K), prompts, how, level) for k in (0, 1))
+    how = f"{law} law, least squares on {len(d_K)} points"
+    alpha, beta = (
+        bootstrap_estimate(float(fitted_2[k]), drawn_R2[:, k], prompts, len(d_K), how, unit=unit, level=level) for k in (0, 1)
+    )
+    peak = peak_kl(float(fitted_2[0]), float(fitted_2[1]), law)
+    if peak is None:
+        highest = Estimate(None, None, None, len(d_K), f"undefined: the {law} fit does not turn over", level=level)
+    else:
+        peaks = [np.nan if (each := peak_kl(float(a), float(b), law)) is None else each for a, b in drawn_R2]
+        highest = bootstrap_estimate(peak, peaks, prompts, len(d_K), how, unit=unit, level=level)
     spread = float(((mean_K - mean_K.mean()) ** 2).sum())
     r_squared = 1 - float(((mean_K - design_K2 @ fitted_2) ** 2).sum()) / spread if spread > 0 else None
-    return GaoFit(alpha, beta, _peak(fitted_2, drawn_R2, law, len(d_K), prompts, how, level), r_squared)
+    return GaoFit(alpha, beta, highest, r_squared)
 
 
 def peak_kl(alpha: float, beta: float, law: Law) -> float | None:
@@ -143,23 +157,3 @@ def _all_below(count_PN: np.ndarray, n: int, many: int) -> np.ndarray:
     safe = np.maximum(count_PN, n)
     log_share = gammaln(safe + 1) - gammaln(safe - n + 1) - gammaln(many + 1) + gammaln(many - n + 1)
     return np.where(count_PN >= n, np.exp(log_share), 0.0)
-
-
-def _peak(fitted_2: np.ndarray, drawn_R2: np.ndarray, law: Law, points: int, prompts: int, how: str, level: float) -> Estimate:
-    value = peak_kl(float(fitted_2[0]), float(fitted_2[1]), law)
-    if value is None:
-        return Estimate(None, None, None, points, f"undefined: the {law} fit does not turn over", level=level)
-    found = [peak_kl(float(a), float(b), law) for a, b in drawn_R2]
-    turned = np.array([each for each in found if each is not None])
-    lost = len(found) - len(turned)
-    if lost > (1 - level) / 2 * len(found):
-        why = f"{how}; no interval: {lost} of {len(found)} resamples do not turn over"
-        return Estimate(value, None, None, points, why, level=level)
-    return _estimate(value, turned, points, prompts, how, level)
-
-
-def _estimate(value: float, drawn_R: np.ndarray, points: int, prompts: int, how: str, level: float) -> Estimate:
-    if prompts < 2 or len(drawn_R) < 2:
-        return Estimate(value, None, None, points, f"{how}; no interval: one prompt", level=level)
-    low, high = percentile_interval(drawn_R, prompts, level)
-    return Estimate(value, float(low), float(high), points, f"{how}, percentiles", 0, float(drawn_R.std(ddof=1)), level)

@@ -1,19 +1,21 @@
 """Verdicts between several models as arrays, and their counts: who beat whom, how often.
 
 A verdict is a probability, so that a soft judge and a tie (0.5) need no special case: it gives p wins to one side and 1 - p to
-the other. Counts can be drawn again by prompt, because the verdicts on one prompt stand or fall together.
+the other. Counts can be drawn again by prompt, because the verdicts on one prompt stand or fall together; prompts are numbered
+by name, so that the order of the rows changes no draw.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
 
 from ...core.errors import InputError
 from ...core.records import Abstention, Feedback, Preference
+from ..intervals.clusters import cluster_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,7 @@ def battles(
     unequal length, a model against itself, and a p_left that is no probability (NaN among them).
     """
     p_left_N = np.asarray(p_left, dtype=float)
-    prompts = list(range(len(p_left_N))) if prompts is None else list(prompts)
-    sizes = {len(left), len(right), len(p_left_N), len(prompts)}
+    sizes = {len(left), len(right), len(p_left_N), len(p_left_N if prompts is None else prompts)}
     if len(sizes) > 1:
         raise InputError(f"the columns hold {sorted(sizes)} rows; left, right, p_left and prompts are equally long")
     for row, (one, other, p) in enumerate(zip(left, right, p_left_N, strict=True)):
@@ -69,15 +70,25 @@ def battles(
     unknown = sorted({*left, *right} - set(names))
     if unknown:
         raise InputError(f"the battles name {unknown}, which `models` does not list; add them, or leave `models` out")
-    index = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompts))}
+    left_N, right_N = (np.array([place[name] for name in side], dtype=np.intp) for side in (left, right))
+    if prompts is None:
+        found = Battles(tuple(names), left_N, right_N, p_left_N, np.zeros(len(p_left_N), dtype=np.intp), abstentions)
+        return replace(found, prompts_N=np.argsort(_canonical_order(found)))
+    index = cluster_index(prompts)
     return Battles(
-        tuple(names),
-        np.array([place[name] for name in left], dtype=np.intp),
-        np.array([place[name] for name in right], dtype=np.intp),
-        p_left_N,
-        np.array([index[prompt] for prompt in prompts], dtype=np.intp),
-        abstentions,
+        tuple(names), left_N, right_N, p_left_N, np.array([index[prompt] for prompt in prompts], dtype=np.intp), abstentions
     )
+
+
+def in_canonical_order(of: Battles) -> Battles:
+    """The same battles in an order that does not depend on the one they came in: by prompt, then by models and verdict."""
+    order_N = _canonical_order(of)
+    return replace(of, **{name: getattr(of, name)[order_N] for name in ("left_N", "right_N", "p_left_N", "prompts_N")})
+
+
+def _canonical_order(of: Battles) -> np.ndarray:
+    rank_M = np.argsort(np.argsort(np.array(of.models)))
+    return np.lexsort((of.p_left_N, rank_M[of.right_N], rank_M[of.left_N], of.prompts_N))
 
 
 def battles_of_feedback(feedback: Sequence[Feedback | Abstention], models: Sequence[str] | None = None) -> Battles:
@@ -123,11 +134,6 @@ def resampled_outcomes(of: Battles, counts_RP: np.ndarray) -> tuple[np.ndarray, 
     tied_N = (of.p_left_N == 0.5).astype(float)
     wins_RMM = _drawn(of, (of.p_left_N == 1).astype(float), (of.p_left_N == 0).astype(float), counts_RP)
     return wins_RMM, _drawn(of, tied_N, tied_N, counts_RP)
-
-
-def prompt_counts(prompts: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """counts_RP: how often each of P prompts comes up in each of R draws of P with replacement (the cluster bootstrap)."""
-    return rng.multinomial(prompts, np.full(prompts, 1 / prompts), size=resamples).astype(float)
 
 
 def _drawn(of: Battles, to_left_N: np.ndarray, to_right_N: np.ndarray, counts_RP: np.ndarray) -> np.ndarray:

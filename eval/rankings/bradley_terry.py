@@ -17,8 +17,8 @@ from scipy.special import expit
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.percentiles import percentile_interval
-from .battles import Battles, prompt_counts, resampled_win_matrices, win_matrix
+from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from .battles import Battles, resampled_win_matrices, win_matrix
 
 ELO_A_NAT = 400 / np.log(10)
 """Points of the chess scale a nat of strength: 400 points are odds of 10 to 1."""
@@ -68,29 +68,23 @@ def bradley_terry_ratings(
     counts_RP = prompt_counts(of.prompts, resamples, rng_for(seed, "bradley-terry"))
     wins_RMM = resampled_win_matrices(of, counts_RP) + prior * ~np.eye(len(of.models), dtype=bool)
     usable_R = strongly_connected(wins_RMM)
-    drawn_RM = newton(wins_RMM[usable_R], fit.strengths_M, tolerance=1e-9)
+    drawn_RM = np.full(wins_RMM.shape[:2], np.nan)
+    drawn_RM[usable_R] = newton(wins_RMM[usable_R], fit.strengths_M, tolerance=1e-9)
     how = "Bradley-Terry, ties half" + (f", {prior:g} pseudo-wins each way a pair" if prior else "")
-    return strength_estimates(of, fit.strengths_M, drawn_RM, resamples, level, how)
+    return strength_estimates(of, fit.strengths_M, drawn_RM, level, how)
 
 
-def strength_estimates(
-    of: Battles, strengths_M: np.ndarray, drawn_RM: np.ndarray, resamples: int, level: float, how: str
-) -> dict[str, Estimate]:
-    """Estimates, best first, from the strengths and those of the resamples in which they were defined."""
-    lost = resamples - len(drawn_RM)
-    if of.prompts < 2 or lost > (1 - level) / 2 * resamples or len(drawn_RM) < 2:
-        why = f"undefined in {lost} of {resamples} resamples" if of.prompts > 1 else "one prompt"
-        ends, errors_M, how = None, None, f"{how}; no interval: {why}"
-    else:
-        ends, errors_M = percentile_interval(drawn_RM, of.prompts, level), drawn_RM.std(axis=0, ddof=1)
-        how = f"{how}; bootstrap over {of.prompts} prompts, {resamples} resamples, percentiles"
+def strength_estimates(of: Battles, strengths_M: np.ndarray, drawn_RM: np.ndarray, level: float, how: str) -> dict[str, Estimate]:
+    """Estimates, best first, from the strengths and those of each resample, NaN where they were not defined."""
     fought_M = np.bincount(np.concatenate([of.left_N, of.right_N]), minlength=len(of.models))
+    lost = float((~np.isfinite(drawn_RM).all(axis=1)).sum())
     found = {}
     for m in np.argsort(-strengths_M, kind="stable"):
-        low, high = (None, None) if ends is None else (float(ends[0, m]), float(ends[1, m]))
-        error = None if errors_M is None else float(errors_M[m])
-        extra = {"elo": float(1000 + ELO_A_NAT * strengths_M[m]), "undefined_resamples": float(lost)}
-        found[of.models[m]] = Estimate(float(strengths_M[m]), low, high, int(fought_M[m]), how, of.abstentions, error, level, extra)
+        extra = {"elo": float(1000 + ELO_A_NAT * strengths_M[m]), "undefined_resamples": lost}
+        found[of.models[m]] = bootstrap_estimate(
+            float(strengths_M[m]), drawn_RM[:, m], of.prompts, int(fought_M[m]), how, abstentions=of.abstentions, level=level,
+            extra=extra,
+        )  # fmt: skip
     return found
 
 

@@ -17,8 +17,8 @@ from scipy.special import expit, log_expit
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.percentiles import percentile_interval
-from .battles import Battles, prompt_counts
+from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from .battles import Battles
 from .bradley_terry import strength_estimates, undefined
 from .newton import maximise
 
@@ -100,19 +100,16 @@ def ratings_with_style(
         return StyleRatings(dict.fromkeys(of.models, nothing), (nothing,) * features)
     counts_RP = prompt_counts(of.prompts, resamples, rng_for(seed, "style-control"))
     fits = [fit_with_style(of, z_NF, penalty, counts_P[of.prompts_N]) for counts_P in counts_RP]
+    nothing = [np.nan] * (len(of.models) + features)
     drawn_RD = np.array(
-        [[*each.strengths_M, *each.weights_F] for each in fits if each.strengths_M is not None and each.weights_F is not None]
-    )
-    drawn_RD = drawn_RD.reshape(-1, len(of.models) + features)
+        [nothing if each.strengths_M is None or each.weights_F is None else [*each.strengths_M, *each.weights_F] for each in fits]
+    ).reshape(-1, len(nothing))
     how = f"Bradley-Terry with {features} style features"
-    strengths = strength_estimates(of, fit.strengths_M, drawn_RD[:, : len(of.models)], resamples, level, how)
-    first = next(iter(strengths.values()))
-    weights = []
-    for f in range(features):
-        drawn_R = drawn_RD[:, len(of.models) + f]
-        low, high, error = None, None, None
-        if first.low is not None:
-            low, high = map(float, percentile_interval(drawn_R, of.prompts, level))
-            error = float(drawn_R.std(ddof=1))
-        weights.append(Estimate(float(fit.weights_F[f]), low, high, len(of), first.how, of.abstentions, error, level))
+    strengths = strength_estimates(of, fit.strengths_M, drawn_RD[:, : len(of.models)], level, how)
+    weights = [
+        bootstrap_estimate(
+            float(weight), drawn_RD[:, len(of.models) + f], of.prompts, len(of), how, abstentions=of.abstentions, level=level
+        )
+        for f, weight in enumerate(fit.weights_F)
+    ]
     return StyleRatings(strengths, tuple(weights))

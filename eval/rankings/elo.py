@@ -10,8 +10,8 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.percentiles import percentile_interval
-from .battles import Battles, prompt_counts
+from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from .battles import Battles, in_canonical_order
 
 
 def elo(of: Battles, k: float = 4.0, initial: float = 1000.0, scale: float = 400.0, base: float = 10.0) -> np.ndarray:
@@ -46,23 +46,19 @@ def elo_ratings(of: Battles, seed: int = 0, resamples: int = 200, level: float =
     """
     if not len(of):
         return {name: Estimate(None, None, None, 0, "undefined: no verdicts", of.abstentions, level=level) for name in of.models}
+    of = in_canonical_order(of)
     rng = rng_for(seed, "elo")
     orders_RN = rng.permuted(np.tile(np.arange(len(of)), (resamples, 1)), axis=1)
     values_M = elo_of_orders(of, orders_RN, k).mean(axis=0)
     how = f"Elo, k {k:g}, mean of {resamples} random orders"
     fought_M = np.bincount(np.concatenate([of.left_N, of.right_N]), minlength=len(of.models))
-    if of.prompts < 2:
-        ends, errors_M, how = None, None, f"{how}; no interval: one prompt"
-    else:
-        drawn_RM = elo_of_orders(of, _drawn_orders(of, resamples, rng), k)
-        ends, errors_M = percentile_interval(drawn_RM, of.prompts, level), drawn_RM.std(axis=0, ddof=1)
-        how = f"{how}; bootstrap over {of.prompts} prompts, percentiles"
-    found = {}
-    for m in np.argsort(-values_M, kind="stable"):
-        low, high = (None, None) if ends is None else (float(ends[0, m]), float(ends[1, m]))
-        error = None if errors_M is None else float(errors_M[m])
-        found[of.models[m]] = Estimate(float(values_M[m]), low, high, int(fought_M[m]), how, of.abstentions, error, level)
-    return found
+    drawn_RM = elo_of_orders(of, _drawn_orders(of, resamples, rng), k)
+    return {
+        of.models[m]: bootstrap_estimate(
+            float(values_M[m]), drawn_RM[:, m], of.prompts, int(fought_M[m]), how, abstentions=of.abstentions, level=level
+        )
+        for m in np.argsort(-values_M, kind="stable")
+    }
 
 
 def _drawn_orders(of: Battles, resamples: int, rng: np.random.Generator) -> np.ndarray:

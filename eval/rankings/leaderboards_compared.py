@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.percentiles import percentile_interval
-from .battles import prompt_counts
+from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from ..intervals.interval import t_quantile
 from .rank_correlation import RankCorrelation, kendall_rows, rank_correlation_of, spearman_rows
 
 
@@ -39,8 +38,8 @@ def correlation_under_errors(
     """Spearman's rho and Kendall's tau-b of two published tables of M models, matched by place, with standard errors.
 
     Percentiles of a parametric bootstrap: every value is drawn from a normal around what was published, independently (which
-    overstates the width where the prompts were shared). Widened to the value, as noise pulls a rank correlation to 0. Errors of
-    0 give no width."""
+    overstates the width where the prompts were shared). Widened to the value, as noise pulls a rank correlation to 0. No interval
+    where no draw ranks the models otherwise."""
     x_M, x_errors_M, y_M, y_errors_M = (np.asarray(each, dtype=float) for each in (x_M, x_errors_M, y_M, y_errors_M))
     if not x_M.shape == x_errors_M.shape == y_M.shape == y_errors_M.shape or x_M.ndim != 1:
         raise InputError(f"the tables have shapes {x_M.shape} and {y_M.shape}; give a value and an error a model, matched by model")
@@ -61,11 +60,9 @@ def correlation_under_errors(
         drawn_R = correlate(drawn_x, drawn_y)
         drawn_R = drawn_R[np.isfinite(drawn_R)]
         assert value is not None
-        low, high = np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2])
-        how = f"{name} of {len(x_M)} models; parametric bootstrap of both tables' errors, {resamples} draws"
-        found.append(
-            Estimate(value, min(float(low), value), max(float(high), value), len(x_M), how, 0, float(drawn_R.std(ddof=1)), level)
-        )
+        how = f"{name} of {len(x_M)} models; parametric, of both tables' errors"
+        models = len(x_M)
+        found.append(bootstrap_estimate(value, drawn_R, models, models, how, unit="model", widened=False, around=True, level=level))
     return RankCorrelation(*found)
 
 
@@ -119,13 +116,9 @@ def top1_regret(scores_MP: np.ndarray, gold_MP: np.ndarray, seed: int = 0, resam
         return Estimate(None, None, None, models, f"undefined: {models} models on {prompts} prompts", level=level)
     value = float(_regrets(scores_MP.mean(axis=1)[None], gold_MP.mean(axis=1)[None])[0])
     how = f"gold lost by the first of {models} models"
-    if prompts < 2:
-        return Estimate(value, None, None, models, f"{how}; no interval: one prompt", level=level)
     counts_RP = prompt_counts(prompts, resamples, rng_for(seed, "regret")) / prompts
     drawn_R = _regrets(counts_RP @ scores_MP.T, counts_RP @ gold_MP.T)
-    low, high = percentile_interval(drawn_R, prompts, level)
-    how = f"{how}; bootstrap over {prompts} prompts, percentiles"
-    return Estimate(value, min(float(low), value), max(float(high), value), models, how, 0, float(drawn_R.std(ddof=1)), level)
+    return bootstrap_estimate(value, drawn_R, prompts, models, how, around=True, level=level)
 
 
 def _regrets(scores_RM: np.ndarray, gold_RM: np.ndarray) -> np.ndarray:
@@ -138,4 +131,4 @@ def _told_apart(difference_P: np.ndarray, level: float) -> float:
     if len(difference_P) < 2:
         return 0.0
     mean, error = float(difference_P.mean()), float(difference_P.std(ddof=1) / np.sqrt(len(difference_P)))
-    return float(np.sign(mean)) if abs(mean) > float(stats.t.ppf((1 + level) / 2, len(difference_P) - 1)) * error else 0.0
+    return float(np.sign(mean)) if abs(mean) > t_quantile(level, len(difference_P) - 1) * error else 0.0

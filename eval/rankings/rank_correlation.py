@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri
 
 from ...core.records import Estimate
 from ...core.seeds import rng_for
+from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
 
 CELLS = 4_000_000
 """Numbers held at once by Kendall's tau, so that many methods do not fill the memory."""
@@ -48,19 +49,18 @@ def rank_correlation(
     x_M, y_M = _means(scores_MP, whole)[0], _means(gold_MP, whole)[0]
     if reason := _undefined(x_M, y_M):
         return RankCorrelation(*[Estimate(None, None, None, methods, reason, level=level)] * 2)
-    counts_RP = rng_for(seed, "rank-correlation").multinomial(prompts, np.full(prompts, 1 / prompts), size=resamples)
+    counts_RP = prompt_counts(prompts, resamples, rng_for(seed, "rank-correlation"))
     x_RM, y_RM = _means(scores_MP, counts_RP), _means(gold_MP, counts_RP)
     usable_R = np.isfinite(x_RM).all(axis=1) & np.isfinite(y_RM).all(axis=1)
     found = []
     for name, correlate in (("Spearman's rho", spearman_rows), ("Kendall's tau-b", kendall_rows)):
         value, drawn_R = float(correlate(x_M[None], y_M[None])[0]), correlate(x_RM[usable_R], y_RM[usable_R])
         drawn_R = drawn_R[np.isfinite(drawn_R)]
-        how = f"{name} of {methods} methods; bootstrap over {prompts} prompts, {resamples} resamples, percentiles"
-        low, high = _percentiles(value, drawn_R, level) if len(drawn_R) > 1 and prompts > 1 else (None, None)
-        how += "" if low is not None else "; no interval: too few prompts to resample"
-        error = float(drawn_R.std(ddof=1)) if low is not None else None
         extra = {"undefined_resamples": float(resamples - len(drawn_R))}
-        found.append(Estimate(value, low, high, methods, how, standard_error=error, level=level, extra=extra))
+        how = f"{name} of {methods} methods"
+        found.append(
+            bootstrap_estimate(value, drawn_R, prompts, methods, how, widened=False, around=True, level=level, extra=extra)
+        )
     return RankCorrelation(*found)
 
 
@@ -86,6 +86,8 @@ def rank_correlation_of(
 
 def spearman_rows(x_RM: np.ndarray, y_RM: np.ndarray) -> np.ndarray:
     """Spearman's rho of each row, ties ranked at their mean; shape [R], NaN where a row is constant."""
+    from scipy import stats  # a third of a second to import, and needed here alone
+
     x_RM, y_RM = (stats.rankdata(each, axis=1) - (each.shape[1] + 1) / 2 for each in (x_RM, y_RM))
     scale_R = np.sqrt((x_RM**2).sum(axis=1) * (y_RM**2).sum(axis=1))
     return _ratio((x_RM * y_RM).sum(axis=1), scale_R)
@@ -125,16 +127,11 @@ def _undefined(x_M: np.ndarray, y_M: np.ndarray) -> str:
     return f"undefined: the {constant[0]} ranking is constant" if constant else ""
 
 
-def _percentiles(value: float, drawn_R: np.ndarray, level: float) -> tuple[float, float]:
-    low, high = np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2])
-    return min(float(low), value), max(float(high), value)
-
-
 def _fisher(name: str, value: float, scale: float, lost: int, methods: int, level: float) -> Estimate:
     how = f"{name}, over {methods} methods"
     if methods <= lost or abs(value) > 1 - 1e-12:
         why = f"it needs over {lost} methods" if methods <= lost else f"it has none at {value:.0f}"
         return Estimate(value, None, None, methods, f"{how}; no interval: {why}", level=level)
-    half = float(stats.norm.ppf((1 + level) / 2)) * math.sqrt(scale / (methods - lost))
+    half = float(ndtri((1 + level) / 2)) * math.sqrt(scale / (methods - lost))
     low, high = math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half)
     return Estimate(value, low, high, methods, how, level=level)

@@ -24,7 +24,8 @@ from scipy.special import expit, log_expit
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from .battles import Battles, prompt_counts, resampled_outcomes
+from ..intervals.bootstrap import prompt_counts
+from .battles import Battles, resampled_outcomes
 from .bradley_terry import bradley_terry, strength_estimates
 from .bradley_terry import undefined as undefined_without_ties
 from .newton import maximise
@@ -80,10 +81,10 @@ def ratings_with_ties(
         return {name: Estimate(None, None, None, len(of), fit.reason, of.abstentions, level=level) for name in of.models}, None
     drawn = resampled_outcomes(of, prompt_counts(of.prompts, resamples, rng_for(seed, "tie-model")))
     fits = [fit_with_ties(wins_MM, ties_MM, model) for wins_MM, ties_MM in zip(*drawn, strict=True)]
-    strengths = [each.strengths_M for each in fits if each.strengths_M is not None]
-    drawn_RM = np.array(strengths).reshape(-1, len(of.models))
+    nothing_M = np.full(len(of.models), np.nan)
+    drawn_RM = np.array([nothing_M if each.strengths_M is None else each.strengths_M for each in fits]).reshape(-1, len(of.models))
     how = f"Bradley-Terry with ties after {'Rao and Kupper' if model is TieModel.RAO_KUPPER else 'Davidson'}"
-    return strength_estimates(of, fit.strengths_M, drawn_RM, resamples, level, how), fit.tie
+    return strength_estimates(of, fit.strengths_M, drawn_RM, level, how), fit.tie
 
 
 def tie_probability(tie: float, model: TieModel) -> float:

@@ -10,22 +10,31 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from ...core.records import Estimate
-from ..intervals.clusters import Layers, Scores, SeedNoise, cluster_index, layers, pooled_seed_noise, spread, sums_by_cluster
-from ..intervals.interval import t_interval
-from .win_rate import ONE_SEED
+from ..intervals.clusters import (
+    ONE_SEED,
+    Layers,
+    Scores,
+    SeedNoise,
+    cluster_index,
+    layers,
+    pooled_seed_noise,
+    spread,
+    sums_by_cluster,
+)
+from ..intervals.interval import t_interval, two_sided_p
 
 
-def paired_difference(ours: Sequence[Scores], theirs: Sequence[Scores], level: float = 0.95) -> Estimate:
+def paired_difference(ours: Sequence[Scores], theirs: Sequence[Scores], level: float = 0.95, trained: bool = True) -> Estimate:
     """Our mean score less theirs, in [-1, 1], each given by training seed (as to `win_rate_over_seeds`; seeds pair up in order).
 
     Only prompts judged for both count; `extra["prompts_dropped"]` are the others, and `extra["p"]` is the two-sided p-value of no
     difference. The t interval is not cut at -1 and 1. Undefined without a shared prompt; no interval where there is no spread.
+    trained: whether the seeds are seeds of training, so that one of them leaves something out, which `how` says.
     """
     pair = _paired(ours, theirs)
-    return _estimate(pair, pooled_seed_noise([pair.layers] if pair.layers else []), level)
+    return _estimate(pair, pooled_seed_noise([pair.layers] if pair.layers else []), level, trained)
 
 
 def paired_differences(methods: Mapping[str, Sequence[Scores]], level: float = 0.95) -> dict[tuple[str, str], Estimate]:
@@ -82,16 +91,18 @@ def _errors(by_seed: Sequence[Scores], shared: dict[Hashable, int]) -> tuple[flo
     return mean, np.stack([sums_by_cluster(s - mean, p, shared) for s, p in zip(scores, prompts, strict=True)]) / count, count
 
 
-def _estimate(pair: _Pair, noise: SeedNoise, level: float) -> Estimate:
+def _estimate(pair: _Pair, noise: SeedNoise, level: float, trained: bool = True) -> Estimate:
     if pair.layers is None:
         return Estimate(None, None, None, 0, "undefined: no prompt was judged for both", pair.abstentions, level=level)
     extra = {"prompts": float(pair.layers.prompts), "prompts_dropped": float(pair.dropped)}
-    how = f"difference of means on {pair.layers.prompts} shared prompts and {pair.layers.seeds} seeds"
+    seeds = f" and {pair.layers.seeds} seed{'s' * (pair.layers.seeds != 1)}" if trained else ""
+    how = f"difference of means on {pair.layers.prompts} shared prompts{seeds}"
     error, df = spread(pair.layers, noise)
     if error is None:
         how = f"{how}; no spread to measure, so no interval"
         return Estimate(pair.value, None, None, pair.n, how, pair.abstentions, level=level, extra=extra)
     low, high = t_interval(pair.value, error, df, level)
-    extra["p"] = float(2 * stats.t.sf(abs(pair.value) / error, df))
-    how = f"{how}; paired by prompt; t interval, {round(df, 2):g} degrees of freedom{ONE_SEED if noise.df == 0 else ''}"
+    extra["p"] = two_sided_p(pair.value, error, df)
+    caveat = ONE_SEED if trained and noise.df == 0 else ""
+    how = f"{how}; paired by prompt; t interval, {round(df, 2):g} degrees of freedom{caveat}"
     return Estimate(pair.value, low, high, pair.n, how, pair.abstentions, error, level, extra)

@@ -33,9 +33,9 @@ def mean_pass_at_k(answers: Sequence[int], passed: Sequence[int], k: int, absten
         raise InputError(f"there are {len(answers)} counts of answers and {len(passed)} of passes; give one of each a prompt")
     usable = [(n, c) for n, c in zip(answers, passed, strict=True) if n >= k]
     scores_P = np.array([pass_at_k(n, c, k) for n, c in usable])
-    found = win_rate_from_scores(scores_P, np.arange(len(scores_P)), abstentions, level)
+    found = win_rate_from_scores(scores_P, np.arange(len(scores_P)), abstentions, level, unit="prompt")
     lost = len(answers) - len(usable)
-    how = f"pass@{k}, unbiased; {found.how.replace('verdicts', 'prompts')}"
+    how = f"pass@{k}, unbiased; {found.how}"
     return replace(
         found, how=how + (f"; {lost} prompts have fewer than {k} answers" if lost else ""), extra={"too_few": float(lost)}
     )

@@ -12,6 +12,8 @@ import numpy as np
 
 from ...core.records import Abstention, Estimate, Feedback, Preference, score_of
 from ..intervals.clusters import (
+    NO_SEED_NOISE,
+    ONE_SEED,
     Layers,
     Scores,
     SeedNoise,
@@ -41,15 +43,22 @@ def win_rate(feedback: Sequence[Feedback | Abstention], candidate_is_left: Seque
 
 
 def win_rate_from_scores(
-    scores_N: Sequence[float] | np.ndarray, clusters_N: Sequence[Hashable] | np.ndarray, abstentions: int = 0, level: float = 0.95
+    scores_N: Sequence[float] | np.ndarray,
+    clusters_N: Sequence[Hashable] | np.ndarray,
+    abstentions: int = 0,
+    level: float = 0.95,
+    unit: str = "verdict",
+    cluster: str = "prompt",
 ) -> Estimate:
-    """The mean of scores in [0, 1]. clusters_N: the prompt of each.
+    """The mean of scores in [0, 1]. clusters_N: the prompt of each. unit, cluster: what a score is of and what they come in, as
+    `how` names them.
 
     SE = sqrt(C/(C-1) * sum_c (sum_{i in c} (s_i - m))^2) / n over C prompts, None where it cannot be measured;
     interval as in `interval.rate_interval`. `extra` counts wins (above 0.5), ties, losses, prompts and seeds. The value is
     None where nothing was judged.
     """
-    return _estimate(_rate([Scores(np.asarray(scores_N, dtype=float), clusters_N, abstentions)]), NO_SEED_NOISE, level)
+    rate = _rate([Scores(np.asarray(scores_N, dtype=float), clusters_N, abstentions)])
+    return _estimate(rate, NO_SEED_NOISE, level, unit=unit, cluster=cluster)
 
 
 def win_rates_over_seeds(by_method: Mapping[str, Sequence[Scores]], level: float = 0.95) -> dict[str, Estimate]:
@@ -67,10 +76,6 @@ def win_rates_over_seeds(by_method: Mapping[str, Sequence[Scores]], level: float
 def win_rate_over_seeds(by_seed: Sequence[Scores], level: float = 0.95) -> Estimate:
     """The same for one method, from its own seeds alone: with 2 or 3 of them the interval is very wide."""
     return win_rates_over_seeds({"": by_seed}, level)[""]
-
-
-NO_SEED_NOISE = SeedNoise(0.0, 0.0, 0.0)
-ONE_SEED = "; one seed, so how training varies is not in the interval"
 
 
 class _Rate(NamedTuple):
@@ -94,15 +99,17 @@ def _rate(by_seed: Sequence[Scores]) -> _Rate:
     return _Rate(scores_N, layers(errors_SP / len(scores_N)), len(judged), len(by_seed), abstentions)
 
 
-def _estimate(rate: _Rate, noise: SeedNoise, level: float, over_seeds: bool = False) -> Estimate:
+def _estimate(
+    rate: _Rate, noise: SeedNoise, level: float, over_seeds: bool = False, unit: str = "verdict", cluster: str = "prompt"
+) -> Estimate:
     scores_N, own, judged, seeds, abstentions = rate
     if own is None:
-        return Estimate(None, None, None, 0, f"undefined: no verdicts ({abstentions} abstentions)", abstentions, level=level)
+        return Estimate(None, None, None, 0, f"undefined: no {unit}s ({abstentions} abstentions)", abstentions, level=level)
     value, found = float(scores_N.mean()), spread(own, noise)
-    low, high, interval = rate_interval(value, found, own.prompts, level)
+    low, high, interval = rate_interval(value, found, own.prompts, level, unit, cluster)
     counts = {"wins": (scores_N > 0.5).sum(), "ties": (scores_N == 0.5).sum(), "losses": (scores_N < 0.5).sum()}
     extra = {name: float(count) for name, count in counts.items()} | {"prompts": float(own.prompts), "seeds": float(judged)}
-    how = f"mean of {len(scores_N)} verdicts; {describe_spread(found, judged, own.prompts)}; {interval}"
+    how = f"mean of {len(scores_N)} {unit}s; {describe_spread(found, judged, own.prompts, cluster)}; {interval}"
     how += ONE_SEED if over_seeds and noise.df == 0 else ""
     how += f"; {seeds - judged} of {seeds} seeds gave no verdict" if judged < seeds else ""
     return Estimate(value, low, high, len(scores_N), how, abstentions, found.standard_error, level, extra)

@@ -27,10 +27,10 @@ def test_alpacafarms_simulated_and_human_ranks(table):
     assert (found.spearman.low, found.spearman.high) == (pytest.approx(0.88, abs=0.01), pytest.approx(0.99, abs=0.011))
 
 
-def test_exact_tables_have_no_width():
+def test_exact_tables_have_a_value_and_no_interval_without_width():
     x, zero = np.arange(5.0), np.zeros(5)
     found = correlation_under_errors(x, zero, x, zero)
-    assert (found.spearman.value, found.spearman.low, found.spearman.high) == (1, 1, 1)
+    assert (found.spearman.value, found.spearman.low, found.spearman.high) == (1, None, None)
     assert correlation_under_errors(np.ones(3), np.zeros(3), np.arange(3.0), np.zeros(3)).spearman.value is None
     with pytest.raises(InputError, match="standard error"):
         correlation_under_errors(x, -zero - 1, x, zero)

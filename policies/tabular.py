@@ -8,9 +8,7 @@ each, _D features, _B rows of a call, _K control codes.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,65 +17,12 @@ from torch.nn import Parameter
 
 from ..core.errors import InputError
 from ..core.protocols import Policy, TokenScores
-from ..core.records import Completion, Message, Prompt
-from .responses import response_index, response_text
+from ..core.records import Completion, Prompt
+from .response_table import ResponseTable
+from .tabular_files import PolicyFacts, TableFacts, fitting, load_tabular, save_tabular
 
 CONTROLS = 8
 """Control codes that a policy knows by default."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ResponseTable:
-    """All prompts, and the M answers to each: shared by a policy and its copies, never changed."""
-
-    prompts: tuple[Prompt, ...]
-    reference_logits_PM: torch.Tensor
-    features_PMD: torch.Tensor
-    rows: dict[str, int] = field(init=False)
-    made: dict[tuple[int, int], Completion] = field(init=False, default_factory=dict)
-    """Completions by (row, answer), each made once."""
-
-    def __post_init__(self) -> None:
-        shape = (len(self.prompts), self.reference_logits_PM.shape[1])
-        if self.reference_logits_PM.shape != shape or self.features_PMD.shape[:2] != shape:
-            raise InputError(
-                f"{len(self.prompts)} prompts, reference logits {tuple(self.reference_logits_PM.shape)} and features "
-                f"{tuple(self.features_PMD.shape)} are no table; expected P prompts, [P, M] and [P, M, D]"
-            )
-        object.__setattr__(self, "rows", {prompt.id: row for row, prompt in enumerate(self.prompts)})
-        if len(self.rows) != len(self.prompts):
-            raise InputError("a prompt stands twice in the response table; give each id once")
-
-    @staticmethod
-    def of(prompts: Sequence[Prompt], reference_logits_PM: np.ndarray, features_PMD: np.ndarray) -> ResponseTable:
-        """The table of these arrays, in float64 and not copied."""
-        arrays = (np.asarray(each, dtype=np.float64) for each in (reference_logits_PM, features_PMD))
-        return ResponseTable(tuple(prompts), *(torch.from_numpy(each) for each in arrays))
-
-    def rows_of(self, prompts: Iterable[Prompt]) -> np.ndarray:
-        """Row of each prompt, [B]. A prompt that is not in the table is an InputError."""
-        try:
-            return np.array([self.rows[prompt.id] for prompt in prompts], dtype=np.int64)
-        except KeyError as error:
-            raise InputError(
-                f"the prompt {error.args[0]!r} is not in this policy's table of {len(self.prompts)} prompts; a tabular policy "
-                "answers only the prompts of its own world"
-            ) from None
-
-    def answers_of(self, completions: Sequence[Completion]) -> np.ndarray:
-        """Index of each answer, [B]: its one token, or read from its text where it has none."""
-        answers_B = np.array([response_index(each) for each in completions], dtype=np.int64)
-        known = self.reference_logits_PM.shape[1]
-        if answers_B.size and not (answers_B.min() >= 0 and answers_B.max() < known):
-            wrong = next(int(each) for each in answers_B if not 0 <= each < known)
-            raise InputError(f"there is no answer {wrong}; this table has {known} answers a prompt, counted from 0")
-        return answers_B
-
-    def completion(self, row: int, answer: int) -> Completion:
-        found = self.made.get((row, answer))
-        if found is None:
-            found = self.made[row, answer] = Completion(self.prompts[row], response_text(answer), (answer,))
-        return found
 
 
 class TabularPolicy:
@@ -168,18 +113,18 @@ class TabularPolicy:
         return TabularValueModel(self.table)
 
     def save(self, folder: Path) -> None:
-        """Writes the parameters with the whole table, so that `load` needs no world."""
-        folder.mkdir(parents=True, exist_ok=True)
-        about = {"code": self.code, "log_linear": self.log_linear, "prompts": [_plain(each) for each in self.table.prompts]}
-        (folder / "policy.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
-        _write(folder / "policy.npz", self.table, theta=self.theta, deltas=self.deltas)
+        """Writes the parameters with the whole table, so that `load` needs no world. Raises InputError for parameters that are not
+        finite, and where the folder cannot be written."""
+        parameters = {"theta": self.theta, "deltas": self.deltas}
+        save_tabular(folder, "policy", self.table, parameters, code=self.code, log_linear=self.log_linear)
 
     @staticmethod
     def load(folder: Path) -> TabularPolicy:
-        about, arrays = _read(folder, "policy")
-        policy = TabularPolicy(_table(about, arrays), log_linear=about["log_linear"])
-        policy.theta, policy.deltas = Parameter(arrays["theta"]), Parameter(arrays["deltas"])
-        return policy.with_control(about["code"])
+        """What `save` wrote. Raises InputError for files that are missing, broken, or not finite."""
+        table, about, (theta, deltas) = load_tabular(folder, "policy", PolicyFacts, ("theta", "deltas"))
+        policy = TabularPolicy(table, log_linear=about.log_linear, controls=len(deltas) if deltas.ndim else 0)
+        policy.theta, policy.deltas = fitting(folder, theta, policy.theta), fitting(folder, deltas, policy.deltas)
+        return policy.with_control(about.code)
 
 
 class TabularValueModel:
@@ -215,16 +160,15 @@ class TabularValueModel:
         return twin
 
     def save(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        about = {"prompts": [_plain(each) for each in self.table.prompts]}
-        (folder / "value_model.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
-        _write(folder / "value_model.npz", self.table, before=self.before, after=self.after)
+        """Writes the parameters with the whole table. Raises InputError as `TabularPolicy.save` does."""
+        save_tabular(folder, "value_model", self.table, {"before": self.before, "after": self.after})
 
     @staticmethod
     def load(folder: Path) -> TabularValueModel:
-        about, arrays = _read(folder, "value_model")
-        model = TabularValueModel(_table(about, arrays))
-        model.before, model.after = Parameter(arrays["before"]), Parameter(arrays["after"])
+        """What `save` wrote. Raises InputError for files that are missing, broken, or not finite."""
+        table, _, (before, after) = load_tabular(folder, "value_model", TableFacts, ("before", "after"))
+        model = TabularValueModel(table)
+        model.before, model.after = fitting(folder, before, model.before), fitting(folder, after, model.after)
         return model
 
 
@@ -252,27 +196,3 @@ def _inverse_cdf(logits_UM: np.ndarray, place_B: np.ndarray, uniforms_BN: np.nda
 
 def _twin(parameter: Parameter) -> Parameter:
     return Parameter(parameter.detach().clone())
-
-
-def _plain(prompt: Prompt) -> dict[str, object]:
-    return {"id": prompt.id, "text": prompt.text, "history": [[turn.role, turn.content] for turn in prompt.history]}
-
-
-def _write(path: Path, table: ResponseTable, **parameters: Parameter) -> None:
-    arrays = {name: each.detach().numpy() for name, each in parameters.items()}
-    arrays |= {"reference_logits": table.reference_logits_PM.numpy(), "features": table.features_PMD.numpy()}
-    np.savez(path, allow_pickle=False, **arrays)
-
-
-def _read(folder: Path, stem: str) -> tuple[dict, dict[str, torch.Tensor]]:
-    for path in (folder / f"{stem}.json", folder / f"{stem}.npz"):
-        if not path.is_file():
-            raise InputError(f"no tabular {stem} at {str(folder)!r}: {path.name} is missing; give a folder that `save` wrote")
-    about = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
-    with np.load(folder / f"{stem}.npz", allow_pickle=False) as stored:
-        return about, {name: torch.from_numpy(stored[name]) for name in stored.files}
-
-
-def _table(about: dict, arrays: dict[str, torch.Tensor]) -> ResponseTable:
-    prompts = tuple(Prompt(p["text"], p["id"], tuple(Message(*turn) for turn in p["history"])) for p in about["prompts"])
-    return ResponseTable(prompts, arrays["reference_logits"], arrays["features"])

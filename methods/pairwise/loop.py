@@ -88,7 +88,8 @@ def train_on_pairs(
 
     def loss(rows: np.ndarray) -> torch.Tensor:
         both = learner.token_scores([lefts[i] for i in rows] + [rights[i] for i in rows])
-        pairs = ScoredPairs(*both.sequence_logprobs().chunk(2), ref_left[rows], ref_right[rows], p_left[rows])
+        left, right = both.sequence_logprobs().chunk(2)
+        pairs = ScoredPairs(left, right, ref_left[rows], ref_right[rows], p_left[rows])
         gain_left, gain_right = (
             beta * (pairs.left_N - pairs.ref_left_N).detach(),
             beta * (pairs.right_N - pairs.ref_right_N).detach(),

@@ -6,6 +6,7 @@ from typing import Any
 
 SHOWN = 60
 """Characters of a value that a message shows."""
+DOTS = "..."
 
 
 def sound(text: str) -> str:
@@ -18,10 +19,11 @@ def sound(text: str) -> str:
 
 
 def one_line(value: Any, length: int = SHOWN) -> str:
-    """The beginning of a value's text, quoted, on one line; a message shows it and stays a message."""
+    """The beginning of a value on one line, text in quotes: a message shows it and stays a message."""
     try:
         text = value if isinstance(value, str) else repr(value)
     except (ValueError, RecursionError) as error:  # an integer of 5,000 digits, a list in itself
         text = f"a {type(value).__name__} that cannot be shown ({type(error).__name__})"
     text = " ".join(sound(text[: 4 * length]).split()) if len(text) > length or "\n" in text else sound(text)
-    return f"{text[:length]!r}{'...' if len(text) > length else ''}"
+    shown = text[:length]
+    return f"{shown!r}{DOTS if len(text) > length else ''}" if isinstance(value, str) else shown + DOTS * (len(text) > length)

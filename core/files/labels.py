@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import InputError
-from ..records import Comparison, Preference
+from ..records import Comparison, Preference, Reason
+from ..text import one_line
+from .cells import name_of, number_of
 from .pair_rows import chosen_was_left, pair_columns, pairs_of_rows
 from .preferences import undecided_path
 from .tables import Row, read_rows
+
+TIE = "tie"
+UNDECIDED = (TIE, *(each.value for each in Reason))
+"""Why a pair stands in the file beside decided preferences."""
 
 
 class Label(NamedTuple):
@@ -39,12 +45,14 @@ def read_labels(path: Path | str, as_shown: bool = True) -> Iterator[Label]:
         yield from _read(rows, path, _of_preference if column == "output_1" else _of_p_left)
         return
     chosen_left = _read([{**row, "left_was_chosen": True} for row in rows], path, _of_p_chosen)
-    for row, label in zip(rows, chosen_left, strict=True):
-        is_left = chosen_was_left(row if as_shown else {}, label.pair)
+    for number, (row, label) in enumerate(zip(rows, chosen_left, strict=True), 1):
+        is_left = chosen_was_left(row, label.pair, f"{str(path)!r}, row {number}")
+        if not as_shown:
+            is_left = chosen_was_left({}, label.pair, "")
         yield label if is_left else label._replace(pair=label.pair.swapped(), p_left=1 - label.p_left)
     beside = undecided_path(path)
     if beside.is_file():
-        yield from _read(read_rows(beside), beside, lambda row, pair, where: 0.5 if row.get("reason") == "tie" else math.nan)
+        yield from _read(read_rows(beside), beside, _of_reason)
 
 
 def read_preferences(path: Path | str) -> list[Preference]:
@@ -63,19 +71,19 @@ def score_of(preference: Any, where: str) -> float:
     return 0.5 if said == 0 else said - 1
 
 
-def number_of(value: Any, where: str) -> float:
-    """The number in a cell; NaN for an empty one."""
-    try:
-        return math.nan if value is None or value == "" else float(value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where} is {value!r}; it is a number, or empty") from error
-
-
 def _read(rows: Sequence[Row], path: Path, read: Callable[[Row, Comparison, str], float]) -> Iterator[Label]:
     for number, (row, pair) in enumerate(zip(rows, pairs_of_rows(rows, path), strict=True), 1):
         where = f"{str(path)!r}, row {number}"
         dollars = number_of(row.get("price_per_example"), f"{where}: `price_per_example`")
-        yield Label(pair, read(row, pair, where), dollars, str(row.get("annotator") or ""))
+        if dollars < 0 or dollars == math.inf:
+            raise InputError(f"{where}: `price_per_example` is {dollars:g}; it is in dollars, 0 or more")
+        yield Label(pair, read(row, pair, where), dollars, name_of(row.get("annotator"), f"{where}: `annotator`"))
+
+
+def _of_reason(row: Row, pair: Comparison, where: str) -> float:
+    if row.get("reason") not in UNDECIDED:
+        raise InputError(f"{where}: `reason` is {one_line(row.get('reason'))}; it is one of: {', '.join(UNDECIDED)}")
+    return 0.5 if row["reason"] == TIE else math.nan
 
 
 def _of_p_chosen(row: Row, pair: Comparison, where: str) -> float:

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..records import Comparison, Completion, Message, Prompt
-from .dialogues import parted
+from ..text import one_line
+from .cells import given, name_of, truth_of, whole_text
+from .dialogues import parted, turns_of
 from .tables import Row
 
 PAIR_COLUMNS = (
@@ -22,6 +24,8 @@ PAIR_COLUMNS = (
 )
 ACCEPTED = "; ".join(", ".join(columns) for columns in PAIR_COLUMNS)
 ROLES = ("system", "user", "assistant")
+SYSTEM = ("system", "system_prompt")
+"""Columns with the text of a system turn, where there is one."""
 MAKERS = {"chosen": ("chosen_model", "rejected_model"), "output_1": ("generator_1", "generator_2")}
 """Columns that say which models made the two answers, where they are not `<column>_model`."""
 
@@ -55,100 +59,111 @@ def outputs_of_rows(rows: Sequence[Row], path: Path | str) -> list[Completion]:
     answers: list[Completion] = []
     for number, row in enumerate(rows, 1):
         where = f"{str(path)!r}, row {number}"
-        prompt = _prompt(_value(row, "instruction", where), row, "instruction", where)
-        maker = row.get("generator")
-        answers.append(Completion(prompt, _answer(row, "output", where), model=maker if isinstance(maker, str) else ""))
+        prompt = _prompt(row, "instruction", where)
+        maker = name_of(row.get("generator"), f"{where}: `generator`")
+        answers.append(Completion(prompt, _answer(row, "output", where), model=maker))
     check_ids(path, lambda: (answer.prompt for answer in answers))
     return answers
 
 
+def chosen_was_left(row: Row, pair: Comparison, where: str) -> bool:
+    """Whether what was chosen is shown left: as `left_was_chosen` says, else drawn from the pair's content."""
+    if "left_was_chosen" not in row:
+        return int(pair.key, 16) % 2 == 0
+    return truth_of(row["left_was_chosen"], f"{where}: `left_was_chosen`")
+
+
 def _pair(row: Row, columns: Sequence[str], where: str) -> Comparison:
     *ask, first, second = columns
-    if ask:
-        prompt = _prompt(_value(row, ask[0], where), row, ask[0], where)
-        answers = [_answer(row, column, where) for column in (first, second)]
+    said = [given(row, column, where) for column in (first, second)]
+    if all(isinstance(each, list) and len(each) > 1 for each in said) or not ask:
+        prompt, answers = _from_dialogues(row, first, second, where)
+        if ask:
+            _check_prompt(row, ask[0], prompt, where)
     else:
-        prompt, answers = _dialogues(row, first, second, where)
-    makers = MAKERS.get(first, (f"{first}_model", f"{second}_model"))
-    pair = Comparison(*(Completion(prompt, text, model=row.get(maker) or "") for text, maker in zip(answers, makers, strict=True)))
-    return pair if first != "chosen" or chosen_was_left(row, pair) else pair.swapped()
+        prompt = _prompt(row, ask[0], where)
+        answers = [_answer(row, column, where) for column in (first, second)]
+    columns = MAKERS.get(first, (f"{first}_model", f"{second}_model"))
+    makers = [name_of(row.get(column), f"{where}: `{column}`") for column in columns]
+    pair = Comparison(*(Completion(prompt, text, model=maker) for text, maker in zip(answers, makers, strict=True)))
+    return pair if first != "chosen" or chosen_was_left(row, pair, where) else pair.swapped()
 
 
-def chosen_was_left(row: Row, pair: Comparison) -> bool:
-    """Whether what was chosen is shown left: as `left_was_chosen` says, else drawn from the pair's content."""
-    said = row.get("left_was_chosen")
-    if said is None:
-        return int(pair.key, 16) % 2 == 0
-    return said.lower() == "true" if isinstance(said, str) else bool(said)
-
-
-def _dialogues(row: Row, first: str, second: str, where: str) -> tuple[Prompt, list[str]]:
-    texts = [_value(row, column, where) for column in (first, second)]
-    for column, text in zip((first, second), texts, strict=True):
-        if not isinstance(text, str):
-            raise InputError(f"{where}: `{column}` is {str(text)[:60]!r}; without a `prompt` it is a dialogue's text")
-        _sound(text, column, where)
+def _from_dialogues(row: Row, first: str, second: str, where: str) -> tuple[Prompt, list[str]]:
+    """The prompt that two whole dialogues share, and the two answers to it: texts of turns, or lists of {role, content}."""
+    ours, theirs = (row[column] for column in (first, second))
     try:
-        (*before, last), *answers = parted(*texts)
+        if isinstance(ours, str) and isinstance(theirs, str):
+            whole_text(ours + theirs, f"{where}: `{first}` or `{second}`")
+            (*before, last), *answers = parted(turns_of(ours), turns_of(theirs))
+        else:
+            (*before, last), *answers = parted(_turns(ours, first, where), _turns(theirs, second, where))
     except InputError as error:
-        raise InputError(f"{where}: {error}") from error
-    return Prompt(last.content, _given_id(row, where), tuple(before)), answers
+        raise error if where in str(error) else InputError(f"{where}: {error}") from error
+    return Prompt(last.content, _given_id(row, where), _with_system(row, before, where)), answers
 
 
-def _prompt(value: Any, row: Row, column: str, where: str) -> Prompt:
-    given = _given_id(row, where)
+def _check_prompt(row: Row, column: str, prompt: Prompt, where: str) -> None:
+    """The prompt that stands beside whole dialogues is theirs."""
+    turns = [*prompt.history, Message("user", prompt.text)]
+    beside = given(row, column, where)
+    known = [turn.content for turn in turns] if isinstance(beside, str) else [turns, turns[-len(beside) :]]
+    if (beside if isinstance(beside, str) else _turns(beside, column, where)) not in known:
+        raise InputError(f"{where}: `{column}` is {one_line(beside)}, and the dialogues share another; give one of the two")
+
+
+def _prompt(row: Row, column: str, where: str) -> Prompt:
+    value, name = given(row, column, where), _given_id(row, where)
     if isinstance(value, str):
         more = row.get("input") if column == "instruction" else None
-        text = f"{value}\n\n{more}" if isinstance(more, str) and more else value
-        return Prompt(_sound(text, column, where), given)
+        if more is not None and not isinstance(more, str):
+            raise InputError(f"{where}: `input` is {one_line(more)}; it is text that follows the instruction")
+        text = f"{value}\n\n{more}" if more else value
+        return Prompt(whole_text(text, f"{where}: `{column}`"), name, _with_system(row, (), where))
     turns = _turns(value, column, where)
     if turns[-1].role != "user":
         raise InputError(f"{where}: the last turn of `{column}` is the {turns[-1].role}'s; a prompt ends with the user's")
-    return Prompt(turns[-1].content, given, tuple(turns[:-1]))
+    return Prompt(turns[-1].content, name, _with_system(row, turns[:-1], where))
+
+
+def _with_system(row: Row, before: Sequence[Message], where: str) -> tuple[Message, ...]:
+    """The turns before the prompt, opened by what the columns of `SYSTEM` say."""
+    said = [row[column] for column in SYSTEM if row.get(column) not in (None, "")]
+    if not said:
+        return tuple(before)
+    if len(said) > 1 or not isinstance(said[0], str):
+        raise InputError(f"{where}: {' and '.join(f'`{each}`' for each in SYSTEM)} hold {one_line(said)}; give one text")
+    turn = Message("system", whole_text(said[0], f"{where}: `system`"))
+    if before and before[0].role == "system" and before[0] != turn:
+        raise InputError(f"{where}: `system` is {one_line(turn.content)}, and the conversation opens with another; give one")
+    return (turn, *(before[1:] if before and before[0] == turn else before))
 
 
 def _given_id(row: Row, where: str) -> str:
-    name = row.get("id")
-    if name is not None and not isinstance(name, str | int):
-        raise InputError(f"{where}: `id` is {name!r}; it is text or a whole number")
-    return "" if name is None else str(name)
+    return name_of(row.get("id"), f"{where}: `id`")
 
 
 def _answer(row: Row, column: str, where: str) -> str:
-    value = _value(row, column, where)
+    value = given(row, column, where)
     if isinstance(value, str):
-        return _sound(value, column, where)
+        return whole_text(value, f"{where}: `{column}`")
     turns = _turns(value, column, where)
     if len(turns) != 1 or turns[0].role != "assistant":
-        raise InputError(f"{where}: `{column}` has {len(turns)} turns; an answer is text or one turn of the assistant")
+        raise InputError(
+            f"{where}: `{column}` has {len(turns)} turns; an answer is text, one turn of the assistant, or (in both columns of a "
+            "pair) a whole conversation"
+        )
     return turns[0].content
 
 
-def _value(row: Row, column: str, where: str) -> Any:
-    if column not in row:
-        raise InputError(f"{where} has no column `{column}`; it has: {', '.join(map(str, row))}")
-    if row[column] is None:
-        raise InputError(f"{where}: `{column}` is null; it is text, if need be empty text, or a list of {{role, content}}")
-    return row[column]
-
-
 def _turns(value: Any, column: str, where: str) -> list[Message]:
-    wrong = InputError(f"{where}: `{column}` is {str(value)[:60]!r}; it is text, or a list of {{role, content}} with roles {ROLES}")
+    wrong = InputError(f"{where}: `{column}` is {one_line(value)}; it is text, or a list of {{role, content}} with roles {ROLES}")
     if not isinstance(value, list) or not value:
         raise wrong
     for turn in value:
         if not isinstance(turn, dict) or turn.get("role") not in ROLES or not isinstance(turn.get("content"), str):
             raise wrong
-    return [Message(turn["role"], _sound(turn["content"], column, where)) for turn in value]
-
-
-def _sound(text: str, column: str, where: str) -> str:
-    """Text that can be encoded: half a surrogate pair would break what is written at the end of the work."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(f"{where}: `{column}` has half a surrogate pair at character {error.start}; mend the text") from error
-    return text
+    return [Message(turn["role"], whole_text(turn["content"], f"{where}: `{column}`")) for turn in value]
 
 
 def check_ids(path: Path | str, prompts: Callable[[], Iterable[Prompt]]) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..records import Abstention, Comparison, Completion, Message, Preference, Prompt
+from ..text import sound
 from .pair_rows import outputs_of_rows, pairs_of_rows
 from .tables import Row, check_writable, read_rows, stem_of, write_rows
 
@@ -143,8 +144,8 @@ def _decided_row(said: Preference, index: int, chats: bool) -> Row:
         "id": said.comparison.prompt.id,
         "row": index,
         "annotator": said.annotator,
-        "persona": said.persona,
-        "rationale": said.rationale,
+        "persona": sound(said.persona),
+        "rationale": sound(said.rationale),
         "parts": [_part_row(part, said) for part in said.parts],
     }
 
@@ -161,7 +162,7 @@ def _undecided_row(said: Preference | Abstention, index: int, chats: bool) -> Ro
         "left": _shown_answer(pair.left, chats),
         "right": _shown_answer(pair.right, chats),
         "reason": "tie" if isinstance(said, Preference) else said.reason.value,
-        "detail": said.rationale if isinstance(said, Preference) else said.detail,
+        "detail": sound(said.rationale if isinstance(said, Preference) else said.detail),
         "left_model": pair.left.model,
         "right_model": pair.right.model,
         "id": pair.prompt.id,

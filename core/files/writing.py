@@ -88,6 +88,11 @@ def cell_for_people(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
+def name_in_cell(text: str) -> str:
+    """The inverse of `cell_for_people`, for text."""
+    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA) else text
+
+
 def writers() -> dict[str, Callable[[Path, Iterable[Sequence[Row]], pa.Schema], None]]:
     """By the suffix of a path, what writes rows there."""
     return {".jsonl": _write_jsonl, ".json": _write_json, ".csv": _write_csv, ".parquet": _write_parquet, "": _write_folder}

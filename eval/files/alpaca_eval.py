@@ -18,8 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.errors import InputError, UnknownName
+from ...core.files.cells import index_of, name_of
 from ...core.files.labels import score_of
+from ...core.files.reading import reading
 from ...core.files.tables import Row, read_rows
+from ...core.files.writing import write_atomically
+from ...core.text import one_line
 
 IN_FOLDER = "annotations.json in any subfolder (RESULTS/MODEL/JUDGE/annotations.json), or MODEL__JUDGE.csv(.gz) files"
 
@@ -80,8 +84,11 @@ class Instructions(NamedTuple):
 
 
 def read_instructions(path: Path) -> Instructions:
-    """A table with the columns `index` and `instruction`."""
-    texts = {int(row["index"]): str(row["instruction"]) for row in read_rows(path)}
+    """A table with the columns `index` and `instruction`. Raises InputError naming the row of another."""
+    texts: dict[int, str] = {}
+    for number, row in enumerate(read_rows(path), 1):
+        where = f"{str(path)!r}, row {number}"
+        texts[index_of(row.get("index"), f"{where}: `index`")] = _text(row, "instruction", where)
     return Instructions({text: index for index, text in texts.items()}, texts)
 
 
@@ -118,7 +125,10 @@ def find_instructions(folder: Path) -> Instructions | None:
 def _csv_files(folder: Path) -> dict[Path, tuple[str, str]]:
     """(model, judge) by path. A manifest names them where file names cannot (a `/` is written `~`)."""
     manifest = folder / "manifest.csv"
-    told = {row["file"]: (row["model"], row["annotator_dir"]) for row in read_rows(manifest)} if manifest.is_file() else {}
+    told = {}
+    for row in read_rows(manifest) if manifest.is_file() else ():
+        file, *names = (name_of(row.get(name), f"{str(manifest)!r}: `{name}`") for name in ("file", "model", "annotator_dir"))
+        told[file] = tuple(names)
     found = {}
     for path in sorted([*folder.glob("*__*.csv*"), *folder.glob("annotations/*__*.csv*")]):
         model, _, judge = path.name.partition(".csv")[0].rpartition("__")
@@ -150,23 +160,23 @@ def judgments_of_rows(
         raise InputError(
             f"{str(path)!r} has the columns {', '.join(rows[0])}; judgments need index or instruction, generator_1, preference"
         )
-    baselines = Counter(str(row["generator_1"]) for row in rows)
+    where = str(path)
+    baselines = Counter(_name(row, "generator_1", where) for row in rows)
     if len(baselines) > 1:
         raise InputError(
             f"{str(path)!r} compares with {len(baselines)} baselines ({', '.join(sorted(baselines))}); give one a file"
         )
-    where = str(path)
     try:
         return Judgments(
-            model or str(rows[0].get("generator_2") or path.stem),
-            judge or str(rows[0].get("annotator") or ""),
+            model or _name(rows[0], "generator_2", where) or path.stem,
+            judge or _name(rows[0], "annotator", where),
             next(iter(baselines)),
             _ids(rows, known, where),
-            np.array([score_of(row["preference"], f"{where!r}, row {at}: `preference`") for at, row in enumerate(rows, 1)]),
+            np.array([score_of(row.get("preference"), f"{where!r}, row {at}: `preference`") for at, row in enumerate(rows, 1)]),
             _lengths(rows, "output_2", "len_2", where),
             _lengths(rows, "output_1", "len_1", where),
-            tuple(_top_logprobs(row) for row in rows),
-            _texts(rows),
+            tuple(_top_logprobs(row, where) for row in rows),
+            _texts(rows, where),
         )
     except InputError as error:
         raise error if where in str(error) else InputError(f"{where!r}: {error}") from error
@@ -174,8 +184,8 @@ def judgments_of_rows(
 
 def _ids(rows: Sequence[Row], known: Instructions | None, where: str) -> tuple[Any, ...]:
     if "index" in rows[0]:
-        return tuple(int(row["index"]) for row in rows)
-    texts = [str(row["instruction"]) for row in rows]
+        return tuple(index_of(row.get("index"), f"{where!r}: `index`") for row in rows)
+    texts = [_text(row, "instruction", where) for row in rows]
     if known is None:
         return tuple(texts)
     strange = [text for text in texts if text not in known.indices]
@@ -186,30 +196,41 @@ def _ids(rows: Sequence[Row], known: Instructions | None, where: str) -> tuple[A
 
 def _lengths(rows: Sequence[Row], output: str, length: str, where: str) -> np.ndarray | None:
     if isinstance(rows[0].get(output), str):
-        return np.array([float(len(row[output] or "")) for row in rows])
-    if length not in rows[0] or any(row[length] in ("", None) for row in rows):
+        return np.array([float(len(_text(row, output, where))) for row in rows])
+    if any(row.get(length) in ("", None) for row in rows):
         return None
-    try:
-        return np.array([float(row[length]) for row in rows])
-    except ValueError as error:
-        raise InputError(f"{where!r}: a {length} is no number ({error}); lengths are in characters") from error
+    return np.array([float(index_of(row[length], f"{where!r}: `{length}`, a length in characters,")) for row in rows])
 
 
-def _texts(rows: Sequence[Row]) -> Texts | None:
-    if not all(isinstance(rows[0].get(each), str) for each in ("instruction", "output_1", "output_2")):
+def _texts(rows: Sequence[Row], where: str) -> Texts | None:
+    columns = ("instruction", "output_2", "output_1")
+    if not all(isinstance(rows[0].get(each), str) for each in columns):
         return None
-    return Texts(*(tuple(str(row[each] or "") for row in rows) for each in ("instruction", "output_2", "output_1")))
+    return Texts(*(tuple(_text(row, each, where) for row in rows) for each in columns))
 
 
-def _top_logprobs(row: Row) -> Mapping[str, float] | None:
+def _text(row: Row, column: str, where: str) -> str:
+    """Text; empty where there is none."""
+    said = row.get(column)
+    if said is not None and not isinstance(said, str):
+        raise InputError(f"{where!r}: `{column}` is {one_line(said)}; it is text")
+    return said or ""
+
+
+def _name(row: Row, column: str, where: str) -> str:
+    return name_of(row.get(column), f"{where!r}: `{column}`")
+
+
+def _top_logprobs(row: Row, where: str) -> Mapping[str, float] | None:
     """From `top_logprobs` ([[token, log-probability], ...] as JSON), or from the raw completion of an OpenAI-like engine."""
-    if row.get("top_logprobs"):
-        return {str(token): float(value) for token, value in json.loads(row["top_logprobs"])}
-    raw = row.get("raw_completion")
-    content = ((raw.get("logprobs") or {}) if isinstance(raw, Mapping) else {}).get("content")
-    if not content or not content[0].get("top_logprobs"):
-        return None
-    return {each["token"]: float(each["logprob"]) for each in content[0]["top_logprobs"]}
+    with reading(where, "log-probabilities as [[token, number], ...] in `top_logprobs`, or a raw completion of OpenAI's form"):
+        if row.get("top_logprobs"):
+            return {str(token): float(value) for token, value in json.loads(row["top_logprobs"])}
+        raw = row.get("raw_completion")
+        content = ((raw.get("logprobs") or {}) if isinstance(raw, Mapping) else {}).get("content")
+        if not content or not content[0].get("top_logprobs"):
+            return None
+        return {each["token"]: float(each["logprob"]) for each in content[0]["top_logprobs"]}
 
 
 def was_switched(instruction: str, seed: int = 0) -> bool:
@@ -256,7 +277,7 @@ def write_annotations(path: Path, judgments: Judgments) -> None:
         }
         for instruction, output, baseline, score in zip(*judgments.texts, judgments.scores_N.tolist(), strict=True)
     ]
-    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+    write_atomically(path, json.dumps(rows, ensure_ascii=False, indent=1, allow_nan=False))
 
 
 def read_outputs_by_model(folder: Path) -> dict[str, dict[str, str]]:
@@ -268,5 +289,5 @@ def read_outputs_by_model(folder: Path) -> dict[str, dict[str, str]]:
         rows = read_rows(path)
         if not {"instruction", "output"} <= set(rows[0]):
             raise InputError(f"{str(path)!r} has the columns {', '.join(rows[0])}; model outputs need instruction and output")
-        found[model] = {str(row["instruction"]): str(row["output"] or "") for row in rows}
+        found[model] = {_text(row, "instruction", str(path)): _text(row, "output", str(path)) for row in rows}
     return found

@@ -11,14 +11,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.files.labels import number_of, score_of
-from ...core.files.preferences import undecided_path
+from ...core.files.cells import given, name_of
+from ...core.files.labels import Label, read_labels, score_of
 from ...core.files.tables import Row, read_rows
+from ...core.records import Prompt
 from ..intervals.clusters import Scores
 
 PROMPT_COLUMNS = ("instruction", "prompt", "index", "id")
@@ -44,8 +44,7 @@ def read_verdicts(path: Path | str) -> Verdicts:
     if prompt_column and "preference" in columns:
         return _alpaca_eval(path, rows, prompt_column)
     if prompt_column and {"p_chosen", "left_was_chosen"} <= set(columns):
-        beside = undecided_path(path)
-        return _pasture(path, rows, read_rows(beside) if beside.is_file() else [], prompt_column)
+        return _pasture(path, list(read_labels(path)))
     raise InputError(
         f"{str(path)!r} has the columns {', '.join(map(str, columns))}; verdicts are in `preference` (AlpacaEval) or in "
         f"`p_chosen, left_was_chosen` (`pasture annotate`), with one of {', '.join(PROMPT_COLUMNS)}"
@@ -53,42 +52,34 @@ def read_verdicts(path: Path | str) -> Verdicts:
 
 
 def _alpaca_eval(path: Path | str, rows: Sequence[Row], prompt_column: str) -> Verdicts:
-    scores, prompts = [], []
+    scores, prompts, sides = [], [], []
     for number, row in enumerate(rows, 1):
-        score = score_of(row.get("preference"), f"{str(path)!r}, row {number}: `preference`")
+        where = f"{str(path)!r}, row {number}"
+        score = score_of(row.get("preference"), f"{where}: `preference`")
+        sides.append([name_of(row.get(column), f"{where}: `{column}`") for column in ("generator_2", "generator_1")])
+        prompt = given(row, prompt_column, where)
         if not math.isnan(score):
             scores.append(score)
-            prompts.append(_key(row[prompt_column]))
-    model, baseline = (_one(path, rows, column) for column in ("generator_2", "generator_1"))
-    return Verdicts(Scores(np.array(scores), prompts, len(rows) - len(scores)), model, baseline, prompt_column)
+            prompts.append(prompt if isinstance(prompt, str) else json.dumps(prompt))
+    return Verdicts(Scores(np.array(scores), prompts, len(rows) - len(scores)), *_two(path, sides), prompt_column)
 
 
-def _pasture(path: Path | str, decided: Sequence[Row], undecided: Sequence[Row], prompt_column: str) -> Verdicts:
-    scores, prompts, sides = [], [], []
-    for number, row in enumerate(decided, 1):
-        p = number_of(row["p_chosen"], f"{str(path)!r}, row {number}: `p_chosen`")
-        if not 0.5 <= p <= 1:
-            raise InputError(f"{str(path)!r}, row {number}: `p_chosen` is {p}; it is in [0.5, 1]")
-        left_won = str(row["left_was_chosen"]).lower() == "true"
-        scores.append(p if left_won else 1 - p)
-        prompts.append(_key(row[prompt_column]))
-        makers = (row.get("chosen_model"), row.get("rejected_model"))
-        sides.append(dict(zip(("left_model", "right_model"), makers if left_won else makers[::-1], strict=True)))
-    ties = [row for row in undecided if row.get("reason") == "tie"]
-    scores += [0.5] * len(ties)
-    prompts += [_key(row[prompt_column]) for row in ties]
-    model, baseline = (_one(path, [*sides, *undecided], column) for column in ("left_model", "right_model"))
-    return Verdicts(Scores(np.array(scores), prompts, len(undecided) - len(ties)), model, baseline, prompt_column)
+def _pasture(path: Path | str, labels: Sequence[Label]) -> Verdicts:
+    said = [(each.p_left, _key(each.pair.prompt)) for each in labels if not math.isnan(each.p_left)]
+    scores = Scores(np.array([p for p, _ in said]), [key for _, key in said], len(labels) - len(said))
+    return Verdicts(scores, *_two(path, [(each.pair.left.model, each.pair.right.model) for each in labels]), "prompt")
 
 
-def _one(path: Path | str, rows: Sequence[Row], column: str) -> str:
-    found = sorted({str(row[column]) for row in rows if row.get(column)})
-    if len(found) > 1:
-        raise InputError(
-            f"{str(path)!r} has several names in {column!r} ({', '.join(found[:5])}); give one model and one baseline a file"
-        )
-    return found[0] if found else ""
+def _two(path: Path | str, sides: Sequence[Sequence[str]]) -> tuple[str, str]:
+    """The one model and the one baseline of all rows; blank where no row says."""
+    found = []
+    for what, names in zip(("models", "baselines"), zip(*sides, strict=True), strict=True):
+        known = sorted(set(names) - {""})
+        if len(known) > 1:
+            raise InputError(f"{str(path)!r} has several {what} ({', '.join(known[:5])}); give one model and one baseline per file")
+        found.append(known[0] if known else "")
+    return found[0], found[1]
 
 
-def _key(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _key(prompt: Prompt) -> str:
+    return json.dumps([[turn.role, turn.content] for turn in prompt.history] + [prompt.text]) if prompt.history else prompt.text

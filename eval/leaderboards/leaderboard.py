@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InputError
+from ...core.files.reading import read_text, reading
+from ...core.files.writing import cell_for_people, name_in_cell
 from ...core.records import Estimate
 from ..files.alpaca_eval import Judgments
 from ..win_rates.win_rate import win_rate_from_scores
@@ -192,7 +194,8 @@ def to_csv(rows: Iterable[LeaderboardRow]) -> str:
         discrete = 100 * (wins + draws / 2) / raw.n if raw.n else None
         numbers = [percent(raw.value), percent(raw.standard_error), wins, losses, draws, raw.n, discrete, row.avg_length,
                    percent(row.length_controlled.value), percent(row.length_controlled.standard_error)]  # fmt: skip
-        writer.writerow([row.model, *("" if each is None else each for each in numbers), row.judge, row.baseline])
+        cells = [row.model, *("" if each is None else each for each in numbers), row.judge, row.baseline]
+        writer.writerow(map(cell_for_people, cells))
     return text.getvalue()
 
 
@@ -202,7 +205,7 @@ def from_csv(text: str, judge: str = "", baseline: str = "") -> list[Leaderboard
     columns = list(reader.fieldnames or [])
     if not {"win_rate", "n_total"} <= set(columns):
         raise InputError(f"a leaderboard CSV has the columns win_rate and n_total, and this has: {', '.join(columns) or 'none'}")
-    return [_read_row(each, each[columns[0]], judge, baseline) for each in reader]
+    return [_read_row(each, name_in_cell(each[columns[0]]), judge, baseline) for each in reader]
 
 
 def _read_row(row: Mapping[str, str], model: str, judge: str, baseline: str) -> LeaderboardRow:
@@ -218,15 +221,19 @@ def _read_row(row: Mapping[str, str], model: str, judge: str, baseline: str) -> 
         n = int(number["n_total"] or 0)
         rates.append(Estimate(_rate(number[rate]), None, None, n, how, standard_error=_rate(number[error]), extra=extra))
     return LeaderboardRow(
-        model, row.get("judge") or judge, row.get("baseline") or baseline, *rates, avg_length=number["avg_length"]
+        model,
+        name_in_cell(row.get("judge") or "") or judge,
+        name_in_cell(row.get("baseline") or "") or baseline,
+        *rates,
+        avg_length=number["avg_length"],
     )
 
 
 def read_leaderboard(path: Path, judge: str = "", baseline: str = "") -> list[LeaderboardRow]:
     """`from_csv` of a file."""
-    if not path.is_file():
-        raise InputError(f"no file {str(path)!r}; give a leaderboard CSV")
-    return from_csv(path.read_text(encoding="utf-8"), judge, baseline)
+    expected = "a leaderboard CSV"
+    with reading(path, expected):
+        return from_csv(read_text(path, expected), judge, baseline)
 
 
 def _number(text: str | None, model: str, column: str) -> float | None:

@@ -10,7 +10,7 @@ instructions' difficulties from there on. `refit` does it either way, so that th
 
 from __future__ import annotations
 
-import csv
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.files.tables import Row, read_rows
+from ...core.files.cells import name_of, number_of
+from ...core.files.tables import read_rows
 from ..files.alpaca_eval import Judgments
 from .length_control import FOLDS, Anchor, ControlledWinRate, length_controlled_win_rate, win_rate_from_weights
 
@@ -60,32 +61,43 @@ def read_published(folder: Path) -> Published:
     for path in sorted(folder.glob("lc_weights__*.csv")):
         rows = _by_model(path)
         if any({LENGTH, DIFFICULTY, MODEL} - set(row) for row in rows.values()):
-            raise InputError(f"{str(path)!r} lacks one of the columns {LENGTH}, {DIFFICULTY}, {MODEL}")
+            raise InputError(f"{str(path)!r} lacks one of the columns {LENGTH}, {DIFFICULTY}, {MODEL}, or a number in one of them")
         weights[path.stem.removeprefix("lc_weights__")] = {
             model: {"length": row[LENGTH], "difficulty": row[DIFFICULTY], "model": row[MODEL]} for model, row in rows.items()
         }
     hard, gamed = (next(iter(sorted(folder.glob(pattern))), None) for pattern in ("instruction_difficulty*.csv", "df_gamed*.csv"))
-    difficulty = {int(row["index"]): float(row[DIFFICULTY]) for row in read_rows(hard)} if hard else None
-    return Published(leaderboards, weights, difficulty, _anchor(read_rows(gamed)) if gamed else None)
+    difficulty = dict(zip(map(int, _column(hard, "index")), _column(hard, DIFFICULTY), strict=True)) if hard else None
+    return Published(leaderboards, weights, difficulty, _anchor(gamed) if gamed else None)
 
 
 def _by_model(path: Path) -> dict[str, dict[str, float]]:
-    """The numbers of each row, by the name in its first column."""
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        name = (reader.fieldnames or [""])[0]
-        return {row[name]: {key: value for key, each in row.items() if (value := _number(each)) is not None} for row in reader}
+    """The numbers of each row, by the name in its first column. NaN and infinite ones are none."""
+    rows = read_rows(path)
+    name = next(iter(rows[0]))
+    where = f"{str(path)!r}: `{name}`"
+    return {
+        name_of(row[name], where): {key: value for key, each in row.items() if (value := _number(each)) is not None} for row in rows
+    }
 
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text or "")
+        found = float(text or "")
     except ValueError:
         return None
+    return found if math.isfinite(found) else None
 
 
-def _anchor(rows: Sequence[Row]) -> Anchor:
-    index, scores, delta = ([float(row[name]) for row in rows] for name in ("index", "preference", "std_delta_len"))
+def _column(path: Path, name: str) -> list[float]:
+    """The numbers of a column, all of which are there."""
+    found = [number_of(row.get(name), f"{str(path)!r}, row {at}: `{name}`") for at, row in enumerate(read_rows(path), 1)]
+    if not all(map(math.isfinite, found)):
+        raise InputError(f"{str(path)!r} lacks the column {name!r}, or a number in it is missing or infinite")
+    return found
+
+
+def _anchor(path: Path) -> Anchor:
+    index, scores, delta = (_column(path, name) for name in ("index", "preference", "std_delta_len"))
     return Anchor([int(each) for each in index], np.array(scores), {"length": np.tanh(delta)})
 
 

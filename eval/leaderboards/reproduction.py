@@ -7,13 +7,13 @@ against its human win rates.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from ...core.files.cells import number_of
 from ...core.files.tables import read_rows
 from ..files.alpaca_eval import Instructions, Judgments, scores_from_logprobs
 from ..rankings.rank_correlation import spearman_rows
@@ -156,11 +156,11 @@ def _arena(folder: Path) -> list[Check]:
     path = folder / "arena_benchmarks.csv"
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if all(row.get(name) for name in (ARENA, ARENA_RAW, ARENA_CONTROLLED))]
+    columns = (ARENA, ARENA_RAW, ARENA_CONTROLLED)
+    rows = [row for row in read_rows(path) if all(row.get(name) for name in columns)]
     if len(rows) < FOLDS:
         return []
-    elo_M, raw_M, controlled_M = (np.array([float(row[name]) for row in rows]) for name in (ARENA, ARENA_RAW, ARENA_CONTROLLED))
+    elo_M, raw_M, controlled_M = (np.array([number_of(row[name], f"{str(path)!r}: `{name}`") for row in rows]) for name in columns)
     rho, raw_rho = (float(spearman_rows(elo_M[None], each[None])[0]) for each in (controlled_M, raw_M))
     return [Check(f"Spearman with Chatbot Arena over {len(rows)} models: {rho:.4f} length-controlled, {raw_rho:.4f} raw")]
 
@@ -169,7 +169,8 @@ def _alpacafarm(folder: Path) -> list[Check]:
     path = folder / "alpacafarm_table2.csv"
     if not path.is_file():
         return []
-    rows: list[Mapping[str, Any]] = [row for row in read_rows(path) if row["sim_winrate"] and row["human_winrate"]]
-    simulated_M, human_M = (np.array([float(row[name]) for row in rows]) for name in ("sim_winrate", "human_winrate"))
+    columns = ("sim_winrate", "human_winrate")
+    rows = [row for row in read_rows(path) if all(row.get(name) for name in columns)]
+    simulated_M, human_M = (np.array([number_of(row[name], f"{str(path)!r}: `{name}`") for row in rows]) for name in columns)
     rho, r = float(spearman_rows(simulated_M[None], human_M[None])[0]), float(np.corrcoef(simulated_M, human_M)[0, 1])
     return [Check(f"AlpacaFarm, simulated against human win rates of {len(rows)} methods: Spearman {rho:.4f}, R2 {r * r:.4f}")]

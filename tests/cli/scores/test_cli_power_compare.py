@@ -95,7 +95,7 @@ def test_compare_refuses_other_baselines_keys_and_columns(run, tmp_path):
     mixed = json.loads(one.read_text())
     mixed[0]["generator_2"] = "other"
     (tmp_path / "h.json").write_text(json.dumps(mixed))
-    with pytest.raises(InputError, match="several names"):
+    with pytest.raises(InputError, match="several models"):
         run("compare", one, tmp_path / "h.json")
     with pytest.raises(InputError, match="--level"):
         run("compare", one, one, "--level", 1)

@@ -100,7 +100,7 @@ def test_an_id_names_the_prompt_and_only_one(tmp_path: Path):
         ("a.jsonl", '{"prompt": "x", "left": "y", "right": "z"}\n{"prompt": "x", "left"\n', r"line 2 is not JSON .*'{\"prompt\""),
         ("a.jsonl", '{"prompt": "x", "left": "y", "right": "z"}\n{"prompt": "x", "left": "y"}\n', "row 2 has no column `right`"),
         ("a.jsonl", '{"prompt": "x", "left": null, "right": "z"}', "row 1: `left` is null"),
-        ("a.jsonl", '{"prompt": "x", "left": 3, "right": "z"}', "row 1: `left` is '3'; it is text, or a list of"),
+        ("a.jsonl", '{"prompt": "x", "left": 3, "right": "z"}', "row 1: `left` is 3; it is text, or a list of"),
         (
             "a.jsonl",
             '{"prompt": [{"role": "assistant", "content": "x"}], "left": "y", "right": "z"}',

@@ -236,8 +236,8 @@ class World(Protocol):
         ...
 
     def truth(self, policy: Policy, answers: Sequence[Sequence[Completion]]) -> Truth:
-        """Gold value and gold win rate of a policy: closed-form where the world is exact, else from `answers` (its samples,
-        one row an `eval` prompt)."""
+        """Gold value and gold win rate of a policy on the prompts of `answers` (its samples, one row per prompt, in this order):
+        closed-form where the world is exact, else from the answers. NaN where the world has no gold."""
         ...
 
     @property

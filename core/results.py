@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from .files.reading import read_text, reading
+from .files.reading import read_json, reading
 from .files.writing import write_atomically
 from .records import Estimate
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class CurvePoint:
     kl: float | None
     length: float | None
     entropy: float | None
-    extra: Mapping[str, float] = field(default_factory=dict)
+    extra: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One judged comparison. `p_candidate` is None where the evaluator abstained; `gold_*` are latent utilities."""
+    """One judged comparison. `p_candidate` is None where the evaluator abstained; `gold_*` are latent utilities, None where the
+    world knows none."""
 
     method: str
     seed: int
@@ -85,8 +89,8 @@ class Example:
     p_candidate: float | None
     annotator: str
     rationale: str
-    gold_candidate: float
-    gold_rival: float
+    gold_candidate: float | None
+    gold_rival: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +106,26 @@ class MethodResult:
     """Mean tokens an answer."""
     seeds: int
     labels: int
-    """Labels bought, a seed."""
+    """Labels bought, per seed."""
     seconds: float
-    """Wall-clock of training and evaluation, a seed."""
+    """Wall-clock of training and evaluation, per seed."""
+    label_abstentions: int | None = None
+    """How many of the labels are abstentions, in the seed that has most of them; None in results of 0.1, which do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """How far two methods are apart: the win rate of the better one less that of the worse, on the same prompts."""
+
+    better: str
+    worse: str
+    difference: Estimate
+    """In [-1, 1]; the interval is this pair's own. `extra["p_holm"]`: p-value after Holm's correction over all pairs."""
+
+    @property
+    def is_separated(self) -> bool:
+        """Whether the two can be told apart, at the level of the interval and after Holm's correction."""
+        return self.difference.extra.get("p_holm", 1.0) <= 1.0 - self.difference.level
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +143,8 @@ class RankingResult:
     curves: tuple[Curve, ...]
     examples: tuple[Example, ...]
     manifest: Mapping[str, Any]
+    pairs: tuple[Pair, ...] = ()
+    """Every two methods, in the order of the ranking; none in results of 0.1."""
 
     def save(self, path: Path) -> None:
         write_atomically(path, TypeAdapter(RankingResult).dump_json(self, indent=1))
@@ -129,6 +152,12 @@ class RankingResult:
     @staticmethod
     def load(path: Path) -> RankingResult:
         """Raises InputError for a file that is missing, damaged or of something else."""
-        expected = "the ranking.json that `pasture rank` writes in its run folder"
-        with reading(path, expected):
-            return TypeAdapter(RankingResult).validate_json(read_text(path, expected))
+        return read_record(path, RankingResult, "the ranking.json that `pasture rank` writes in its run folder")
+
+
+def read_record(path: Path, kind: type[T], expected: str) -> T:
+    """The record that a JSON file holds, its numbers finite. Raises InputError for what is not `expected`."""
+    found = read_json(path, expected)
+    with reading(path, expected):
+        json.dumps(found, allow_nan=False)
+        return TypeAdapter(kind).validate_python(found)

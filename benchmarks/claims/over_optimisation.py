@@ -21,7 +21,7 @@ from ...core.records import Estimate
 from ...core.results import RankingResult
 from ...eval.intervals.mean import mean_over_seeds
 from ...eval.over_optimisation.curves import GaoFit, Law, Point, gao_fit
-from ...simulators import WORLDS
+from ...simulators import make_world
 from ...simulators.exact.world import ExactWorld
 from .exact_proxies import STRENGTHS, Optimiser, Reward, measured, proxies
 
@@ -122,7 +122,7 @@ def over_optimisation(
         raise InputError(f"there are {labels} labels and {seeds} seeds; give at least 2 labels and 1 seed")
     runs: dict[Key, list[np.ndarray]] = {}
     for seed in range(seeds):
-        made = WORLDS.load(world)(seed=seed, **options)
+        made = make_world(world, seed=seed, **options)
         if not isinstance(made, ExactWorld):
             raise InputError(f"the world {world!r} has no closed forms; give exact, exact-overoptimised or exact-cyclic")
         for rate, by_reward in proxies(made, flips, labels, seed).items():

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...core.manifest import manifest
-from ...core.results import MethodResult, RankingResult
+from ...core.results import MethodResult, Pair, RankingResult
 from ...eval.intervals.clusters import Scores
 from ...eval.intervals.mean import mean_over_seeds, means_over_seeds
 from ...eval.rankings.rank_correlation import rank_correlation
+from ...eval.win_rates.difference import paired_differences
 from ...eval.win_rates.win_rate import win_rates_over_seeds
 from .cell import Cell
 from .feedback import training_annotator
-from .suite import Suite, suite_world
+from .suite import Suite, suite_record, suite_world
 
 
-def aggregate(suite: Suite, cells: dict[str, list[Cell]], **facts: Any) -> RankingResult:
-    """The ranking by the evaluator, best first, beside the one by gold, and their correlation with an interval."""
-    results = _method_results(cells)
+def aggregate(suite: Suite, cells: Mapping[str, Sequence[Cell]], **facts: Any) -> RankingResult:
+    """The ranking by the evaluator, best first, beside the one by gold, their correlation with an interval, and how far every two
+    methods are apart. facts: what else the manifest says."""
+    verdicts = {name: [_verdicts(cell) for cell in of] for name, of in cells.items()}
+    results = _method_results(cells, verdicts)
     results.sort(key=lambda each: -(each.win_rate.value if each.win_rate.value is not None else -1.0))
     order = [each.method for each in results]
     judged_MP = np.array([_mean_by_prompt(cells[name]) for name in order])
-    gold_MP = np.array([np.mean([cell.gold_win_rates_P for cell in cells[name]], axis=0) for name in order])
+    gold_MP = np.array([_gold(cells[name], "gold_win_rates_P").mean(axis=0) for name in order])
     correlation = rank_correlation(judged_MP, gold_MP, seed=0)
+    differences = paired_differences({name: verdicts[name] for name in order})
     return RankingResult(
         world=suite.world,
         feedback=training_annotator(suite, suite_world(suite)).name,
@@ -37,8 +39,14 @@ def aggregate(suite: Suite, cells: dict[str, list[Cell]], **facts: Any) -> Ranki
         kendall=correlation.kendall,
         curves=tuple(cell.curve for name in order for cell in cells[name]),
         examples=tuple(each for name in order for cell in cells[name] for each in cell.examples),
-        manifest=manifest(suite=json.loads(json.dumps(asdict(suite))), **facts),
+        manifest=manifest(suite=suite_record(suite), **facts),
+        pairs=tuple(Pair(better, worse, difference) for (better, worse), difference in differences.items()),
     )
+
+
+def _gold(cells: Sequence[Cell], what: str) -> np.ndarray:
+    """A quantity of gold by seed and prompt, shape [S, P]; NaN where the world does not know it."""
+    return np.array([getattr(cell, what) for cell in cells], dtype=float)
 
 
 def _mean_by_prompt(cells: Sequence[Cell]) -> np.ndarray:
@@ -49,22 +57,23 @@ def _mean_by_prompt(cells: Sequence[Cell]) -> np.ndarray:
     return np.divide(total_P, count_P, out=np.full(total_P.shape, np.nan), where=count_P > 0)
 
 
-def _method_results(cells: dict[str, list[Cell]]) -> list[MethodResult]:
+def _method_results(cells: Mapping[str, Sequence[Cell]], verdicts: Mapping[str, Sequence[Scores]]) -> list[MethodResult]:
     """Every method over its seeds. How much training varies is measured on all methods together: two seeds of one say little."""
-    win_rates = win_rates_over_seeds({name: [_verdicts(cell) for cell in of] for name, of in cells.items()})
-    gold_rates = means_over_seeds({name: np.array([cell.gold_win_rates_P for cell in of]) for name, of in cells.items()})
-    gold_values = means_over_seeds({name: np.array([cell.gold_values_P for cell in of]) for name, of in cells.items()})
+    win_rates = win_rates_over_seeds(verdicts)
+    gold_rates = means_over_seeds({name: _gold(of, "gold_win_rates_P") for name, of in cells.items()})
+    gold_values = means_over_seeds({name: _gold(of, "gold_values_P") for name, of in cells.items()})
     return [
         MethodResult(
             method=name,
             win_rate=win_rates[name],
             gold_win_rate=gold_rates[name],
             gold_value=gold_values[name],
-            kl=mean_over_seeds(np.array([[cell.kl] for cell in of])),
+            kl=mean_over_seeds(np.array([[cell.kl] for cell in of], dtype=float)),
             length=float(np.mean([cell.length for cell in of])),
             seeds=len(of),
             labels=max(cell.labels for cell in of),
             seconds=float(np.mean([sum(cell.seconds.values()) for cell in of])),
+            label_abstentions=max(cell.label_abstentions for cell in of),
         )
         for name, of in cells.items()
     ]

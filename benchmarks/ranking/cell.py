@@ -1,8 +1,4 @@
-"""One cell of a ranking: one method under one seed, trained, sampled from and judged; and the ground that its seed's cells share.
-
-The ground (the SFT policy, and the labelled pairs sampled from it) is made once a seed, so that every method starts from
-the same policy and reads the same labels.
-"""
+"""One cell of a ranking: one method under one seed, trained, sampled from and judged."""
 
 from __future__ import annotations
 
@@ -10,9 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ...annotators import make_annotator
 from ...core.errors import InputError
-from ...core.protocols import World
+from ...core.protocols import Policy, Truth, World
 from ...core.records import Abstention, Comparison, Completion, Preference, score_of
 from ...core.results import Curve, Example
 from ...core.seeds import rng_for, seed_for
@@ -35,12 +33,15 @@ class Cell:
     seed: int
     scores_PK: tuple[tuple[float | None, ...], ...]
     """Probability of beating the rival, by prompt and sample; None where the evaluator abstained."""
-    gold_values_P: tuple[float, ...]
-    gold_win_rates_P: tuple[float, ...]
-    kl: float
+    gold_values_P: tuple[float | None, ...]
+    """None where the world does not know, here and below."""
+    gold_win_rates_P: tuple[float | None, ...]
+    kl: float | None
     length: float
     labels: int
+    """Training labels bought."""
     label_abstentions: int
+    """Those of them that are abstentions."""
     seconds: Mapping[str, float]
     """Wall-clock by stage: `train`, `sample`, `judge`, `truth`."""
     curve: Curve
@@ -62,7 +63,7 @@ def run_cell(suite: Suite, method: str, seed: int, ground: Ground, store: Store 
     watch.lap("sample")
     preferences, is_left = judge(suite, world, answers, store)
     watch.lap("judge")
-    truth = world.truth(policy, answers)
+    truth = true_values(suite, world, policy, answers)
     flat = [each for row in answers for each in row]
     kl = policy.kl(ground.sft, flat)
     watch.lap("truth")
@@ -70,9 +71,9 @@ def run_cell(suite: Suite, method: str, seed: int, ground: Ground, store: Store 
         method=method,
         seed=seed,
         scores_PK=_scores(preferences, is_left, suite.samples),
-        gold_values_P=tuple(map(float, truth.values_P)),
-        gold_win_rates_P=tuple(map(float, truth.win_rates_P)),
-        kl=kl,
+        gold_values_P=tuple(map(_known, truth.values_P)),
+        gold_win_rates_P=tuple(map(_known, truth.win_rates_P)),
+        kl=_known(kl),
         length=sum(len(each.tokens) for each in flat) / len(flat),
         labels=feedback.bought,
         label_abstentions=feedback.abstained,
@@ -80,6 +81,25 @@ def run_cell(suite: Suite, method: str, seed: int, ground: Ground, store: Store 
         curve=curve,
         examples=_examples(world, method, seed, preferences, is_left),
     )
+
+
+def true_values(suite: Suite, world: World, policy: Policy, answers: Sequence[Sequence[Completion]]) -> Truth:
+    """The world's truth on the prompts of the answers. Raises InputError where it is of other prompts."""
+    truth = world.truth(policy, answers)
+    for values_P in truth:
+        if np.shape(values_P) != (len(answers),):
+            raise InputError(
+                f"the world {suite.world!r} was asked for the truth on {len(answers)} prompts and gave an array of shape "
+                f"{np.shape(values_P)}; `truth(policy, answers)` gives one value per row of `answers`"
+            )
+    return truth
+
+
+def check_truth(suite: Suite, policy: Policy) -> None:
+    """The world knows the truth, or NaN, of the evaluation prompts that are asked: said before anything is trained."""
+    world = suite_world(suite)
+    rivals = world.rivals(world.prompts("eval")[: suite.eval_prompts])
+    true_values(suite, world, policy, [[rival] for rival in rivals])
 
 
 def judge(
@@ -104,9 +124,9 @@ def _scores(said: Sequence[Preference | Abstention], is_left: Sequence[bool], sa
     return tuple(tuple(flat[start : start + samples]) for start in range(0, len(flat), samples))
 
 
-def _known(score: float) -> float | None:
-    """As JSON has it: None for an abstention."""
-    return None if math.isnan(score) else score
+def _known(value: float) -> float | None:
+    """As JSON has it: None for an abstention, and for what the world does not know."""
+    return float(value) if math.isfinite(value) else None
 
 
 def _examples(
@@ -129,8 +149,8 @@ def _examples(
                 p_candidate=_known(score_of(said, left)),
                 annotator=said.annotator,
                 rationale=said.rationale if isinstance(said, Preference) else f"abstained: {said.reason}. {said.detail}",
-                gold_candidate=float(gold_candidate),
-                gold_rival=float(gold_rival),
+                gold_candidate=_known(gold_candidate),
+                gold_rival=_known(gold_rival),
             )
         )
     return tuple(kept)

@@ -1,48 +1,197 @@
-"""The key of a cell: a digest of all that can change it, and of nothing else."""
+"""The key of a cell: a digest of all that it loads, and of nothing else.
+
+Of Pasture's own source these are the modules that the cell imports; of the user's, every file behind the method, the annotators
+and the world: the Python files with the helper modules that they import, TOMLs with the annotators, templates and data that they
+name, checkpoints. What is imported is read from the source and not run, so that a function that has not run yet counts too.
+"""
 
 from __future__ import annotations
 
-import inspect
+import hashlib
 import json
+import re
+import site
+import sysconfig
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from ...annotators import ANNOTATORS
 from ...core.registry import Registry
 from ...core.seeds import digest
+from ...engines import ENGINES
 from ...methods import METHODS
+from ...simulators import WORLDS
+from .imports import PACKAGE, ROOT, file_of, imports_of
 from .suite import Suite
 
-ROOMS = ("core", "policies", "simulators", "annotators", "methods", "engines")
+ALWAYS = (f"{PACKAGE}.benchmarks.ranking.cell", f"{PACKAGE}.annotators.make")
+LONGEST = 400
+"""Characters of a text that may name a file."""
+LIBRARIES = {sysconfig.get_path(each) for each in ("stdlib", "platstdlib", "purelib", "platlib")}
+INSTALLED = tuple(Path(each) for each in {*LIBRARIES, *site.getsitepackages(), site.getusersitepackages()})
+WORDS = re.compile(r"[^\s\"'`:,\[\]{}()]+")
 
 
-def cell_path(suite: Suite, folder: Path, method: str, seed: int) -> Path:
-    """A cell's file. Its name holds a digest of all that can change the cell: the suite but for how much of it is run, Pasture's
-    own source, and that of a method or an annotator of the user's."""
-    told = asdict(replace(suite, ranked=(), seeds=1, methods={m: suite.methods.get(m, {}) for m in ("sft", method)}))
-    sources = [_source(METHODS, method), _source(ANNOTATORS, suite.feedback), _source(ANNOTATORS, suite.evaluator)]
-    key = digest(json.dumps(told, sort_keys=True), _own_source(), *sources).hex()[:10]
+def cell_path(folder: Path, method: str, seed: int, key: str) -> Path:
+    """A cell's file in the run folder: its method and seed, for people, and its key."""
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in method)
     return folder / "cells" / f"{safe}-seed{seed}-{key}.json"
 
 
+def cell_key(suite: Suite, method: str, engine: str = "") -> str:
+    """Ten hexadecimal digits, the same for all seeds: of the suite but for how much of it is run, and of what is loaded.
+
+    engine: its name, which says what model answers and changes with its weights; blank where there is none."""
+    methods = {each: suite.settings(each) for each in ("sft", method)}
+    told = asdict(replace(suite, ranked=(method,), seeds=1, abstained=0.0, methods=methods))
+    sources = Sources()
+    for registry, name in ((METHODS, "sft"), (METHODS, method), (WORLDS, suite.world)):
+        sources.add_entry(registry, name)
+    for name in (suite.feedback, suite.evaluator, suite.model):
+        sources.add_reference(name, Path())
+    for text in texts_in((suite.world_options, methods)):
+        sources.add_reference(text, Path())
+    for module in ALWAYS:
+        sources.add_module(module)
+    if suite.engine:
+        sources.add_entry(ENGINES, suite.engine)
+    return digest(json.dumps(told, sort_keys=True, default=str), engine, *sources.digests()).hex()[:10]
+
+
+class Sources:
+    """Files that a cell loads, each once."""
+
+    def __init__(self) -> None:
+        self.files: dict[Path, str] = {}
+        self.facts: set[str] = set()
+        self.packages = {PACKAGE}
+        """Whose modules are read though they are installed."""
+
+    def digests(self) -> Iterator[str]:
+        """What was found, in an order of its own; where the files of Pasture and the user's lie does not matter."""
+        yield from sorted(self.facts)
+        yield from sorted(f"{name} {_digest_of(path, path.stat().st_mtime_ns)}" for path, name in self.files.items())
+
+    def add_entry(self, registry: Registry, name: str) -> None:
+        """What stands behind a name of a table, of a plugin, or of the user's own."""
+        entry = registry.entry(name)
+        self.facts.add(f"{registry.kind} {name}: {entry.target} {dict(entry.traits)}")
+        path, _, _ = entry.target.partition(":")
+        if path.endswith(".py"):
+            self.add_python(Path(path))
+        else:
+            self.packages.add(path.partition(".")[0])
+            self.add_module(path)
+
+    def add_reference(self, text: str, folder: Path) -> None:
+        """What a text names, if anything: an annotator, a file or folder seen from `folder` or from here, `module:name`."""
+        if not 0 < len(text) <= LONGEST or not text.isprintable():
+            return
+        if text in ANNOTATORS.entries():
+            self.add_entry(ANNOTATORS, text)
+            return
+        named = text.partition(":")[0] if text.partition(":")[0].endswith(".py") else text
+        for path in {folder / named, Path(named)}:
+            if path.is_file():
+                self.add_file(path)
+            elif path.is_dir() and path.resolve() != Path.cwd():
+                for each in sorted(each for each in path.rglob("*") if each.is_file()):
+                    self._is_new(each, each.relative_to(path).as_posix())
+        module, colon, _ = text.partition(":")
+        if colon and module.replace(".", "").isidentifier():
+            self.add_module(module)
+
+    def add_file(self, path: Path) -> None:
+        """A file and what it names in turn."""
+        if path.suffix == ".py":
+            self.add_python(path)
+        elif self._is_new(path, path.name) and path.suffix in (".toml", ".yaml", ".yml"):
+            for text in _texts_of(path):
+                for folder in (path.parent, path.parent.parent) if path.suffix != ".toml" else (path.parent,):
+                    self.add_reference(text, folder)
+
+    def add_module(self, name: str) -> None:
+        """A module and what it imports: of Pasture, or of the user's side. Installed packages are not read."""
+        path = file_of(name)
+        is_read = name.partition(".")[0] in self.packages or (path is not None and not _is_installed(path))
+        if path is not None and not _is_table(path) and is_read:
+            self.add_python(path, _module_name(name, path))
+
+    def add_python(self, path: Path, name: str = "") -> None:
+        """A Python file and what it imports; of the user's, the files that its texts name too."""
+        if not path.is_file() or not self._is_new(path, name or path.name):
+            return
+        known = imports_of(path.resolve(), name, path.stat().st_mtime_ns)
+        for each in known.modules:
+            self.add_module(each)
+        if ROOT not in path.resolve().parents:
+            for text in known.texts:
+                if Path(text).suffix and len(text) <= LONGEST and text.isprintable():
+                    for place in (path.parent / text, Path(text)):
+                        if place.is_file():
+                            self.add_file(place)
+        elif f"{PACKAGE}.benchmarks." not in name:
+            for data in _data_beside(path.parent):
+                self._is_new(data, data.relative_to(ROOT).as_posix())
+
+    def _is_new(self, path: Path, name: str) -> bool:
+        path = path.resolve()
+        return path not in self.files and self.files.setdefault(path, name) == name
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """All text inside of a table."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from texts_in(each)
+    elif isinstance(value, Iterable) and not isinstance(value, bytes):
+        for each in value:
+            yield from texts_in(each)
+
+
+def _texts_of(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return list(texts_in(tomllib.loads(text))) if path.suffix == ".toml" else WORDS.findall(text)
+    except (OSError, ValueError, RecursionError):
+        return []  # who makes the annotator says what is wrong with the file
+
+
 @cache
-def _own_source() -> str:
-    """Digest of the rooms that a cell is made in."""
-    root = Path(__file__).parents[2]
-    files = sorted(path for room in ROOMS for path in (root / room).rglob("*") if path.suffix in (".py", ".toml"))
-    return digest(*(path.read_text(encoding="utf-8") for path in (*files, root / "benchmarks" / "ranking" / "cell.py"))).hex()
+def _data_beside(folder: Path) -> tuple[Path, ...]:
+    """Data files of Pasture in a module's folder, and in its subfolders without code."""
+    found = [each for each in folder.iterdir() if each.is_file() and each.suffix != ".py"]
+    for below in folder.iterdir():
+        if below.is_dir() and below.name != "__pycache__" and not (below / "__init__.py").exists():
+            found += [each for each in below.rglob("*") if each.is_file() and each.suffix != ".pyc"]
+    return tuple(sorted(found))
 
 
-def _source(registry: Registry, name: str) -> str:
-    """The source of what a user brought, the name of what is built in."""
-    if name in registry.table:
-        return name
-    if name.endswith(".toml"):
-        return Path(name).read_text(encoding="utf-8")
-    found = registry.load(name)
-    module = found if isinstance(found, ModuleType) else inspect.getmodule(found)
-    path = getattr(module, "__file__", None)
-    return Path(path).read_text(encoding="utf-8") if path else repr(found)
+def _module_name(name: str, path: Path) -> str:
+    """The module's own name, without the name in it that may have been imported."""
+    last = path.parent.name if path.name == "__init__.py" else path.stem
+    return name if name.rpartition(".")[2] == last else name.rpartition(".")[0]
+
+
+@cache
+def _is_table(path: Path) -> bool:
+    """Whether a file of Pasture only names what there is: a cell depends on the entries that it uses, not on the others."""
+    if path.name == "table.py" or path == ROOT / "__init__.py":
+        return ROOT in path.parents
+    return path.name == "__init__.py" and ROOT in path.parents and "Entry(" in path.read_text(encoding="utf-8")
+
+
+def _is_installed(path: Path) -> bool:
+    return any(place in path.parents for place in INSTALLED)
+
+
+@cache
+def _digest_of(path: Path, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()

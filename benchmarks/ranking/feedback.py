@@ -76,11 +76,15 @@ def _engine(name: str, model: str) -> Engine:
     return make_engine(name, model)
 
 
+def engine_of(suite: Suite) -> Engine | None:
+    """The suite's engine, made once per process; None where it names none."""
+    return _engine(suite.engine, suite.model) if suite.engine else None
+
+
 def ask_all(
     suite: Suite, items: Sequence[Item], annotator: Annotator, seed: int, store: Store | None
 ) -> list[Feedback | Abstention]:
-    engine = _engine(suite.engine, suite.model) if suite.engine else None
-    return list(annotate(items, annotator, engine=engine, store=store, seed=seed).results)
+    return list(annotate(items, annotator, engine=engine_of(suite), store=store, seed=seed).results)
 
 
 def training_annotator(suite: Suite, world: World) -> Annotator:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ...core.errors import InputError
 from ...core.protocols import FeedbackSource, Policy
 from ...core.records import Abstention, Comparison, Feedback, Prompt
 from ...core.results import Curve, CurvePoint
@@ -16,7 +17,8 @@ from ...core.seeds import rng_for
 from ...core.store import Store
 from ...methods import METHODS
 from .feedback import ask_all, feedback_source, training_annotator
-from .suite import Suite, method_config, suite_world
+from .suite import Suite, method_config, suite_world, yields_policy
+from .users_code import blamed_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,12 @@ class CurveLog:
 
 
 def train_method(suite: Suite, name: str, policy: Policy, feedback: FeedbackSource, seed: int) -> tuple[Policy, Curve]:
-    log = CurveLog()
-    trained = METHODS.load(name).train(policy, feedback, method_config(suite, name), rng=rng_for(seed, "train", name), log=log)
+    """What the method makes of the policy, and its log."""
+    log, config = CurveLog(), method_config(suite, name)
+    with blamed_on(f"the method {name!r}", name, METHODS):
+        trained = METHODS.load(name).train(policy, feedback, config, rng=rng_for(seed, "train", name), log=log)
+    if yields_policy(name) and not callable(getattr(trained, "sample", None)):
+        raise InputError(f"the method {name!r} returned a {type(trained).__name__}; `train` returns the new policy")
     return trained, Curve(name, seed, tuple(log.points))
 
 

@@ -10,26 +10,25 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from ...core.files.writing import write_atomically
 from ...core.results import RankingResult
 from ...core.store import Store
+from ...simulators import WORLDS
 from .aggregation import aggregate
-from .cell import Cell, run_cell
-from .cell_key import cell_path
+from .cell import check_truth, run_cell
+from .cell_key import cell_key, cell_path
+from .feedback import engine_of
 from .ground import make_ground
+from .run_folder import read_cell, write_cell
 from .suite import Suite, check_suite, suite_world
-
-ROOMS = ("core", "policies", "simulators", "annotators", "methods", "engines")
-
-CELL: TypeAdapter[Cell] = TypeAdapter(Cell)
+from .users_code import blamed_on
 
 Report = Callable[[int, int, str], None]
 """Called with (cells done, cells in all, what was last done)."""
@@ -40,35 +39,41 @@ Paths = Mapping[tuple[str, int], Path]
 
 
 def rank(suite: Suite, folder: Path, *, jobs: int = 2, report: Report = lambda done, total, what: None) -> RankingResult:
-    """Runs what the folder lacks, and aggregates. Raises InputError before any work where a name or setting is unknown."""
+    """Runs what the folder lacks, and aggregates. Raises InputError before any work where a name or setting is unknown, or where a
+    cell in the folder cannot be read."""
     check_suite(suite)
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     # Once, at the start: a method's file that is edited meanwhile changes what the next run is called, and not this one.
-    paths = {(m, s): cell_path(suite, folder, m, s) for m in suite.ranked for s in range(suite.seeds)}
-    missing = sorted({seed for (_, seed), path in paths.items() if not path.is_file()})
-    found = sum(path.is_file() for path in paths.values())
-    stages: dict[str, float] = {}
+    paths = cell_paths(suite, folder)
+    cells = {key: read_cell(path, suite, *key) for key, path in paths.items() if path.is_file()}
+    missing, stages = sorted({seed for _, seed in paths.keys() - cells.keys()}), dict[str, float]()
     if missing:
-        report(found, len(paths), "preparing the base policy")
+        report(len(cells), len(paths), "preparing the base policy")
 
         def pretraining(step: int, steps: int, loss: float) -> None:
-            report(found, len(paths), f"pre-training the base policy, once: step {step} of {steps}, loss {loss:.2f}")
+            report(len(cells), len(paths), f"pre-training the base policy, once: step {step} of {steps}, loss {loss:.2f}")
 
         # Here, so that what is trained and cached is so once, and not by every process.
-        suite_world(suite).base_policy(missing[0], on_progress=pretraining)
+        with blamed_on(f"the world {suite.world!r}", suite.world, WORLDS):
+            check_truth(suite, suite_world(suite).base_policy(missing[0], on_progress=pretraining))
         stages["base policy"] = time.perf_counter() - started
         for grounds in _run_seeds(suite, folder, paths, missing, 1 if suite.engine else jobs, report):
             _add(stages, grounds)
-    cells = {m: [CELL.validate_json(paths[m, s].read_bytes()) for s in range(suite.seeds)] for m in suite.ranked}
-    for cell in (each for of_method in cells.values() for each in of_method):
+    by_method = {m: [cells.get((m, s)) or read_cell(paths[m, s], suite, m, s) for s in range(suite.seeds)] for m in suite.ranked}
+    for cell in (each for of_method in by_method.values() for each in of_method):
         _add(stages, cell.seconds)
-    seconds = time.perf_counter() - started
-    facts = {"seconds": seconds, "trainings": len(paths), "trainings_found": found, "seconds_by_stage": stages}
-    result = aggregate(suite, cells, **facts)
+    facts = {"trainings": len(paths), "trainings_found": len(cells), "seconds_by_stage": stages}
+    result = aggregate(suite, by_method, seconds=time.perf_counter() - started, **facts)
     result.save(folder / "ranking.json")
     write_atomically(folder / "manifest.json", json.dumps(result.manifest, indent=1) + "\n")
     return result
+
+
+def cell_paths(suite: Suite, folder: Path) -> Paths:
+    engine = engine_of(suite)
+    keys = {method: cell_key(suite, method, engine.name if engine else "") for method in suite.ranked}
+    return {(m, s): cell_path(folder, m, s, key) for m, key in keys.items() for s in range(suite.seeds)}
 
 
 def _add(totals: dict[str, float], more: Mapping[str, float]) -> None:
@@ -87,7 +92,7 @@ def _run_seeds(
     if jobs == 1 or len(seeds) == 1:
         return [run_seed(suite, folder, paths, seed, progress) for seed in seeds]
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(min(jobs, len(seeds)), mp_context=context) as pool:
+    with _one_thread_each(), ProcessPoolExecutor(min(jobs, len(seeds)), context, _end_with_parent) as pool:
         futures = [pool.submit(run_seed, suite, folder, paths, seed) for seed in seeds]
         while wait(futures, timeout=0.2, return_when=FIRST_EXCEPTION).not_done:
             progress()
@@ -95,6 +100,18 @@ def _run_seeds(
                 pool.shutdown(wait=False, cancel_futures=True)
                 failed.result()
         return [each.result() for each in futures]
+
+
+def _end_with_parent() -> None:
+    """In a process of the pool: it ends when its parent is gone, however that was ended."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="pasture-parent", daemon=True).start()
 
 
 @contextmanager
@@ -117,10 +134,10 @@ def run_seed(
 ) -> Mapping[str, float]:
     """All cells of one seed that the folder lacks; the stages of the seed's ground come back."""
     store = Store(folder / "store.sqlite") if suite.engine else None
-    ground = make_ground(suite, seed, store)
-    for method in suite.ranked:
-        if not paths[method, seed].is_file():
-            cell = run_cell(suite, method, seed, ground, store)
-            write_atomically(paths[method, seed], CELL.dump_json(cell).decode())
-            progress()
+    with blamed_on(f"the world {suite.world!r}", suite.world, WORLDS):
+        ground = make_ground(suite, seed, store)
+        for method in suite.ranked:
+            if not paths[method, seed].is_file():
+                write_cell(paths[method, seed], run_cell(suite, method, seed, ground, store))
+                progress()
     return ground.seconds

@@ -1,38 +1,48 @@
-"""A suite: the fixed conditions under which methods are compared, read from one TOML."""
+"""A suite: the fixed conditions under which methods are compared, read from one TOML, and checked before anything is trained."""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import field
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, field
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from ...annotators import make_annotator
+from ...annotators import ANNOTATORS, make_annotator
+from ...annotators.runner import annotate
+from ...annotators.traits import traits_of
 from ...core.errors import InputError, UnknownName
-from ...core.files.reading import read_toml
+from ...core.files.reading import read_toml, reading
 from ...core.protocols import World
 from ...core.text import one_line
 from ...methods import METHODS
-from ...simulators import WORLDS
+from ...simulators import WORLDS, make_world
+from ...simulators.material import world_items
+from .users_code import blamed_on
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
+Name = Annotated[str, Field(min_length=1)]
+PROBES = 8
+"""Pairs that an annotator of the user's is asked about, to find out whether it asks an engine."""
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Suite:
-    """`[methods.NAME]` tables give a method's settings in this world; `ranked` names the methods to compare."""
+    """`[methods.NAME]` tables give a method's settings in this world; `ranked` names the methods to compare. A method of a file or
+    a module, `path/to/simpo.py`, may have its table under the short name, `[methods.simpo]`."""
 
-    world: str
-    ranked: tuple[str, ...]
-    feedback: str = "pool"
+    world: Name
+    ranked: tuple[Name, ...]
+    feedback: Name = "pool"
     """Annotator that labels the training pairs."""
-    flip: Annotated[float, Field(ge=0, lt=0.5)] = 0.25
+    flip: Annotated[float, Field(ge=0, lt=0.5, strict=True, allow_inf_nan=False)] = 0.0
     """Share of training labels flipped, on top of the annotator's own noise."""
-    evaluator: str = "pool"
+    evaluator: Name = "pool"
     """Annotator that judges the answers; never flipped."""
     labels: Count = 400
     """Label budget of each method and seed."""
@@ -42,11 +52,24 @@ class Suite:
     eval_prompts: Count = 100
     samples: Count = 1
     """Answers judged for each evaluation prompt and seed."""
+    abstained: Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)] = 0.2
+    """Share of a method's training labels above which abstentions are named in the headline."""
     engine: str = ""
     """Engine for annotators that need one (an LLM judge); blank where none does."""
     model: str = ""
     world_options: dict[str, Any] = field(default_factory=dict)
     methods: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def settings(self, method: str) -> dict[str, Any]:
+        """The method's table: under its name as it is ranked, or under its short one."""
+        return self.methods.get(method) or self.methods.get(short_name(method), {})
+
+
+def short_name(method: str) -> str:
+    """`simpo` for `path/to/simpo.py` and `package.simpo`; the name itself where that would be a built-in method's."""
+    file, _, attribute = method.partition(":")
+    short = attribute or Path(file).name.removesuffix(".py").rpartition(".")[2]
+    return method if short in METHODS.table else short
 
 
 def suite_names() -> list[str]:
@@ -68,35 +91,89 @@ def suite_for(world: str) -> str:
     raise InputError(f"no shipped suite fits the world {world!r}; give one with --suite path/to/suite.toml")
 
 
-def load_suite(name: str, **overrides: Any) -> Suite:
-    """The suite of a name or a TOML path, with `overrides` that are not None put over it."""
-    if name.endswith(".toml"):
-        table = read_toml(name, f"a TOML with a suite's settings, or one of: {', '.join(suite_names())}")
-    elif name in suite_names():
-        table = tomllib.loads(files(__package__ or "").joinpath("suites", f"{name}.toml").read_text(encoding="utf-8"))
-    else:
-        raise UnknownName("suite", name, suite_names(), "A suite of your own is given as path/to/suite.toml.")
+def load_suite(name: str, *, add: Sequence[str] = (), settings_of: str = "", **overrides: Any) -> Suite:
+    """The suite of a name or a TOML path, with `overrides` that are not None put over it.
+
+    add: methods that are ranked beside its own. settings_of: a method that may have a table without being ranked. Labels of another
+    `feedback` than the suite's are not flipped unless `flip` says so: the suite's share is made for its own annotator.
+    Raises InputError for what is no suite, for an unknown table or key, a value of a wrong kind or out of range, and for settings
+    of a method that is not ranked.
+    """
+    table, given = _table(name), {key: value for key, value in overrides.items() if value is not None}
+    own, own_feedback = tuple(each) if isinstance(each := table.get("ranked"), list) else (), table.get("feedback", "pool")
+    if given.get("feedback", own_feedback) != own_feedback:
+        given.setdefault("flip", 0.0)
+    whole = table | given
+    if add and isinstance(whole.get("ranked"), list | tuple):
+        whole["ranked"] = [*whole["ranked"], *add]
+    suite = suite_of(whole, f"the suite {name!r}")
+    known = {*own, *suite.ranked, settings_of, "sft"} | {each for each in METHODS.table if not yields_policy(each)}
+    for method in suite.methods:
+        if method not in known | {short_name(each) for each in known}:
+            hint = "Put it into `ranked`, or take its table out of the suite."
+            raise UnknownName("ranked method", method, known - {""}, hint)
+    return suite
+
+
+def suite_of(table: dict[str, Any], who: str) -> Suite:
+    """The suite that a table describes, or InputError with the first thing that is wrong. who: as in "the suite 'exact'"."""
     try:
-        return TypeAdapter(Suite).validate_python(table | {k: v for k, v in overrides.items() if v is not None})
+        suite = TypeAdapter(Suite).validate_python(table)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise InputError(f"the suite {name!r} has {where} = {one_line(first['input'])}: {first['msg']}") from error
+        if first["type"] == "missing":
+            raise InputError(f"{who} has no `{where}`; give it one") from error
+        if first["type"] == "unexpected_keyword_argument":
+            raise InputError(f"{who} has an unknown key {where!r}; it may have: {', '.join(Suite.__dataclass_fields__)}") from error
+        raise InputError(f"{who} has {where} = {one_line(first.get('input'))}: {first['msg']}") from error
+    twice = [each for each in suite.ranked if suite.ranked.count(each) > 1]
+    if twice or not suite.ranked:
+        raise InputError(f"{who} ranks {f'{twice[0]!r} twice' if twice else 'no method'}; name each method once")
+    return suite
+
+
+def _table(name: str) -> dict[str, Any]:
+    expected = f"a TOML with a suite's settings, or one of: {', '.join(suite_names())}"
+    if not name.endswith(".toml") and name not in suite_names():
+        raise UnknownName("suite", name, suite_names(), "A suite of your own is given as path/to/suite.toml.")
+    path = name if name.endswith(".toml") else str(files(__package__ or "").joinpath("suites", f"{name}.toml"))
+    table = read_toml(path, expected)
+    with reading(path, expected):
+        json.dumps(table, default=str)  # a whole number may be too large to be written
+    return table
 
 
 @lru_cache(maxsize=2)
-def _world(name: str, options: tuple[tuple[str, Any], ...]) -> World:
-    return WORLDS.load(name)(**dict(options))
+def _world(name: str, options: str, sizes: tuple[tuple[str, int], ...]) -> World:
+    with blamed_on(f"the world {name!r}", name, WORLDS):
+        own = json.loads(options)
+        made = make_world(name, **own)
+        more = {split: size for split, size in sizes if split not in own and len(made.prompts(split)) < size}
+        if not more:
+            return made
+        try:
+            return make_world(name, **own, **more)
+        except InputError:  # the world cannot make more, and `check_suite` says so
+            return made
 
 
 def suite_world(suite: Suite) -> World:
-    return _world(suite.world, tuple(sorted(suite.world_options.items())))
+    """The suite's world, with as many evaluation prompts and unlabelled prompts as the suite asks for where it can make them."""
+    sizes = (("eval", suite.eval_prompts), ("unlabeled", suite.prompts))
+    return _world(suite.world, json.dumps(suite.world_options, default=str), sizes)
 
 
-def check_suite(suite: Suite, *, yields: str | None = "policy") -> None:
-    """Every name and setting of the suite is known, and every ranked method yields a policy, before anything is trained."""
+def yields_policy(method: str) -> bool:
+    return METHODS.entry(method).traits.get("yields", "policy") == "policy"
+
+
+def check_suite(suite: Suite, *, ranked: bool = True) -> None:
+    """Every name and setting of the suite is known, and every ranked method yields a policy, before anything is trained.
+
+    ranked: False where one method is trained, whatever it yields."""
     for name in suite.ranked:
-        if yields and METHODS.entry(name).traits.get("yields", "policy") != yields:
+        if ranked and not yields_policy(name):
             raise InputError(
                 f"the method {name!r} yields a {METHODS.entry(name).traits['yields']}, which cannot be ranked; leave it out"
             )
@@ -108,17 +185,40 @@ def check_suite(suite: Suite, *, yields: str | None = "policy") -> None:
         wanted, known = getattr(suite, amount), len(world.prompts(split))
         if wanted > known:
             raise InputError(
-                f"the suite has {amount} = {wanted} and the world {suite.world!r} has {known} {split} prompts; lower `{amount}`"
+                f"the suite has {amount} = {wanted} and the world {suite.world!r} has {known} {split} prompts; "
+                f"ask for at most {known}, or make the world larger in the suite's [world_options]"
             )
-    make_annotator(suite.feedback, world=world)
-    make_annotator(suite.evaluator, world=world)
+    for name in {suite.feedback, suite.evaluator}:
+        _check_annotator(suite, name, world)
+
+
+def _check_annotator(suite: Suite, name: str, world: World) -> None:
+    """It can be made, and has the engine that it asks: its traits say so, or else it is asked about a few pairs."""
+    annotator = make_annotator(name, world=world)
+    if suite.engine:
+        return
+    if traits_of(annotator).engine:
+        raise InputError(f"the annotator {name!r} asks an engine and none was given; name one, for instance --engine actor")
+    if name not in ANNOTATORS.table:
+        annotate(world_items(world, "pair", PROBES), annotator)
 
 
 def method_config(suite: Suite, name: str) -> Any:
-    """The method's Config under the suite's settings."""
-    settings = suite.methods.get(name, {})
-    try:
-        return METHODS.load(name).Config(**settings)
-    except TypeError as error:
-        known = ", ".join(METHODS.load(name).Config.__dataclass_fields__)
-        raise InputError(f"the method {name!r} does not take {settings}: {error}; its settings are: {known}") from error
+    """The method's Config under the suite's settings. Raises InputError for a setting that it does not have or take, and for a
+    method without a `Config` or a `train`."""
+    settings, who = suite.settings(name), f"the method {name!r}"
+    with blamed_on(who, name, METHODS):
+        method = METHODS.load(name)
+        missing = [part for part in ("Config", "train") if not callable(getattr(method, part, None))]
+        if missing:
+            raise InputError(f"{who} has no `{missing[0]}`; a method is a module with a `Config` dataclass and a function `train`")
+        try:
+            return method.Config(**settings)
+        except TypeError as error:
+            known = ", ".join(getattr(method.Config, "__dataclass_fields__", ())) or "none"
+            raise InputError(f"{who} does not take {settings}: {error}; its settings are: {known}") from error
+
+
+def suite_record(suite: Suite) -> dict[str, Any]:
+    """The suite as JSON, for manifests."""
+    return json.loads(json.dumps(asdict(suite), default=str))

@@ -122,9 +122,9 @@ def opened_store(given: Path | None, default: Path, engine: Engine | None, dry_r
 
 
 def named_world(name: str | None, seed: int = 0) -> World | None:
-    from ...simulators import WORLDS
+    from ...simulators import make_world
 
-    return WORLDS.load(name)(seed) if name else None
+    return make_world(name, seed=seed) if name else None
 
 
 def named_annotator(

@@ -55,7 +55,7 @@ def _policy(
 ) -> tuple[dict[str, str], list[Measure]]:
     from ...benchmarks.ranking.cell import judge
     from ...benchmarks.ranking.checkpoint import load_policy, read_manifest
-    from ...benchmarks.ranking.suite import check_suite, load_suite, suite_for, suite_world
+    from ...benchmarks.ranking.suite import check_suite, suite_of, suite_world
     from ...core.results import Measure
     from ...core.seeds import rng_for
     from ...core.store import Store
@@ -63,9 +63,11 @@ def _policy(
     from ...eval.win_rates.win_rate import win_rate
 
     made = read_manifest(folder)
-    suite = load_suite(
-        suite_for(made["world"]), world=made["world"], evaluator=annotator, samples=samples, engine=engine, model=model
-    )
+    told = {"world": made["world"], "evaluator": annotator, "samples": samples, "engine": engine or "", "model": model or ""}
+    # Of the suite only what says which prompts are asked: a folder from a stranger never says which code is loaded.
+    kept = made.get("suite") if isinstance(made.get("suite"), dict) else {}
+    same = {key: kept[key] for key in ("world_options", "eval_prompts") if key in kept}
+    suite = suite_of({"ranked": ["sft"], "feedback": annotator, **same, **told}, f"the suite in {str(folder / 'manifest.json')!r}")
     check_suite(suite)
     policy, world = load_policy(folder), suite_world(suite)
     prompts = world.prompts("eval")[: suite.eval_prompts]

@@ -33,14 +33,17 @@ def rank(
         list[str] | None, typer.Option(help="Methods to rank instead of the suite's; repeat it. module:name and files work.")
     ] = None,
     add: Annotated[list[str] | None, typer.Option(help="Methods to rank beside the suite's; repeat it.")] = None,
-    feedback: Annotated[str | None, typer.Option(help="Annotator that labels the training pairs.")] = None,
+    feedback: Annotated[
+        str | None, typer.Option(help="Annotator that labels the training pairs; its labels are flipped only where --flip says so.")
+    ] = None,
     evaluator: Annotated[str | None, typer.Option(help="Annotator that judges the answers. [default: the suite's]")] = None,
     flip: Annotated[
-        list[float] | None, typer.Option(min=0, max=0.499, help="Share of training labels flipped; repeat it for a sweep.")
+        list[float] | None,
+        typer.Option(min=0, max=0.499, help="Share of training labels flipped; repeat it for a sweep. [default: the suite's]"),
     ] = None,
     labels: Annotated[int | None, typer.Option(min=1, help="Label budget of each method and seed.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Independent trainings of each method.")] = None,
-    eval_prompts: Annotated[int | None, typer.Option(min=1, help="Evaluation prompts.")] = None,
+    eval_prompts: Annotated[int | None, typer.Option(min=1, help="Evaluation prompts; the worlds make as many as asked.")] = None,
     engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one.")] = None,
     model: Annotated[str | None, typer.Option(help="Model for the engine.")] = None,
     out: Out = None,
@@ -49,21 +52,18 @@ def rank(
     json: Json = False,
 ) -> None:
     """Rank methods: same labels, same starting policy, blind evaluation, and the ranking by gold beside it."""
-    from dataclasses import replace
-
     from ...benchmarks.ranking.suite import load_suite, suite_for
+    from ...core.errors import InputError
 
     told = {"feedback": feedback, "evaluator": evaluator, "labels": labels, "seeds": seeds, "eval_prompts": eval_prompts}
-    base = load_suite(suite or suite_for(world or "text"), world=world, engine=engine, model=model, **told)
-    if method:
-        base = replace(base, ranked=tuple(method))
-    if add:
-        base = replace(base, ranked=(*base.ranked, *(each for each in add if each not in base.ranked)))
-    suites = [replace(base, flip=each) for each in flip] if flip else [base]
+    told |= {"world": world, "ranked": method or None, "engine": engine, "model": model}
+    if len(set(flip or ())) < len(flip or ()):
+        raise InputError(f"--flip was given as {', '.join(f'{each:g}' for each in flip or ())}; give each share once")
+    suites = [load_suite(suite or suite_for(world or "text"), add=add or (), flip=each, **told) for each in flip or [None]]
     if dry_run:
         _price(suites, json)
         return
-    _rank_and_show(suites, out or Path("runs") / (Path(suite).stem or base.world), json, jobs)
+    _rank_and_show(suites, out or Path("runs") / (Path(suite).stem or suites[0].world), json, jobs)
 
 
 def _price(suites: list[Suite], json: bool) -> None:

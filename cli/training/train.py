@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..shared.console import errors, plain, print_json, progress_bar
+from ..shared.console import errors, plain, print_json, problem, progress_bar
 from ..shared.material import settings_from
 
 if TYPE_CHECKING:
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 def train(
     method: Annotated[str, typer.Argument(help="A method's name, module:name, or a file.")],
-    world: Annotated[str, typer.Option(help="The world to train in; its suite gives the settings.")] = "text",
-    feedback: Annotated[str | None, typer.Option(help="Annotator that labels the training pairs. [default: the suite's]")] = None,
+    world: Annotated[str | None, typer.Option(help="The world to train in. [default: the suite's, or text]")] = None,
+    suite: Annotated[str, typer.Option(help="A suite's name or a TOML file. [default: what fits the world]")] = "",
+    feedback: Annotated[
+        str | None, typer.Option(help="Annotator that labels the training pairs; flipped only where --flip says so.")
+    ] = None,
     flip: Annotated[
         float | None, typer.Option(min=0, max=0.499, help="Share of training labels flipped. [default: the suite's]")
     ] = None,
@@ -32,33 +35,35 @@ def train(
     """Train one method from the world's SFT policy and save what it made."""
     from ...benchmarks.ranking.feedback import feedback_source
     from ...benchmarks.ranking.ground import make_ground, train_method
-    from ...benchmarks.ranking.suite import check_suite, load_suite, suite_for, suite_world
+    from ...benchmarks.ranking.suite import check_suite, load_suite, suite_for, suite_record, suite_world, yields_policy
     from ...core.manifest import command_line, write_manifest
     from ...core.seeds import rng_for
     from ...core.store import Store
     from ...methods import METHODS
 
     METHODS.entry(method)
-    suite = load_suite(suite_for(world), world=world, feedback=feedback, flip=flip, labels=labels, engine=engine, model=model)
-    suite = _with_settings(suite, method, set_ or [])
-    check_suite(suite, yields=None)
-    folder = out or Path("runs/train") / f"{world}-{Path(method).stem}-{seed}"
-    store = Store(folder / "store.sqlite") if suite.engine else None
+    told = {"world": world, "feedback": feedback, "flip": flip, "labels": labels, "engine": engine, "model": model}
+    loaded = load_suite(suite or suite_for(world or "text"), settings_of=method, **told)
+    loaded = _with_settings(loaded, method, set_ or [])
+    check_suite(loaded, ranked=False)
+    folder = out or Path("runs/train") / f"{Path(loaded.world).stem}-{Path(method).stem}-{seed}"
+    store = Store(folder / "store.sqlite") if loaded.engine else None
     with progress_bar(hidden=json) as bar:
         task = bar.add_task("preparing the base policy", total=3)
-        simulated = suite_world(suite)
+        simulated = suite_world(loaded)
         base = simulated.base_policy(seed)
         bar.update(task, advance=1, description="SFT and labelled pairs")
-        ground = make_ground(suite, seed, store)
+        ground = make_ground(loaded, seed, store)
         bar.update(task, advance=1, description=plain(f"training {method}"))
         start = base if METHODS.entry(method).traits.get("starts_from") == "base" else ground.sft
-        source = feedback_source(suite, simulated, seed, ground.offline, store)
-        trained, curve = train_method(suite, method, start, source, seed)
+        source = feedback_source(loaded, simulated, seed, ground.offline, store)
+        trained, curve = train_method(loaded, method, start, source, seed)
     trained.save(folder)
-    facts = {"method": method, "world": world, "seed": seed, "labels": source.bought, "abstentions": source.abstained}
-    write_manifest(folder / "manifest.json", command=command_line(), settings=suite.methods.get(method, {}), **facts)
+    facts = {"method": method, "world": loaded.world, "seed": seed, "labels": source.bought, "abstentions": source.abstained}
+    made = {"settings": loaded.settings(method), "suite": suite_record(loaded)}
+    write_manifest(folder / "manifest.json", command=command_line(), **made, **facts)
     shown: dict[str, Any] = {**facts, "folder": str(folder)}
-    if METHODS.entry(method).traits.get("yields", "policy") == "policy":
+    if yields_policy(method):
         answers = trained.sample(simulated.prompts("eval")[:3], 1, rng_for(seed, "show"))
         shown["last"] = {k: getattr(curve.points[-1], k) for k in ("reward", "kl", "length", "entropy")} if curve.points else None
         shown["samples"] = [{"prompt": row[0].prompt.text, "answer": row[0].text} for row in answers]
@@ -67,7 +72,9 @@ def train(
         return
     for each in shown.get("samples", []):
         typer.echo(plain(f"> {each['prompt']}\n  {each['answer']}"))
-    typer.echo(plain(f"{method}: {source.bought} labels, saved in {folder}"))
+    typer.echo(plain(f"{method}: {source.bought} labels, {source.abstained} of them abstained; saved in {folder}"))
+    if source.abstained > loaded.abstained * source.bought:
+        problem(f"{source.abstained / source.bought:.0%} of the training labels abstained; {method} learned from the others")
     if "samples" in shown:
         errors().print(plain(f"next: pasture evaluate {folder}"), markup=False, highlight=False)
 
@@ -76,5 +83,4 @@ def _with_settings(suite: Suite, method: str, settings: list[str]) -> Suite:
     """The suite with NAME=VALUE settings put into the method's table. Values are TOML; a bare word is text."""
     from dataclasses import replace
 
-    told = settings_from(settings)
-    return replace(suite, methods=suite.methods | {method: suite.methods.get(method, {}) | told})
+    return replace(suite, ranked=(method,), methods=suite.methods | {method: suite.settings(method) | settings_from(settings)})

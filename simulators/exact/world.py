@@ -7,6 +7,7 @@ an answer is its length, standardised. Policies and reward models see it linearl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from ...core.errors import InputError, UnknownName
+from ...core.options import check_types
 from ...core.protocols import Fault, Policy, Truth
 from ...core.records import Comparison, Completion, Prompt
 from ...core.seeds import rng_for
@@ -28,7 +30,12 @@ if TYPE_CHECKING:
 
 GOLD = "gold"
 SPLITS = {"sft": 1, "preference": 2, "unlabeled": 2, "eval": 1}
-"""Size of each split, in multiples of `prompts`."""
+"""Size of each split, in multiples of `prompts`; `eval` may have more."""
+LEAST: dict[str, float] = {
+    **{"prompts": 1, "users": 1, "responses": 2, "features": 3, "hidden": 0, "spread": 0, "utility_sd": 0, "reference_sd": 0},
+    **{"length_cost": 0, "demonstration_beta": 1e-6, "length_gain": -1e9, "cyclic": -1e9},
+}
+"""Least value of each option."""
 LEAST_FAULT = 1e-9
 """Nats below which nothing is lost."""
 
@@ -38,6 +45,7 @@ class ExactWorld:
 
     seed: all that is random follows from it and the options.
     prompts: size of the `sft` and `eval` splits; `preference` and `unlabeled` have twice as many.
+    eval: size of the `eval` split instead, at least `prompts`; those that are more change nothing of the others.
     responses: answers a prompt. features: numbers that describe an answer, at least 3.
     users: how many; 8 where none are given. spread: size of a user's own taste beside the common one; 0 makes them all alike.
     tastes: the users instead, as weights of the `features` (see `simulators.users`); gold stays the world's own, and all mind
@@ -57,6 +65,7 @@ class ExactWorld:
         seed: int = 0,
         *,
         prompts: int = 100,
+        eval: int | None = None,
         responses: int = 64,
         features: int = 12,
         users: int | None = None,
@@ -71,15 +80,12 @@ class ExactWorld:
         demonstration_beta: float = 2.0,
         name: str = "exact",
     ) -> None:
-        for option, value, least in (
-            ("prompts", prompts, 1),
-            ("responses", responses, 2),
-            ("features", features, 3),
-            ("users", 1 if users is None else users, 1),
-            ("hidden", 0 if hidden is None else hidden, 0),
-        ):
-            if value < least:
-                raise InputError(f"an exact world with {option}={value} was asked for; it needs at least {least}")
+        given = dict(locals())
+        check_types(ExactWorld, given, "an exact world")
+        for option, least in (LEAST | {"eval": prompts}).items():
+            value = given[option]
+            if value is not None and not least <= value < math.inf:
+                raise InputError(f"an exact world with {option}={value} was asked for; it is finite and at least {least:g}")
         if hidden is not None and hidden > features:
             raise InputError(
                 f"an exact world with hidden={hidden} of features={features} was asked for; hide no more than there are"
@@ -88,10 +94,13 @@ class ExactWorld:
             raise InputError(f"both users={users} and tastes were given; the tastes say how many users there are")
         self._name, self.seed, self.cyclic = name, seed, cyclic
         self._hidden = 2 * features // 3 if hidden is None else hidden
-        self._all = tuple(Prompt(f"prompt {place} of {name} world {seed}") for place in range(prompts * sum(SPLITS.values())))
+        drawn = prompts * sum(SPLITS.values())
+        more = 0 if eval is None else eval - prompts
+        self._all = tuple(Prompt(f"prompt {place} of {name} world {seed}") for place in range(drawn + more))
         self._rows = {prompt.id: row for row, prompt in enumerate(self._all)}
         self._splits = _split(self._all, prompts)
-        self.features_PMD = draw_features(len(self._all), responses, features, self._rng("features"))
+        parts = ((drawn, "features"), (more, "features of more"))
+        self.features_PMD = np.concatenate([draw_features(size, responses, features, self._rng(part)) for size, part in parts])
         self.reference_logits_PM = reference_sd * self._rng("reference").normal(size=self.features_PMD.shape[:2])
         self.reference_PM = softmax(self.reference_logits_PM, axis=1)
         self._bonus_PM = -length_cost * np.maximum(self.features_PMD[:, :, 0], 0.0) ** 2.5
@@ -235,11 +244,15 @@ class ExactWorld:
         return np.asarray(bradley_terry(advantage_MM, temperature))
 
     def truth(self, policy: Policy, answers: Sequence[Sequence[Completion]]) -> Truth:
-        """Closed-form where the policy has `probabilities(prompts)`, [P, M]; else the mean over `answers`."""
-        rows_P = np.array([self._row(prompt) for prompt in self._splits["eval"]])
+        """Closed-form where the policy has `probabilities(prompts)`, [P, M], for the whole `eval` split where there are no
+        answers; else the mean over `answers`."""
         probabilities: Callable[..., Any] | None = getattr(policy, "probabilities", None)
+        if not all(answers) or (probabilities is None and not answers):
+            raise InputError("some prompt has no answers to judge; sample at least one to each")
+        asked = [row[0].prompt for row in answers] or self._splits["eval"]
+        rows_P = np.array([self._row(prompt) for prompt in asked])
         if probabilities is not None:
-            policy_PM = np.asarray(probabilities(self._splits["eval"]).detach())
+            policy_PM = np.asarray(probabilities(asked).detach())
         else:
             policy_PM = self._frequencies(rows_P, answers)
         utility_PM, angle_PM, rival_P1 = self.utilities()[rows_P], self._angle_PM[rows_P], self._rival_P[rows_P, None]
@@ -248,15 +261,11 @@ class ExactWorld:
         return Truth(closed_form.expected_value(policy_PM, utility_PM), closed_form.expected_value(policy_PM, expit(against_PM)))
 
     def _frequencies(self, rows_P: np.ndarray, answers: Sequence[Sequence[Completion]]) -> np.ndarray:
-        if len(answers) != len(rows_P) or not all(answers):
-            raise InputError(
-                f"{len(answers)} rows of answers, some may be empty, for {len(rows_P)} eval prompts; give each prompt its own"
-            )
         counts_PM = np.zeros((len(rows_P), self.reference_PM.shape[1]))
         for place, row in enumerate(answers):
             rows, found = self._places(row)
             if (rows != rows_P[place]).any():
-                raise InputError(f"row {place} of the answers answers another prompt than eval prompt {place}; keep their order")
+                raise InputError(f"row {place} of the answers answers several prompts; give each prompt a row of its own")
             np.add.at(counts_PM[place], found, 1.0 / len(row))
         return counts_PM
 
@@ -298,4 +307,5 @@ def exact_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 0
 
 def _split(prompts: tuple[Prompt, ...], unit: int) -> dict[str, tuple[Prompt, ...]]:
     ends = np.cumsum([unit * share for share in SPLITS.values()]).tolist()
-    return {split: prompts[end - unit * share : end] for (split, share), end in zip(SPLITS.items(), ends, strict=True)}
+    splits = {split: prompts[end - unit * share : end] for (split, share), end in zip(SPLITS.items(), ends, strict=True)}
+    return splits | {"eval": prompts[ends[-2] :]}

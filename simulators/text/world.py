@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import expit
 
 from ...core.errors import InputError, UnknownName
+from ...core.options import check_types
 from ...core.protocols import Fault, Policy, Truth
 from ...core.records import Comparison, Completion, Prompt
 from ...core.seeds import rng_for
@@ -57,6 +58,7 @@ class TextWorld:
         bases: int = 1,
         name: str = "text",
     ) -> None:
+        check_types(TextWorld, dict(locals()), "a text world")
         if users is not None and tastes is not None:
             raise InputError(f"both users={users} and tastes were given; the tastes say how many users there are")
         users = 13 if users is None else users

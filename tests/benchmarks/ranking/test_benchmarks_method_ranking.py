@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pasture.benchmarks.ranking import method_ranking
 from pasture.benchmarks.ranking.cell import run_cell
-from pasture.benchmarks.ranking.cell_key import cell_path
+from pasture.benchmarks.ranking.cell_key import cell_key, cell_path
 from pasture.benchmarks.ranking.feedback import MeteredFeedback
 from pasture.benchmarks.ranking.ground import make_ground
 from pasture.benchmarks.ranking.method_ranking import rank
@@ -81,7 +81,10 @@ def test_processes_change_nothing(ranked: tuple[RankingResult, Path], tmp_path: 
 
 def test_another_setting_is_another_cell(ranked: tuple[RankingResult, Path]):
     folder = ranked[1]
-    path = cell_path
+
+    def path(suite: Suite, folder: Path, method: str, seed: int) -> Path:
+        return cell_path(folder, method, seed, cell_key(suite, method))
+
     other = replace(SMALL, methods=SMALL.methods | {"dpo": {"epochs": 1}})
     assert path(SMALL, folder, "dpo", 0) != path(other, folder, "dpo", 0)
     assert path(SMALL, folder, "sft", 0) == path(other, folder, "sft", 0)
@@ -130,7 +133,7 @@ def test_an_abstention_is_counted_and_is_no_verdict(tmp_path: Path):
         ({"feedback": "gould"}, UnknownName, "no annotator is called 'gould'"),
         ({"world": "exactt"}, UnknownName, "no world is called 'exactt'"),
         ({"methods": {"dpo": {"betta": 1.0}}}, InputError, "betta"),
-        ({"eval_prompts": 10**6}, InputError, "lower `eval_prompts`"),
+        ({"prompts": 10**6}, InputError, "at most"),
     ],
 )
 def test_a_suite_that_cannot_run_says_so_before_it_trains(change: dict, error: type[Exception], says: str, tmp_path: Path):

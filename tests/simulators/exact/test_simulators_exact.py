@@ -189,12 +189,45 @@ class Blind:
     """A policy that is known by its answers alone."""
 
 
-def test_truth_wants_answers_to_each_eval_prompt_in_order() -> None:
+def test_truth_wants_an_answer_to_each_prompt_asked() -> None:
     world = ExactWorld(0, **SMALL)
     answers = [[world.completion(prompt, 0)] for prompt in world.prompts("eval")]
-    for wrong in ([], answers[:-1], [*answers[:-1], []], answers[::-1]):
+    for wrong in ([], [*answers[:-1], []], [[*answers[0], *answers[1]]]):
         with pytest.raises(InputError, match="answers"):
             world.truth(Blind(), wrong)  # pyright: ignore[reportArgumentType]
+
+
+def test_truth_is_of_the_prompts_asked_in_their_order() -> None:
+    world = ExactWorld(0, **SMALL)
+    policy, asked = world.base_policy(0), world.prompts("eval")[3:0:-1]
+    answers = [[world.completion(prompt, 0)] for prompt in asked]
+    whole = world.truth(policy, [])
+    assert world.truth(policy, answers).values_P.tolist() == whole.values_P[3:0:-1].tolist()
+    assert world.truth(Blind(), answers).values_P.tolist() == world.utility([row[0] for row in answers]).tolist()  # pyright: ignore
+
+
+def test_more_eval_prompts_change_nothing_of_the_others() -> None:
+    small, large = ExactWorld(0, **SMALL), ExactWorld(0, **SMALL, eval=12)
+    assert [len(large.prompts(split)) for split in SPLITS] == [5, 10, 10, 12]
+    assert [prompt.id for split in SPLITS for prompt in large.prompts(split)][:30] == [
+        prompt.id for split in SPLITS for prompt in small.prompts(split)
+    ]
+    assert large.rivals(small.prompts("eval")) == small.rivals(small.prompts("eval"))
+    assert large.demonstrations() == small.demonstrations()
+    np.testing.assert_array_equal(large.utilities()[:30], small.utilities())
+    np.testing.assert_array_equal(large.reference_PM[:30], small.reference_PM)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"prompts": True}, {"seed": "x"}, {"utility_sd": -1}, {"spread": float("nan")}, {"length_cost": float("inf")},
+        {"reference_sd": "1"}, {"eval": 3}, {"cyclic": float("nan")}, {"users": 2.5}, {"demonstration_beta": 0},
+    ],
+)  # fmt: skip
+def test_an_option_of_a_wrong_kind_or_out_of_range_is_refused(option: dict) -> None:
+    with pytest.raises(InputError, match=next(iter(option))):
+        ExactWorld(**{**SMALL, **option})
 
 
 def test_the_base_policy_is_the_reference_and_each_call_gives_an_independent_copy() -> None:

@@ -16,6 +16,7 @@ from .asking.audit import audit
 from .asking.fit import fit
 from .asking.personas import personas
 from .listing import annotators, methods, worlds
+from .scores.claims import claims
 from .scores.compare import compare
 from .scores.leaderboard import leaderboard
 from .scores.over_optimisation import over_optimisation
@@ -35,7 +36,8 @@ app = typer.Typer(
 )
 for command in (quickstart, rank, annotate, train, evaluate, audit, compare, leaderboard, power, over_optimisation, report):
     app.command()(command)
-for name, group in (("annotators", annotators), ("methods", methods), ("worlds", worlds), ("personas", personas), ("fit", fit)):
+groups = {"annotators": annotators, "methods": methods, "worlds": worlds, "claims": claims, "personas": personas, "fit": fit}
+for name, group in groups.items():
     app.add_typer(group, name=name)
 
 

@@ -1,4 +1,4 @@
-"""`pasture annotators|methods|worlds list|show`: what there is, and what it takes."""
+"""`pasture annotators|methods|worlds|claims list|show`: what there is, and what it takes."""
 
 from __future__ import annotations
 
@@ -13,63 +13,36 @@ from .shared.console import plain, print_json
 if TYPE_CHECKING:
     from ..core.registry import Registry
 
-annotators = typer.Typer(no_args_is_help=True, help="Whoever can be asked.", rich_markup_mode=None)
-methods = typer.Typer(no_args_is_help=True, help="Whatever learns from feedback.", rich_markup_mode=None)
-worlds = typer.Typer(no_args_is_help=True, help="The settings with a known truth.", rich_markup_mode=None)
-
-Json = Annotated[bool, typer.Option("--json", help="An array of objects on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 Name = Annotated[str, typer.Argument(help="A name from the list, module:name, or a file.")]
 
 
-@annotators.command("list")
-def list_annotators(json: Json = False) -> None:
-    """All annotators, plugins included."""
-    from ..annotators import ANNOTATORS
+def catalogue(table: str, what: str, shows: str) -> typer.Typer:
+    """The commands `list` and `show` of a table. table: `package.module:TABLE`, imported when it is wanted; what: what is in it;
+    shows: what is said of one."""
+    from ..core.registry import load_target
 
-    _list(ANNOTATORS, json)
+    made = typer.Typer(no_args_is_help=True, help=what, rich_markup_mode=None)
 
+    @made.command("list", help=f"{what.rstrip('.')}: all of them, those of plugins too.")
+    def _(json: Json = False) -> None:
+        list_entries(load_target(table), json)
 
-@annotators.command("show")
-def show_annotator(name: Name, json: Json = False) -> None:
-    """One annotator: what it is and its options."""
-    from ..annotators import ANNOTATORS
+    @made.command("show", help=f"One of them: {shows}.")
+    def _(name: Name, json: Json = False) -> None:
+        show_entry(load_target(table), name, json)
 
-    _show(ANNOTATORS, name, json)
-
-
-@methods.command("list")
-def list_methods(json: Json = False) -> None:
-    """All methods, plugins included."""
-    from ..methods import METHODS
-
-    _list(METHODS, json)
+    return made
 
 
-@methods.command("show")
-def show_method(name: Name, json: Json = False) -> None:
-    """One method: what it is, the paper, and its settings with their defaults."""
-    from ..methods import METHODS
-
-    _show(METHODS, name, json)
-
-
-@worlds.command("list")
-def list_worlds(json: Json = False) -> None:
-    """All worlds, plugins included."""
-    from ..simulators import WORLDS
-
-    _list(WORLDS, json)
+annotators = catalogue("pasture.annotators:ANNOTATORS", "Annotators, which can be asked.", "what it is and its options")
+methods = catalogue(
+    "pasture.methods:METHODS", "Methods, which learn from feedback.", "what it is, the paper, and its settings with their defaults"
+)
+worlds = catalogue("pasture.simulators:WORLDS", "Worlds, the settings with a known truth.", "what it is and its options")
 
 
-@worlds.command("show")
-def show_world(name: Name, json: Json = False) -> None:
-    """One world: what it is and its options."""
-    from ..simulators import WORLDS
-
-    _show(WORLDS, name, json)
-
-
-def _list(registry: Registry, json: bool) -> None:
+def list_entries(registry: Registry, json: bool) -> None:
     entries = registry.entries()
     if json:
         print_json([{"name": name, "summary": each.summary, "paper": each.paper} for name, each in entries.items()])
@@ -79,21 +52,13 @@ def _list(registry: Registry, json: bool) -> None:
         typer.echo(plain(f"{name:<{width}}  {each.summary}{f'  [{each.paper}]' if each.paper else ''}"))
 
 
-def _show(registry: Registry, name: str, json: bool) -> None:
+def show_entry(registry: Registry, name: str, json: bool) -> None:
     entry = registry.entry(name)
     found = registry.load(name)
-    settings = _settings(found)
-    about = _about(found)
+    settings, about = _settings(found), _about(found)
     if json:
-        shown = {
-            "name": name,
-            "summary": entry.summary,
-            "paper": entry.paper,
-            "target": entry.target,
-            "about": about,
-            "settings": settings,
-        }
-        print_json(shown)
+        shown = {"name": name, "summary": entry.summary, "paper": entry.paper, "target": entry.target}
+        print_json(shown | {"about": about, "settings": settings})
         return
     typer.echo(
         plain(f"{name}: {entry.summary}\n{f'paper: {entry.paper}' if entry.paper else ''}\nfrom: {entry.target}\n\n{about}\n")
@@ -103,16 +68,17 @@ def _show(registry: Registry, name: str, json: bool) -> None:
 
 
 def _about(found: Any) -> str:
-    """Its docstring, and that of the class that says its options, where it takes them from another."""
-    about = [inspect.getdoc(found) or ""]
+    """Its docstring, and that of the class that says its options, where it takes them from another; a claim's is its module's."""
+    module = inspect.getmodule(getattr(found, "checks", None) and found.run)
+    about = [inspect.getdoc(module or found) or ""]
     if isinstance(found, type) and "__init__" not in vars(found) and not is_dataclass(found):
         about += [inspect.getdoc(each) or "" for each in found.__mro__[1:-1] if "__init__" in vars(each)][:1]
     return "\n\n".join(each for each in dict.fromkeys(about) if each)
 
 
 def _settings(found: Any) -> list[dict[str, str]]:
-    """Fields of a method's Config or of a dataclass, else the parameters of whatever is called to make it."""
-    config = getattr(found, "Config", found)
+    """Fields of a method's Config or of a dataclass, else the parameters of what makes it or, for a claim, runs it."""
+    config = getattr(found, "Config", getattr(found, "run", found))
     if is_dataclass(config):
         return [
             {"name": each.name, "default": "required" if each.default is MISSING else repr(each.default)} for each in fields(config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import groupby
 
 from markupsafe import Markup
@@ -10,30 +10,66 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from ..core.records import Estimate
 from ..core.results import Measure
-from .text import is_defined, shown, shown_interval, visible
+from .text import BARE, DIGITS, SCALES, is_defined, number, shown, shown_interval, visible
 
 COLUMNS = ("measure", "value", "interval", "n", "abst.")
 
 
 def rows_table(rows: Sequence[Measure], title: str = "") -> Table:
     """One line per row, a section per group, and the group's name above it where there are several groups."""
-    table = Table(title=Text(visible(title)) if title else None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for name in COLUMNS:
-        is_name = name == COLUMNS[0]
-        table.add_column(
-            name,
-            justify="left" if is_name else "right",
-            no_wrap=not is_name,
-            overflow="fold",
-            min_width=24 if is_name else None,
-        )
+    table = _table(title, COLUMNS)
     groups = [(name, list(group)) for name, group in groupby(rows, key=lambda each: each.group)]
     for name, group in groups:
         if len(groups) > 1 and name:
             table.add_row(Text(visible(name), style="bold"))
+        indent = "  " if len(groups) > 1 and name else ""
         for each in group:
-            table.add_row(*(Text(cell) for cell in _cells(each)), end_section=each is group[-1])
+            first, *rest = _cells(each)
+            table.add_row(Text(indent + first), *map(Text, rest), end_section=each is group[-1])
+    return table
+
+
+def wide_table(rows: Sequence[Measure], title: str = "", without_interval: Container[str] = ()) -> Table:
+    """One line per group and one column per name, for groups that measure the same. Counts are left out; without_interval: names
+    whose column is narrow."""
+    names = {each.name: each.unit for each in rows}
+    found = {(each.group, each.name): each.estimate for each in rows}
+    table = _table(title, ("", *(f"{name}{_heading(unit)}" for name, unit in names.items())))
+    for group in dict.fromkeys(each.group for each in rows):
+        cells = [
+            _in_column(found.get((group, name)), unit, "" if name in without_interval else " ") for name, unit in names.items()
+        ]
+        table.add_row(Text(visible(group)), *map(Text, cells))
+    return table
+
+
+def _heading(unit: str) -> str:
+    return {"share": " %", "difference": ", points"}.get(unit, "" if unit in BARE else f", {unit}")
+
+
+def _in_column(of: Estimate | None, unit: str, before: str) -> str:
+    """The number, and its interval unless `before` is empty; the unit is in the heading."""
+    if of is None:
+        return ""
+    value = number(of.value if of.value is None else SCALES.get(unit, 1.0) * of.value, DIGITS.get(unit, 2))
+    return f"{value}{before and before + shown_interval(of, unit)}".rstrip()
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(
+        title=Text(visible(title)) if title else None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
+    )
+    for place, name in enumerate(columns):
+        is_name = place == 0
+        table.add_column(
+            Text(name),
+            justify="left" if is_name else "right",
+            no_wrap=not is_name,
+            overflow="fold",
+            min_width=20 if is_name else None,
+        )
     return table
 
 
@@ -41,13 +77,15 @@ def notes(rows: Sequence[Measure]) -> list[str]:
     """What each row shows, where a rule decided it; and why it is undefined or has no interval, where it is or has none."""
     said = []
     for row in rows:
-        if not is_defined(row.estimate):
-            said.append((row.name, row.finding or row.estimate.how))
-        elif row.finding:
-            said.append((row.name, row.finding))
-        elif not shown_interval(row.estimate, row.unit):
-            said.append((row.name, f"no interval ({row.estimate.how})"))
-    return [f"{visible(name)}: {visible(words)}" for name, words in said]
+        words = row.finding
+        if not words and not is_defined(row.estimate):
+            words = row.estimate.how
+        elif not words and not shown_interval(row.estimate, row.unit):
+            words = f"no interval ({row.estimate.how})"
+        if words:
+            named = row.name if sum(each.name == row.name for each in rows) == 1 else f"{row.group}: {row.name}"
+            said.append(f"{visible(named)}: {visible(words)}")
+    return said
 
 
 def picture(row: Measure) -> Markup:

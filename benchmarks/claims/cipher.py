@@ -9,10 +9,8 @@ seed is a stream of prompts; intervals are over seeds.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,16 +20,17 @@ from ...annotators.systems.cipher import EditingUser, Memory, Steps, edit_cost
 from ...annotators.systems.icai.extraction import Embed, tfidf
 from ...core.errors import InputError, PastureError
 from ...core.protocols import Ask, Engine
-from ...core.records import Abstention, Completion, Estimate, Item, Prompt, Revision
+from ...core.records import Abstention, Completion, Item, Prompt, Revision
+from ...core.results import Measure
 from ...core.seeds import rng_for
 from ...core.store import Store
-from ...eval.intervals.mean import mean_over_seeds
-from ...eval.win_rates.win_rate import win_rate_from_scores
 from ...simulators.text.actor.engine import Actor
 from ...simulators.text.principles import read_rules
 from ...simulators.text.world import TextWorld
+from .claim import Check, Claim, check_seeds, over_seeds, share_over_seeds
 
 LEARNERS = ("cipher", "examples", "agnostic", "none", "oracle")
+SAVED = "cipher's words, less another's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +42,6 @@ class Round:
     recalled: str
     cost: int
     is_right: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """costs: words edited in a whole stream, mean over seeds, by learner. saved: `cipher`'s cost less each other's, paired by seed.
-    right: share of the last quarter's rounds whose recalled preference says the rules of the context."""
-
-    costs: dict[str, Estimate]
-    saved: dict[str, Estimate]
-    right: dict[str, Estimate]
 
 
 class Session:
@@ -104,7 +93,7 @@ class Session:
 
 
 def one_context(texts: Sequence[str]) -> np.ndarray:
-    """The embedding of who does not tell contexts apart, [N, 1]."""
+    """A constant embedding: every context is the same, [N, 1]."""
     return np.ones((len(texts), 1))
 
 
@@ -122,11 +111,15 @@ def stream(
     return session.rounds
 
 
-def run(seeds: int = 4, rounds: int = 100, k: int = 5, user: EditingUser | None = None, engine: Engine | None = None) -> Learned:
-    """user: by default one who edits by rule; engine: by default the text world's actor."""
-    if seeds < 2 or rounds < 4:
-        raise InputError(f"{seeds} seeds of {rounds} rounds were asked for; intervals need 2 seeds, and a stream 4 rounds")
-    user, engine = user or EditingUser(), engine or Actor(temperature=0.0)
+def run(seeds: int = 4, rounds: int = 100, k: int = 5) -> list[Measure]:
+    """Words edited in a whole stream, and how often what was recalled says the rules, by learner.
+
+    The user edits by rule; the text world's actor drafts and infers. k: how many contexts are recalled.
+    """
+    check_seeds(seeds)
+    if rounds < 4:
+        raise InputError(f"streams of {rounds} rounds were asked for; a stream has 4 rounds at least")
+    user, engine = EditingUser(), Actor(temperature=0.0)
     costs: dict[str, list[float]] = {learner: [] for learner in LEARNERS}
     right: dict[str, list[float]] = {learner: [] for learner in LEARNERS}
     for seed in range(seeds):
@@ -137,35 +130,13 @@ def run(seeds: int = 4, rounds: int = 100, k: int = 5, user: EditingUser | None 
             done = stream(learner, prompts, user, engine, k=k)
             costs[learner].append(float(sum(each.cost for each in done)))
             right[learner].append(float(np.mean([each.is_right for each in done[-(rounds // 4) :]])))
-
-    def mean(values_S: list[float]) -> Estimate:
-        return mean_over_seeds(np.array(values_S)[:, None])
-
-    others = [learner for learner in LEARNERS if learner != "cipher"]
-    saved = {other: mean([a - b for a, b in zip(costs["cipher"], costs[other], strict=True)]) for other in others}
-    shares = {learner: win_rate_from_scores(each, range(seeds)) for learner, each in right.items()}  # within 0 and 1
-    shares = {learner: replace(each, how=f"mean share of {seeds} streams, each a sample") for learner, each in shares.items()}
-    return Learned({learner: mean(each) for learner, each in costs.items()}, saved, shares)
+    saved = {other: [a - b for a, b in zip(costs["cipher"], costs[other], strict=True)] for other in LEARNERS[1:]}
+    means = "last quarter: what is recalled says every rule of the context"
+    return [
+        *(Measure("words edited", name, over_seeds(each), "words", "in a whole stream") for name, each in costs.items()),
+        *(Measure(SAVED, name, over_seeds(each), "words", "paired by seed; below 0 saves") for name, each in saved.items()),
+        *(Measure("rules recalled", name, share_over_seeds(each), "share", means) for name, each in right.items()),
+    ]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """`python -m pasture.benchmarks.claims.cipher`: the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=100)
-    given = parser.parse_args(arguments)
-    found = run(given.seeds, given.rounds)
-    lines = [f"{'learner':<10} {'words edited':>26}  {'rules recalled, last quarter':>28}"]
-    lines += [f"{each:<10} {_words(cost, 0):>26}  {_words(found.right[each], 2):>28}" for each, cost in found.costs.items()]
-    lines += [f"cipher less {other}: {_words(difference, 0)} words" for other, difference in found.saved.items()]
-    sys.stdout.write("\n".join(lines) + "\n")
-
-
-def _words(estimate: Estimate, digits: int) -> str:
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.{digits}f}"
-    return f"{estimate.value:.{digits}f} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
-
-
-if __name__ == "__main__":
-    main()
+CLAIM = Claim(run, (Check(SAVED, "none", below=True), Check(SAVED, "agnostic", below=True)))

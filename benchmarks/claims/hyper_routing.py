@@ -1,9 +1,6 @@
 """Whether a router finds where a cheap annotator is wrong, and what that is worth to a reward model: HyPER's check, in the text
 world.
 
-    python -m pasture.benchmarks.claims.hyper_routing                   the table
-    python -m pasture.benchmarks.claims.hyper_routing --out router.json and the router, for `router = "router.json"` in a TOML
-
 The cheap annotator is wrong wherever a prompt asks for a formal answer; it costs 1, the expensive one 10. Both are users of the
 world who choose with noise. All mixtures are trained on for the same price, which for the expensive source alone is fewer labels.
 The reward model is linear in the world's features.
@@ -11,28 +8,35 @@ The reward model is linear in the world's features.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
 
 from ...annotators.runner import annotate
 from ...annotators.scripted.truth import BradleyTerry
 from ...annotators.systems.hyper_routing.router import HyperRouting, Router, fit_router
 from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Item, Preference
+from ...core.results import Measure
 from ...core.seeds import rng_for
 from ...simulators.text.world import TextWorld
+from .claim import Check, Claim, check_seeds, over_seeds, share_over_seeds
 
 CHEAP, EXPENSIVE = 1.0, 10.0
 """Prices of a label."""
 NOISE = 1.5
 """Temperature in nats of both annotators' choices."""
+SOURCES = ("routed", "random", "cheap alone", "expensive alone")
+GAIN = "routed, less another"
+ROUTING = {
+    "slice": "pairs on which the cheap annotator is wrong",
+    "sent": "pairs for the expensive annotator",
+    "of the slice sent": "the same of the slice",
+    "explained": "variance of the candidate splits that the router explains",
+}
 
 
 class WrongWhereFormal:
@@ -94,7 +98,28 @@ def scorer(world: TextWorld, pairs: Sequence[Comparison], dev: Sequence[Comparis
     return score
 
 
-def run(seed: int, budget: float = 0.3, splits: int = 300, size: int = 400) -> tuple[dict[str, float], Router]:
+def run(seeds: int = 5, budget: float = 0.3, splits: int = 300, size: int = 400, out: str = "") -> list[Measure]:
+    """Accuracy by source at one price, and what is sent.
+
+    budget: the share of pairs for the expensive annotator. splits: candidate splits that the prediction model is fitted on.
+    size: prompts. out: where the first seed's router goes, for `router = "router.json"` in a TOML.
+    """
+    check_seeds(seeds)
+    runs = [one_seed(seed, budget, splits, size) for seed in range(seeds)]
+    if out:
+        runs[0][1].save(Path(out))
+    by_S = {name: [found[name] for found, _ in runs] for name in runs[0][0]}
+    others = [name for name in SOURCES if name != "routed"]
+    gains = {name: [a - b for a, b in zip(by_S["routed"], by_S[name], strict=True)] for name in others}
+    means = "of a reward model on held-out pairs, at one price"
+    return [
+        *(Measure("accuracy", name, share_over_seeds(by_S[name]), "share", means) for name in SOURCES),
+        *(Measure(GAIN, name, over_seeds(each), "difference", "paired by seed") for name, each in gains.items()),
+        *(Measure("routing", name, share_over_seeds(by_S[name]), "share", words) for name, words in ROUTING.items()),
+    ]
+
+
+def one_seed(seed: int, budget: float, splits: int, size: int) -> tuple[dict[str, float], Router]:
     """Accuracies by source at equal cost, the share of the slice that is sent, and the router, which is fitted on other pairs."""
     world = TextWorld(seed, preference=2 * size, eval=size, unlabeled=size)
     both, test, dev = (make_pairs(world, split, seed) for split in ("preference", "eval", "unlabeled"))
@@ -122,28 +147,4 @@ def run(seed: int, budget: float = 0.3, splits: int = 300, size: int = 400) -> t
     return found, router
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--budget", type=float, default=0.3, help="share of pairs for the expensive annotator")
-    parser.add_argument("--splits", type=int, default=300, help="candidate splits that the prediction model is fitted on")
-    parser.add_argument("--out", type=Path, help="where the first seed's router goes")
-    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    asked = parser.parse_args()
-    runs = [run(seed, asked.budget, asked.splits) for seed in range(asked.seeds)]
-    if asked.out:
-        runs[0][1].save(asked.out)
-    names = list(runs[0][0])
-    table = {name: np.array([found[name] for found, _ in runs]) for name in names}
-    if asked.json:
-        typer.echo(json.dumps({name: values.tolist() for name, values in table.items()}))
-        return
-    for name, values in table.items():
-        error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
-        typer.echo(f"{name:<20}{values.mean():>8.3f} +- {error:.3f}")
-    for name, weight in runs[0][1].strongest():
-        typer.echo(f"  {name:<28}{weight:+.5f}")
-
-
-if __name__ == "__main__":
-    main()
+CLAIM = Claim(run, (Check(GAIN, "random"),))

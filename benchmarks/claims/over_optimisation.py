@@ -7,9 +7,6 @@ world, its pairs and its labels; intervals are over seeds. Departure: KL is that
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -18,11 +15,12 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.records import Estimate
-from ...core.results import RankingResult
+from ...core.results import Measure, RankingResult
 from ...eval.intervals.mean import mean_over_seeds
 from ...eval.over_optimisation.curves import GaoFit, Law, Point, gao_fit
 from ...simulators import make_world
 from ...simulators.exact.world import ExactWorld
+from .claim import Check, Claim, check_seeds
 from .exact_proxies import STRENGTHS, Optimiser, Reward, measured, proxies
 
 LAWS = {Optimiser.BEST_OF_N: Law.BEST_OF_N, Optimiser.KL_REGULARISED: Law.REINFORCEMENT}
@@ -82,24 +80,45 @@ class OverOptimisation:
             curve["fit"] = _named(record.fit)
         return told
 
+    def rows(self) -> list[Measure]:
+        """The curves and the contrasts as rows, in nats of gold over the reference."""
+        found = []
+        for each in self.curves:
+            best = int(np.argmax(np.array([point.gold.value for point in each.points], dtype=float)))
+            group, knob = _group(each), "n" if each.optimiser is Optimiser.BEST_OF_N else "beta"
+            found += [
+                Measure(group, "peak gold", each.peak, "nats", f"highest at {knob} {each.strengths[best]:.3g}"),
+                Measure(group, "end gold", each.end, "nats", f"at {knob} {each.strengths[-1]:.3g}"),
+                Measure(group, "lost", each.lost, "nats", "peak less end; above 0 is harm"),
+                Measure(group, "Gao's peak KL", each.fit.peak_kl, "nats", "where the fitted law turns over"),
+            ]
+        for each in self.contrasts:
+            group = f"{_group(each)}, less {each.against}"
+            found += [
+                Measure(group, name, of, "nats", "paired by seed")
+                for name, of in (("peak gold", each.peak), ("end gold", each.end))
+            ]
+        return found
 
-@dataclass(frozen=True, slots=True)
-class TrainedPolicy:
-    """One method of a ranking. KL in nats an answer from the policy that it starts from; gold as the world gives it, in nats; the
-    win rate is the evaluator's."""
 
-    method: str
-    kl: Estimate
-    win_rate: Estimate
-    gold: Estimate
-
-
-def trained_policies(ranking: RankingResult, world: str) -> list[TrainedPolicy]:
+def trained_policies(ranking: RankingResult, world: str) -> list[Measure]:
     """The methods of a ranking by KL, unknown ones last. Raises InputError for a ranking of another world."""
     if ranking.world != world:
         raise InputError(f"the ranking is of the world {ranking.world!r}, and the curves of {world!r}; give rankings of that world")
-    found = [TrainedPolicy(each.method, each.kl, each.win_rate, each.gold_value) for each in ranking.methods]
-    return sorted(found, key=lambda each: float("inf") if each.kl.value is None else each.kl.value)
+    by_kl = sorted(ranking.methods, key=lambda each: float("inf") if each.kl.value is None else each.kl.value)
+    rows = []
+    for each in by_kl:
+        group = f"trained policy {each.method}"
+        rows += [
+            Measure(group, "KL", each.kl, "nats", "per answer, from the policy that it starts from"),
+            Measure(group, "gold value", each.gold_value, "nats", "as the world gives it, the reference's not taken off"),
+            Measure(group, "win rate", each.win_rate, "share", "as the evaluator sees it"),
+        ]
+    return rows
+
+
+def _group(of: Curve | Contrast) -> str:
+    return f"{of.optimiser}, {of.reward}, flip {of.flip:g}"
 
 
 Key = tuple[Optimiser, Reward, float]
@@ -190,59 +209,18 @@ def _named(record: Any) -> dict[str, Any]:
     return {name: asdict(each) if isinstance(each, Estimate) else each for name, each in record._asdict().items()}
 
 
-HEADINGS = ("optimiser", "reward", "flip", "peak gold", "at n, beta", "end gold", "lost", "Gao's peak KL", "R2")
+def run(
+    seeds: int = 20, labels: int = 1000, flip: float = 0.0, world: str = "exact-overoptimised", prompts: int = 100
+) -> list[Measure]:
+    """The rows of one world at one share of flipped labels."""
+    check_seeds(seeds)
+    return over_optimisation(world, (flip,), labels, seeds, prompts=prompts).rows()
 
 
-def table(result: OverOptimisation) -> str:
-    """The curves as text, one a line: estimates with their intervals, in nats."""
-    rows: list[tuple[str, ...]] = [HEADINGS]
-    for each in result.curves:
-        best = int(np.argmax(np.array([point.gold.value for point in each.points], dtype=float)))
-        end, lost, peak_kl = (_shown(estimate) for estimate in (each.end, each.lost, each.fit.peak_kl))
-        r_squared = "" if each.fit.r_squared is None else f"{each.fit.r_squared:.2f}"
-        rows.append((each.optimiser, each.reward, f"{each.flip:g}", _shown(each.peak), f"{each.strengths[best]:.3g}", end, lost,
-                     peak_kl, r_squared))  # fmt: skip
-    title = f"{result.world}: gold over the reference, in nats; {result.labels} labels, {result.seeds} seeds"
-    return "\n".join((title, *_aligned(rows), "", *_aligned(_contrast_rows(result))))
+def ensembles(seeds: int = 100, labels: int = 100, flip: float = 0.0, prompts: int = 30) -> list[Measure]:
+    """The same with few labels, where members of an ensemble differ."""
+    return run(seeds, labels, flip, prompts=prompts)
 
 
-def policies_table(policies: Sequence[TrainedPolicy]) -> str:
-    """The trained policies of a ranking as text, by KL."""
-    rows = [("method", "KL", "gold", "win rate")]
-    rows += [(each.method, *map(_shown, (each.kl, each.gold, each.win_rate))) for each in policies]
-    return "\n".join(("", "", "Trained policies: gold as the world gives it, the reference's not taken off", *_aligned(rows)))
-
-
-def _contrast_rows(result: OverOptimisation) -> list[tuple[str, ...]]:
-    head: tuple[str, ...] = ("optimiser", "reward", "flip", "against", "peak", "end")
-    return [
-        head,
-        *(
-            (each.optimiser, each.reward, f"{each.flip:g}", each.against, _shown(each.peak), _shown(each.end))
-            for each in result.contrasts
-        ),
-    ]
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _shown(estimate: Estimate) -> str:
-    if estimate.value is None:
-        return "-"
-    ends = "" if estimate.low is None or estimate.high is None else f" [{estimate.low:.2f}, {estimate.high:.2f}]"
-    return f"{estimate.value:.2f}{ends}"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Does optimising the proxy harm gold?")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
-    as_json = parser.parse_args().json
-    result = over_optimisation()
-    sys.stdout.write((json.dumps(result.as_json(), allow_nan=False, indent=1) if as_json else table(result)) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+CLAIM = Claim(run, tuple(Check(f"{each}, {Reward.ONE}, flip 0", "lost") for each in Optimiser))
+WORST_OF_ENSEMBLE = Claim(ensembles, (Check(f"{Optimiser.BEST_OF_N}, {Reward.WORST_CASE}, flip 0, less {Reward.ONE}", "end gold"),))

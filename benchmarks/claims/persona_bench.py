@@ -25,10 +25,16 @@ from ...core.store import Store
 from ...eval.judges.agreement import agreement, cohen_kappa
 from ...eval.win_rates.pass_at_k import mean_pass_at_k
 from ...eval.win_rates.win_rate import win_rate_from_scores
+from ...simulators.material import world_items
 from ...simulators.personas.persona import Persona
+from ...simulators.personas.population import population
+from ...simulators.text.actor.engine import Actor
+from ...simulators.text.world import text_personas
+from .claim import Check, Claim, check_seeds, over_seeds, share_over_seeds
 
 ATTRIBUTES = ("education", "big_five", "values", "ideology", "religion")
 """What is left out, one at a time, unless others are named."""
+GAIN = "as its person, less as another"
 LEAST = 5
 """Prompts that a person has at least, to be called the worst served."""
 
@@ -211,3 +217,28 @@ def _with_truth(
         worst = min(served, key=lambda each: served[each].value or 0.0)
         rows.append(Measure("same verdict", "worst served person", served[worst], "share", "as the truth", worst))
     return rows
+
+
+def run(seeds: int = 5, prompts: int = 60, personas: int = 13) -> list[Measure]:
+    """The loop in the world whose users are the personas, played by its actor; a seed is a world and its prompts."""
+    check_seeds(seeds)
+    found = []
+    for seed in range(seeds):
+        people = population(personas, seed).personas
+        world = text_personas(seed, personas=personas, preference=prompts)
+        answers = [each for each in world_items(world, "answer", prompts, seed) if isinstance(each, Completion)]
+        found.append(
+            persona_bench(
+                answers, engine=Actor(), personas=people, samples=1, attributes=(), world=world, seed=seed, temperature=0.0
+            )
+        )
+    by_S = {name: [each.row(name).value for each in found] for name in ("as its person", "as another person", "by true utility")}
+    rows = [
+        Measure("revision wins", name, share_over_seeds(values), "share", "against the first answer")
+        for name, values in by_S.items()
+    ]
+    gain = [own - other for own, other in zip(by_S["as its person"], by_S["as another person"], strict=True)]
+    return [*rows, Measure("revision wins", GAIN, over_seeds(gain), "difference", "paired by seed")]
+
+
+CLAIM = Claim(run, (Check("revision wins", GAIN), Check("revision wins", "by true utility", 0.5)))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json as encoder
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..shared.console import plain
+from ..shared.console import json_text, show_rows
 
 
 def over_optimisation(
@@ -16,7 +15,7 @@ def over_optimisation(
     flip: Annotated[
         list[float] | None, typer.Option(help="Share of labels flipped, below 0.5; repeat it. [default: 0 and 0.25]")
     ] = None,
-    labels: Annotated[int, typer.Option(min=2, help="Labelled pairs a seed.")] = 1000,
+    labels: Annotated[int, typer.Option(min=2, help="Labelled pairs per seed.")] = 1000,
     seeds: Annotated[int, typer.Option(min=1, help="Independent worlds and label sets; intervals are over them.")] = 20,
     ranking: Annotated[
         Path | None, typer.Option(help="Also show the trained policies of this ranking.json of `pasture rank`, by KL.")
@@ -25,10 +24,8 @@ def over_optimisation(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
 ) -> None:
     """Gold against KL as the reference is optimised against fitted rewards, with Gao's fits."""
-    from dataclasses import asdict
-
     from ...benchmarks.claims.over_optimisation import over_optimisation as measure
-    from ...benchmarks.claims.over_optimisation import policies_table, table, trained_policies
+    from ...benchmarks.claims.over_optimisation import trained_policies
     from ...core.errors import InputError
     from ...core.files.writing import write_atomically
     from ...core.results import RankingResult
@@ -37,8 +34,8 @@ def over_optimisation(
     if out is not None and out.suffix.lower() != ".json":
         raise InputError(f"--out {str(out)!r} has the suffix {out.suffix!r}; it is .json")
     result = measure(world, flip or (0.0, 0.25), labels, seeds)
-    told = result.as_json() | ({"policies": [asdict(each) for each in policies]} if ranking else {})
-    text = encoder.dumps(told, ensure_ascii=False, allow_nan=False, indent=1)
+    rows, records = [*result.rows(), *policies], result.as_json()
     if out is not None:
-        write_atomically(out, text + "\n")
-    typer.echo(text if json else plain(table(result) + (policies_table(policies) if ranking else "")))
+        write_atomically(out, json_text({"measures": [each.as_json() for each in rows]} | records))
+    title = f"{result.world}: gold over the reference; {result.labels} labels, {result.seeds} seeds"
+    show_rows(rows, json, title=title, more=records, wide=True)

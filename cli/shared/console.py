@@ -45,20 +45,21 @@ def show_rows(
     title: str = "",
     facts: Mapping[str, Any] | None = None,
     more: Mapping[str, Any] | None = None,
+    wide: bool = False,
 ) -> None:
     """The one printer of results: a table, why what is undefined is, and the facts; or one JSON document, with `measures` for the
-    rows. more: what the JSON holds beside them."""
+    rows. more: what the JSON holds beside them. wide: one line per group, for groups that measure the same."""
     facts = {name: value for name, value in (facts or {}).items() if value is not None}
     if as_json:
         print_json({**facts, "measures": [each.as_json() for each in rows], **(more or {})})
         return
     from rich.console import Console
 
-    from ...report.rows import notes, rows_table
+    from ...report.rows import notes, rows_table, wide_table
 
     console = Console()
     if rows:
-        console.print(rows_table(rows, title))
+        console.print((wide_table if wide else rows_table)(rows, title))
     for line in (*notes(rows), *(f"{name}: {value}" for name, value in facts.items())):
         console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
 

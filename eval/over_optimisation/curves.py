@@ -11,6 +11,7 @@ only where the fit turns over."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -23,6 +24,9 @@ from ...core.records import Estimate
 from ...core.seeds import rng_for
 from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
 from ..intervals.mean import mean_over_seeds
+
+LARGEST_LOG_D = 350.0
+"""The exponential of twice this is about the largest float."""
 
 
 class Law(StrEnum):
@@ -146,10 +150,12 @@ def gao_fit(
 
 
 def peak_kl(alpha: float, beta: float, law: Law) -> float | None:
-    """KL in nats at which d (a - b d) or d (a - b log d) is highest; None where it rises for ever, or falls from the start."""
-    if law is Law.BEST_OF_N:
-        return (alpha / (2 * beta)) ** 2 if beta > 0 and alpha > 0 else None
-    return float(np.exp(2 * (alpha / beta - 1))) if beta > 0 else None
+    """KL in nats at which d (a - b d) or d (a - b log d) is highest; None where it rises for ever (or further than a float can
+    say), or falls from the start."""
+    if beta <= 0 or (law is Law.BEST_OF_N and alpha <= 0):
+        return None
+    log_d = math.log(alpha / (2 * beta)) if law is Law.BEST_OF_N else alpha / beta - 1
+    return math.exp(2 * log_d) if log_d < LARGEST_LOG_D else None
 
 
 def _all_below(count_PN: np.ndarray, n: int, many: int) -> np.ndarray:

@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from inspect import signature
 from pathlib import Path
 
 import pytest
 from pasture.annotators import ANNOTATORS
+from pasture.benchmarks.claims import CLAIMS
 from pasture.cli import app
 from typer.testing import CliRunner
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "annotators").glob("*.md"))
 FENCES = re.compile(r"^```toml (\S+)\n(.*?)^```$", flags=re.S | re.M)
 COMMANDS = re.compile(r"^    (pasture annotate .*)$", flags=re.M)
+DOCS = sorted((Path(__file__).parents[2] / "docs").rglob("*.md"))
+CLAIMS_RUN = re.compile(r"pasture\s+claims\s+run\s+([a-z-]+(?![\w.-])(?:\s+--\w+\s+[\w=.-]+)*)")
 NEED_MORE = {"routed.toml": "a router", "ratio.toml": "two checkpoints", "learned.toml": "more labels than this test makes"}
 
 
@@ -46,3 +50,13 @@ def test_every_page_is_linked_from_the_overview_and_names_an_annotator():
         assert page.stem in ANNOTATORS.table
         assert page.read_text(encoding="utf-8").startswith(f"# `{page.stem}`: ")
     assert {"cdr", "cipher", "rlhs", "icai", "janus", "persona"} <= {page.stem for page in PAGES}
+
+
+def test_every_claim_in_the_docs_is_in_the_table_and_takes_its_options():
+    lines = [line for page in DOCS for line in CLAIMS_RUN.findall(page.read_text(encoding="utf-8"))]
+    assert {line.split()[0] for line in lines} == set(CLAIMS.table)
+    for line in lines:
+        name, *options = shlex.split(line)
+        known = signature(CLAIMS.load(name).run).parameters
+        assert {each.partition("=")[0] for each in options if "=" in each} <= set(known), line
+        assert {each for each in options if each.startswith("--")} <= {"--seeds", "--set", "--json"}, line

@@ -130,3 +130,9 @@ def test_ensembles_by_hand():
         standardised(scores, np.ones((2, 3)))
     with pytest.raises(InputError, match="penalty"):
         uncertainty_weighted_reward(scores, -1)
+
+
+@pytest.mark.parametrize("law", list(Law))
+def test_a_law_that_turns_over_beyond_the_largest_float_rises_for_ever(law: Law) -> None:
+    assert peak_kl(1.0, 1e-300, law) is None
+    assert peak_kl(1.0, 0.5, law) == pytest.approx(1.0 if law is Law.BEST_OF_N else np.exp(2.0))

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .text import sound
+
 if TYPE_CHECKING:
     from .records import Usage
 
@@ -38,7 +40,7 @@ class EngineError(PastureError):
     """
 
     def __init__(self, message: str = "", usage: Usage | None = None) -> None:
-        super().__init__(message)
+        super().__init__(sound(message))
         self.usage = usage
 
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from .seeds import digest
+from .text import sound
+
+LEAST_MASS = 1e-3
+"""Probability that all labels together have as the first thing said, below which they are no vote. SmolLM2-135M, the weakest judge
+that we know, has .02 to .05 on A and B; a model that begins by a thought or a refusal has 1e-4 to 1e-8."""
+MOST_TOKENS = 2**53
+"""Of one reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,8 @@ class Reply:
     """An engine's answer.
 
     label_logprobs: natural log-probability of each asked label as the first thing said; a label that the engine could
-    not score is absent. logprob: total log-likelihood in nats of a `continuation`, over `completion_tokens` tokens.
+    not score is absent. logprob: total log-likelihood in nats of a `continuation`, over `completion_tokens` tokens. Halves of
+    surrogate pairs in the text are replaced, for nothing could write them.
     """
 
     text: str
@@ -90,3 +100,33 @@ class Reply:
     logprob: float | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.text.isascii():
+            object.__setattr__(self, "text", sound(self.text))
+        if not (0 <= self.prompt_tokens <= MOST_TOKENS and 0 <= self.completion_tokens <= MOST_TOKENS):
+            raise ValueError(f"a reply of {self.prompt_tokens} and {self.completion_tokens} tokens; each is 0 to 2**53")
+
+
+class LabelsRead(NamedTuple):
+    """What labels were given. shares: each one's probability among them; empty where they are no vote, and `why` says why not.
+    mass: what they have together of the first token's probability, in [0, 1]."""
+
+    shares: Mapping[str, float]
+    mass: float
+    why: str = ""
+
+
+def read_labels(reply: Reply, labels: Sequence[str], least_mass: float = LEAST_MASS) -> LabelsRead:
+    """The softmax of the labels' log-probabilities. No vote where one is absent or NaN, all are -inf, or their mass is less than
+    `least_mass`: a model that is about to say something else has not voted."""
+    logprobs = [reply.label_logprobs.get(label, math.nan) for label in labels]
+    top = max(logprobs)
+    if any(map(math.isnan, logprobs)) or top == -math.inf:
+        return LabelsRead({}, 0.0, f"no usable probability for {' and '.join(map(repr, labels))}")
+    weights = [math.exp(each - top) for each in logprobs]
+    mass = min(math.exp(min(top, 0.0)) * sum(weights), 1.0)
+    if mass < least_mass:
+        named = " and ".join(map(repr, labels))
+        return LabelsRead({}, mass, f"{named} have {mass:.1e} of the probability of the first token, less than {least_mass:g}")
+    return LabelsRead({label: weight / sum(weights) for label, weight in zip(labels, weights, strict=True)}, mass)

@@ -7,7 +7,6 @@ softmax over the labels' log-probabilities, so nothing is parsed from text and a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,12 +16,12 @@ from ...core.errors import InputError
 from ...core.options import check_types
 from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Item, Preference
-from ...core.requests import Reply, Request
+from ...core.requests import LEAST_MASS, Request, read_labels
 from ..prompting.prompted import Prompted, template_file
 from ..traits import Traits
 from ..wrappers.pairwise import pair_of, shared_seed
 
-PARTS = ("system", "shared", "pair", "labels", "persona", "ask", "think", "max_tokens", "temperature")
+PARTS = ("system", "shared", "pair", "labels", "persona", "ask", "think", "max_tokens", "temperature", "least_mass")
 
 
 class Judge:
@@ -32,7 +31,7 @@ class Judge:
     ask: the question at the end, blank where `pair` is replaced and this is not. labels: what the model says for the answer
     shown first and for the second, one token each where possible. thinks: have it answer `think` in words first; `max_tokens` and
     `temperature` are of those words. template: the file to start from; extras: further variables that the parts may use.
-    Abstains where the engine gives no probability to a label.
+    least_mass: abstains where the labels together have less of the first token's probability, or the engine gives one none.
     """
 
     traits = Traits(engine=True)
@@ -52,7 +51,11 @@ class Judge:
         temperature: float | None = None,
         template: str = "judge",
         extras: Sequence[str] = (),
+        least_mass: float = LEAST_MASS,
     ) -> None:
+        if not 0 <= least_mass < 1:
+            raise InputError(f"least_mass is {least_mass}; it is a probability in [0, 1)")
+        self.least_mass = least_mass
         self.labels = _two_labels(template_labels(template) if labels is None else labels)
         if pair is not None and ask is None and not thinks:
             ask = ""  # whoever writes the pair's part may have put the question there
@@ -91,23 +94,10 @@ class Judge:
                 return self.question.unread(pair, request, reply, "it had no thoughts")
             request = self.question.verdict_after(request, reply)
             reply = await ask(request)
-        p_left = label_probability(reply, *self.labels)
-        if p_left is None:
-            return self.question.unread(pair, request, reply, no_probability(self.labels))
-        return Preference(pair, p_left, self.name, rationale=thoughts)
-
-
-def label_probability(reply: Reply, label: str, other: str) -> float | None:
-    """P(label) among the two labels, the softmax of their log-probabilities; None where one is absent, NaN, or both are -inf."""
-    first, second = reply.label_logprobs.get(label), reply.label_logprobs.get(other)
-    if first is None or second is None or math.isnan(first) or math.isnan(second) or max(first, second) == -math.inf:
-        return None
-    return 1.0 / (1.0 + math.exp(min(second - first, 700.0)))
-
-
-def no_probability(labels: Sequence[str]) -> str:
-    """Why who reads labels abstains."""
-    return f"no usable probability for {' and '.join(map(repr, labels))}"
+        read = read_labels(reply, self.labels, self.least_mass)
+        if read.why:
+            return self.question.unread(pair, request, reply, read.why)
+        return Preference(pair, read.shares[self.labels[0]], self.name, rationale=thoughts, label_mass=read.mass)
 
 
 def template_labels(template: str) -> Any:

@@ -34,8 +34,9 @@ from ...core.records import (
     Revision,
     Slate,
 )
+from ..parsing.objects import meant, read_object, read_text
 from ..parsing.values import SpansRead, polarity_of, read_ranking, read_reaction, read_spans, strength_of
-from ..parsing.verdicts import meant, read_object, read_text, read_verdict
+from ..parsing.verdicts import read_verdict
 from ..prompting.prompted import Prompted, json_schema
 from ..prompting.template import Kind
 from ..traits import Traits

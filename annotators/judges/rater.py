@@ -21,8 +21,8 @@ from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Ranking, Rating, Reason, Slate
 from ...core.seeds import rng_for
 from ..panels.panel import foremost
+from ..parsing.objects import meant, property_name, read_object
 from ..parsing.values import read_scores
-from ..parsing.verdicts import meant, property_name, read_object
 from ..prompting.prompted import Prompted, json_schema, template_file
 from ..prompting.steps import together
 from ..traits import Traits

@@ -1,6 +1,6 @@
 """Reads strengths, scores, rankings, spans, polarity and reactions as language models really write them; None is "no telling".
 
-The rules of `reading` hold: any text, nothing raised, bounded time, no guess.
+The rules of `objects` hold: any text, nothing raised, bounded time, no guess.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from ...core.records import Polarity, ReactionKind, Span
-from .verdicts import property_name, read_object, without_thinking
+from .objects import property_name, read_object, without_thinking
 
 STRENGTHS = {"slightly better": 1, "slightly": 1, "better": 2, "much better": 3, "much": 3}
 """Words for the strengths 1 to 3."""
@@ -85,9 +85,9 @@ def read_scores(text: str, aspects: Sequence[str], low: float, high: float, whol
 
 
 def _plain(text: str) -> str | None:
-    """A reply without its thoughts; None where it opens an object, or a mark of thoughts is left."""
+    """A reply without its thoughts; None where it opens an object."""
     said = without_thinking(text)
-    return None if said is None or "{" in said or "think>" in said else said
+    return None if said is None or "{" in said else said
 
 
 def _score_in_lines(text: str, aspect: str, low: float, high: float, whole: bool) -> float | None:
@@ -212,7 +212,7 @@ def read_reaction(text: str) -> ReactionKind | None:
     Silence has to be said ("silence", "no reaction", 😶): an empty reply is a failed one, and None.
     """
     found = read_object(text, "reaction")
-    said = found["reaction"] if found is not None else None if "<think>" in text else _plain(text)
+    said = found["reaction"] if found is not None else _plain(text)
     if not isinstance(said, str) or len(said) > 2000:
         return None
     name = property_name(re.sub(r"^\W*reaction\s?:", "", said.strip(), flags=re.IGNORECASE).strip(" *`\"'.!():"))

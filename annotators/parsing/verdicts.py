@@ -1,174 +1,17 @@
-"""Reads what language models really write: JSON among chatter, verdicts in words. What is not plain is None, never a guess.
+"""Reads which of two answers a language model finds better: from its JSON object, or from a verdict in words.
 
-Every parser takes any text, raises nothing, and takes time in proportion to the text, which is given up beyond
-`MOST_CHARACTERS`. What a reasoning model thinks aloud (`<think>`) is not its answer.
+The rules of `objects` hold: any text, nothing raised, bounded time, no guess.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from typing import Any, Literal
 
-MOST_CHARACTERS = 100_000
-MOST_NESTING = 20
-"""A reply that is longer or whose JSON nests deeper is not read."""
-PLACEHOLDERS = frozenset({"...", "…", "string", "text", "<text>", "n/a", "none", "null"})
-"""What a model copies from the form it was to fill in."""
+from .objects import LIKE_AN_OBJECT, read_object, without_thinking
 
 Verdict = Literal["A", "B", "tie", "neither"]
-
-# An object as it is meant: `{` and then a quote, or a bare name and a colon. A set such as {x, y} is chatter.
-_LIKE_AN_OBJECT = re.compile(r"\{\s*(?:[\"'“”‘’]|\w{1,40}\s*:)")
-_STRING = re.compile(r'("(?:[^"\\]|\\.)*")', re.DOTALL)
-
-
-def read_object(text: str, *required: str) -> dict[str, Any] | None:
-    """The one JSON object in `text` that has all the `required` properties; None where there is none, or no telling which.
-
-    Code fences and chatter around it, trailing commas, line breaks and stray backslashes in strings, curly quotes, and single
-    quotes (where no apostrophe makes them ambiguous) are forgiven. Names of properties are read as `property_name` reads them;
-    an object with the properties one level down, alone in another, is unwrapped. None for an object that is cut off, that says
-    two things of one property, or that is otherwise no JSON, and for two different objects, unless words just before the last
-    announce it as the final one.
-    """
-    said = without_thinking(text)
-    places = None if said is None else _objects(said)
-    if said is None or places is None:
-        return None
-    found: list[tuple[dict[str, Any], int]] = []
-    end = 0
-    for start, stop in places:
-        if not _LIKE_AN_OBJECT.match(said, start, stop):
-            continue
-        before, end = said[max(end, start - 60) : start], stop
-        parsed = _parsed(said[start:stop])
-        if parsed is None:
-            return None
-        whole = _with(parsed, required)
-        if whole is not None:
-            found.append((whole, "final" in before.casefold()))
-    if not found:
-        return None
-    last, is_final = found[-1]
-    return last if is_final or all(repr(each) == repr(last) for each, _ in found) else None
-
-
-def property_name(name: str) -> str:
-    """A property's name as it is compared: lower case, words joined by `_`."""
-    return re.sub(r"[\s\-]+", "_", unicodedata.normalize("NFKC", name).casefold().strip())
-
-
-def without_thinking(text: str) -> str | None:
-    """None where there is too much of it, or it ends before its answer begins."""
-    if len(text) > MOST_CHARACTERS:
-        return None
-    if text.lstrip().startswith("<think>"):
-        _, ended, text = text.partition("</think>")
-        return text if ended else None
-    return re.split(r"(?m)^[ \t]*</think>[ \t]*$", text)[-1]  # the chat template opened it
-
-
-def _objects(text: str) -> list[tuple[int, int]] | None:
-    """Where the outermost `{...}` stand; None where one is not closed or nests too deep."""
-    places: list[tuple[int, int]] = []
-    start, depth, lists, in_string = 0, 0, 0, False
-    for match in re.finditer(r'\\.|["{}\[\]]', text, re.DOTALL):
-        mark = match.group()
-        if in_string:
-            in_string = mark != '"'
-        elif mark == '"':
-            in_string = depth > 0
-        elif mark == "{":
-            start = start if depth else match.start()
-            depth += 1
-        elif mark == "}" and depth:
-            depth -= 1
-            if not depth:
-                places.append((start, match.end()))
-                lists = 0
-        elif depth and mark in "[]":
-            lists += 1 if mark == "[" else -1
-        if depth + lists > MOST_NESTING:
-            return None
-    return None if depth else places
-
-
-def _parsed(text: str) -> dict[str, Any] | None:
-    for each in (text, _repaired(text)):
-        try:
-            return json.loads(each, strict=False, object_pairs_hook=_once, parse_constant=lambda _: None)
-        except ValueError:  # no JSON, a property that says two things, or a number of thousands of digits
-            continue
-    return None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        key = property_name(name)
-        if key in found and repr(found[key]) != repr(value):
-            raise ValueError(f"{key!r} says two things")
-        found[key] = value
-    return found
-
-
-def _repaired(text: str) -> str:
-    if '"' not in text and re.search("[“”]", text):
-        text = re.sub("[“”]", '"', text)
-    elif '"' not in text:
-        straight = re.sub("[‘’]", "'", text)
-        quoted = re.sub(r"'(?=\s*[,:}\]])", '"', re.sub(r"([{\[,:]\s*)'", r'\1"', straight))
-        text = quoted if "'" not in quoted else text
-    parts = _STRING.split(text)
-    for k, part in enumerate(parts):
-        if k % 2:
-            # A pair of backslashes is taken whole, so that the second is not read as the start of an escape.
-            parts[k] = re.sub(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)', lambda m: m.group() if m.group(1) else r"\\", part)
-        else:
-            parts[k] = re.sub(r",(\s*[}\]])", r"\1", part)
-    return "".join(parts)
-
-
-def _with(found: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any] | None:
-    if all(name in found for name in required):
-        return found
-    inner = list(found.values())
-    if len(inner) == 1 and isinstance(inner[0], dict) and all(name in inner[0] for name in required):
-        return inner[0]
-    return None
-
-
-def read_text(text: str, name: str) -> str | None:
-    """The text of property `name`; None where it is missing, blank or only the form's placeholder."""
-    found = read_object(text, name)
-    return None if found is None else meant(found[name])
-
-
-def read_prose(text: str, name: str) -> str | None:
-    """The text of property `name`, or all of a reply that is plain prose; None for an object without the property, one that is cut
-    short, and where nothing has a letter or digit."""
-    said = without_thinking(text)
-    if said is None or "{" in said:
-        return read_text(text, name)
-    return said.strip() if any(map(str.isalnum, said)) else None
-
-
-def read_texts(text: str, name: str) -> tuple[str, ...] | None:
-    """The texts of the list in property `name`; None where it is no list, empty, or any of it is no text."""
-    found = read_object(text, name)
-    if found is None or not isinstance(found[name], list):
-        return None
-    texts = [meant(each) for each in found[name]]
-    return tuple(each for each in texts if each is not None) if texts and None not in texts else None
-
-
-def meant(value: Any) -> str | None:
-    """A property's text, if it is text and says something."""
-    said = value.strip() if isinstance(value, str) else ""
-    return said if said and said.casefold() not in PLACEHOLDERS else None
-
 
 # Verdicts in words. A stated verdict ("Answer: B", "[[B]]", a line that is the label alone) outweighs what is said on the way
 # to it ("A is better"), unless all of that says the opposite.
@@ -225,7 +68,7 @@ def read_verdict(text: str) -> Verdict | None:
     if found is not None:
         return verdict_word(found["verdict"])
     said = without_thinking(text)
-    if said is None or _LIKE_AN_OBJECT.search(said):
+    if said is None or LIKE_AN_OBJECT.search(said):
         return None
     return verdict_word(said) or _verdict_of_words(_plain(said))
 

@@ -9,10 +9,9 @@ from typing import Any
 from ...core.errors import EngineError
 from ...core.protocols import Ask
 from ...core.records import Abstention, Item, Reason
-from ...core.requests import Request
-from ..judges.judge import label_probability, no_probability
+from ...core.requests import Request, read_labels
 from ..panels.panel import foremost
-from ..parsing.verdicts import read_prose
+from ..parsing.objects import read_prose
 from .prompted import unread
 
 
@@ -61,12 +60,12 @@ async def heard(asked: Iterable[Awaitable[Any]], item: Item, annotator: str) -> 
 
 
 async def label_p_left(request: Request, labels: tuple[str, str], item: Item, ask: Ask, annotator: str) -> float:
-    """P(first label) among the two, see `judge.label_probability`. Raises Unread where the engine gives none."""
+    """P(first label) among the two, see `read_labels`. Raises Unread where they are no vote."""
     reply = await ask(request)
-    p_left = label_probability(reply, *labels)
-    if p_left is None:
-        raise Unread(unread(item, request, reply, no_probability(labels), annotator))
-    return p_left
+    read = read_labels(reply, labels)
+    if read.why:
+        raise Unread(unread(item, request, reply, read.why, annotator))
+    return read.shares[labels[0]]
 
 
 async def prose(request: Request, key: str, item: Item, ask: Ask, annotator: str) -> str:

@@ -202,7 +202,9 @@ def silent_in(result: Feedback | Abstention) -> tuple[Abstention, ...]:
 def _with_usage(result: Feedback | Abstention, usage: Usage) -> Feedback | Abstention:
     if type(result) is Preference:  # the common case, at a third of the price of `replace`
         r = result
-        return Preference(r.comparison, r.p_left, r.annotator, r.persona, r.strength, r.rationale, usage, r.parts, r.silent)
+        return Preference(
+            r.comparison, r.p_left, r.annotator, r.persona, r.strength, r.rationale, usage, r.parts, r.silent, r.label_mass
+        )
     return replace(result, usage=usage)
 
 

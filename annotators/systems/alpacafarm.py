@@ -26,8 +26,9 @@ from ...core.records import Abstention, Comparison, Item, Message, Preference, R
 from ...core.requests import Reply, Request
 from ...core.seeds import digest, rng_for, seed_for
 from ..judges.kinds import P_LEFT
+from ..parsing.objects import read_object
 from ..parsing.values import read_ranking
-from ..parsing.verdicts import Verdict, read_object, read_verdict, verdict_word
+from ..parsing.verdicts import Verdict, read_verdict, verdict_word
 from ..prompting.prompted import Prompted, json_schema, template_file
 from ..prompting.template import SHORTEST_FENCE, conversation
 from ..traits import Traits

@@ -17,8 +17,8 @@ from ...core.errors import InputError, UnknownName
 from ...core.protocols import Ask
 from ...core.records import Abstention, Completion, Item, Preference, Rating
 from ..judges.judge import Judge, check_parts
+from ..parsing.objects import read_text
 from ..parsing.values import read_scores
-from ..parsing.verdicts import read_text
 from ..prompting.prompted import Prompted, json_schema, template_file
 from ..traits import Traits
 from ..wrappers.pairwise import request_seed

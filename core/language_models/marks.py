@@ -5,19 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-THOUGHTS = {
-    "<think>": "</think>",
-    "<thinking>": "</thinking>",
-    "<thought>": "</thought>",
-    "<reasoning>": "</reasoning>",
-    "<seed:think>": "</seed:think>",
-    "[THINK]": "[/THINK]",
-    "◁think▷": "◁/think▷",
-    "<|START_THINKING|>": "<|END_THINKING|>",
-    "<|begin_of_thought|>": "<|end_of_thought|>",
-    "<|channel|>analysis<|message|>": "<|channel|>final<|message|>",
-}
-"""How a thought begins, and how it ends."""
+_NAME = r"(?:think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|analysis)"
+THOUGHT = re.compile(
+    rf"[<◁]\s?(?P<slash>/)?\s?(?:\w{{1,10}}:)?{_NAME}\s?[>▷]"
+    r"|\[(?P<bracket>/)?THINK(?:ING)?\]"
+    rf"|<[|｜](?:(?P<before>end|/)|start|begin)?[_▁]?(?:of[_▁])?{_NAME}(?:[_▁](?:(?P<after>end)|start|begin))?[|｜]>"
+    r"|<\|channel\|>(?:(?P<final>final)|analysis|commentary)[^<>\n]{0,40}<\|message\|>",
+    re.IGNORECASE,
+)
+"""A mark of a thought; it ends one where any of its groups matched (`lastgroup`), and else begins one."""
 
 TURNS = re.compile(
     r"<[|｜][^|｜<>\s]{1,60}[|｜]>|<\|[a-z_]{1,30}>|<[a-z_]{1,30}\|>|\[\|[^|\[\]\s]{1,40}\|\]"
@@ -31,6 +27,12 @@ def any_of(marks: Iterable[str]) -> re.Pattern[str] | None:
     """A pattern that finds each of these marks, the longest first; None where there is none. One character alone is text."""
     known = sorted({each for each in marks if len(each.strip()) > 1}, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, known))) if known else None
+
+
+def closing(mark: str) -> str:
+    """The mark that ends the thought that `mark` begins: `</think>` for `<think>`, `<|END_THINKING|>` for `<|START_THINKING|>`."""
+    ended = re.sub(r"start|begin", lambda found: "END" if found[0].isupper() else "end", mark, flags=re.IGNORECASE)
+    return ended if ended != mark else f"{mark[0]}/{mark[1:]}"
 
 
 def broken_up(text: str, marks: re.Pattern[str] | None) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..records import Message
-from .marks import THOUGHTS, any_of, broken_up
+from .marks import THOUGHT, any_of, broken_up, closing
 
 TODAY = datetime(2024, 7, 26)
 """The day that a template is told; Llama 3's own falls back to it."""
@@ -89,6 +89,18 @@ class ChatEncoder:
         return rows if self.has_template else [row[:-1] if row and row[-1] == end else row for row in rows]
 
     @cached_property
+    def hides_thoughts(self) -> bool:
+        """Whether marks of thoughts are special tokens, which a decoder leaves out."""
+        return any(map(THOUGHT.fullmatch, self._special.values()))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of tokens without the special ones, but for marks of thoughts: what was thought is no answer."""
+        if not self.hides_thoughts:
+            return self.tokenizer.decode(ids, skip_special_tokens=True)
+        kept = [token for token in ids if token not in self._special or THOUGHT.fullmatch(self._special[token])]
+        return self.tokenizer.decode(kept)
+
+    @cached_property
     def end_of_turn(self) -> tuple[int, ...]:
         """The special tokens that end an assistant's turn in the chat template; the end of sequence where it has none. Empty for a
         tokenizer without either."""
@@ -137,7 +149,7 @@ def end_of_turn(tokenizer: Any) -> tuple[int, ...]:
 
 def _closing(text: str) -> str:
     """The end of a thought that `text` has just opened, as those templates write it that can leave thoughts out."""
-    opened = next((mark for mark in THOUGHTS if text.rstrip().endswith(mark)), None)
-    if opened is None:
+    mark = next((each for each in THOUGHT.finditer(text) if not text[each.end() :].strip()), None)
+    if mark is None or mark.lastgroup:
         return ""
-    return ("\n" if text.endswith("\n") else "\n\n") + THOUGHTS[opened] + "\n\n"
+    return ("\n" if text.endswith("\n") else "\n\n") + closing(mark[0]) + "\n\n"

@@ -54,6 +54,8 @@ class Preference:
     parts: tuple[Preference, ...] = ()
     silent: tuple[Abstention, ...] = ()
     """Those who were asked for a part and gave none: counted, and no vote."""
+    label_mass: float | None = None
+    """Where it was read from labels: what they had together of the first token's probability."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.p_left <= 1.0:  # NaN fails this too

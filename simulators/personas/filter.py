@@ -7,7 +7,6 @@ the demographic margins stay; an answer that cannot be read keeps the persona, a
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 import tomllib
 from collections.abc import Awaitable, Callable
@@ -19,7 +18,7 @@ from typing import Any
 from ...core.errors import EngineError, InputError
 from ...core.protocols import Ask
 from ...core.records import Message
-from ...core.requests import Request, Sampling
+from ...core.requests import Request, Sampling, read_labels
 from .parameters import Parameters
 from .persona import Persona
 from .population import Population, Sampler
@@ -41,15 +40,15 @@ class Filtered:
 
 
 async def is_consistent(persona: Persona, ask: Ask) -> bool | None:
-    """Whether the model gives yes a higher probability than no; None where it gives either none, both the same, or gave up."""
+    """Whether the model gives yes a higher probability than no; None where it gives both the same, they are no
+    vote (see `read_labels`), or it gave up."""
     try:
         reply = await ask(request(persona))
     except EngineError:
         return None
-    yes, no = (reply.label_logprobs.get(label, math.nan) for label in _template()["labels"])
-    if math.isnan(yes) or math.isnan(no) or yes == no:
-        return None
-    return yes > no
+    labels = _template()["labels"]
+    yes = read_labels(reply, labels).shares.get(labels[0], 0.5)
+    return None if yes == 0.5 else yes > 0.5
 
 
 def request(persona: Persona) -> Request:

@@ -10,7 +10,6 @@ log-probability too (there it has none at all), and two of one log-probability a
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -24,7 +23,8 @@ import yaml
 from ....core.errors import InputError, UnknownName
 from ....core.protocols import Ask
 from ....core.records import Abstention, Comparison, Item, Message, Preference
-from ....core.requests import Reply, Request, Sampling
+from ....core.requests import Reply, Request, Sampling, read_labels
+from ...parsing.objects import without_thinking
 from ...prompting.prompted import unread
 from ...prompting.template import conversation
 from ...traits import Traits
@@ -94,9 +94,9 @@ class AlpacaEvalConfig:
             shown = pair.swapped()
         request = one.request(shown, seed)
         reply = await ask(request)
-        p = one.read(reply)
+        p, why = one.read(reply)
         if p is None:
-            return unread(pair, request, reply, f"{one.name} cannot be read", self.name)
+            return unread(pair, request, reply, why, self.name)
         said = Preference(shown, p, self.name, persona, rationale="" if one.labels else reply.text)
         return Preference(pair, p if shown is pair else 1 - p, self.name, persona, rationale=said.rationale, parts=(said,))
 
@@ -130,21 +130,18 @@ class Evaluator:
         turns = tuple(Message(turn.role, PLACEHOLDER.sub(text, turn.content)) for turn in self.turns)
         return Request(turns, replace(self.sampling, seed=seed if self.sampling.temperature > 0 else 0))
 
-    def read(self, reply: Reply) -> float | None:
-        """P(the output shown first is better); None where it cannot be read."""
+    def read(self, reply: Reply) -> tuple[float | None, str]:
+        """P(the output shown first is better), or None and why it cannot be read. Thoughts are no answer."""
         if self.parse is not None:
-            return p_first(self.parse(reply.text), self.examples)
-        known = [reply.label_logprobs.get(label) for label in self.labels]
-        if any(each is None or math.isnan(each) for each in known):
-            return None
-        logs = np.array(known, dtype=float)
-        if logs.max() == -math.inf:
-            return None
+            said = without_thinking(reply.text)
+            return None if said is None else p_first(self.parse(said), self.examples), f"{self.name} cannot be read"
+        read = read_labels(reply, self.labels)
+        if read.why:
+            return None, read.why
+        first, best = read.shares[self.labels[0]], max(read.shares[each] for each in self.labels[1:])
         if self.is_binary:
-            best = logs[1:].max()
-            return 0.5 if logs[0] == best else float(logs[0] > best)
-        mass = np.exp(logs - logs.max())
-        return float(mass[0] / mass.sum())
+            return 0.5 if first == best else float(first > best), ""
+        return first, ""
 
 
 def _read(path: Path) -> Mapping[Any, Any]:

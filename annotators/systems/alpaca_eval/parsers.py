@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ....core.errors import InputError
-from ...parsing.verdicts import read_object
+from ...parsing.objects import read_object
 
 Parse = Callable[[Any], list[Any] | None]
 """What was said, or what an earlier parser made of it -> its values, one an example; None where it cannot be read."""

@@ -29,7 +29,7 @@ from ....core.requests import Request
 from ....core.seeds import rng_for
 from ....core.store import Store
 from ...panels.panel import nobody
-from ...parsing.verdicts import read_texts
+from ...parsing.objects import read_texts
 from ...prompting.prompted import Prompted, json_schema
 from ...prompting.prompted import unread as unread_reply
 from ...prompting.steps import Unread, heard, label_p_left

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pasture.annotators import make_annotator
-from pasture.annotators.judges.judge import Judge, label_probability
+from pasture.annotators.judges.judge import Judge
 from pasture.annotators.prompting.template import Template
 from pasture.annotators.runner import annotate
 from pasture.core.errors import InputError
 from pasture.core.records import Comparison, Completion, Message, Preference, Prompt, Reason
-from pasture.core.requests import Reply, Request
+from pasture.core.requests import LEAST_MASS, Reply, Request, read_labels
 
 
 def pair(left: str = "red", right: str = "blue", prompt: str = "Name a colour.") -> Comparison:
@@ -26,9 +26,10 @@ def pair(left: str = "red", right: str = "blue", prompt: str = "Name a colour.")
 
 def test_p_left_is_the_softmax_over_the_labels():
     # .3 and .1 of the mass on A and B: .3 / (.3 + .1) = .75
-    reply = Reply("A", label_logprobs={"A": math.log(0.3), "B": math.log(0.1)})
-    assert label_probability(reply, "A", "B") == pytest.approx(0.75)
-    assert label_probability(reply, "B", "A") == pytest.approx(0.25)
+    read = read_labels(Reply("A", label_logprobs={"A": math.log(0.3), "B": math.log(0.1)}), ("A", "B"))
+    assert read.shares == pytest.approx({"A": 0.75, "B": 0.25})
+    assert read.mass == pytest.approx(0.4)
+    assert not read.why
 
 
 @pytest.mark.parametrize(
@@ -43,8 +44,52 @@ def test_without_both_probabilities_there_is_no_verdict(fake_engine, logprobs):
 
 
 def test_an_impossible_label_loses():
-    assert label_probability(Reply("", label_logprobs={"A": -math.inf, "B": -5.0}), "A", "B") == pytest.approx(0.0, abs=1e-300)
-    assert label_probability(Reply("", label_logprobs={"A": -5.0, "B": -math.inf}), "A", "B") == 1.0
+    assert read_labels(Reply("", label_logprobs={"A": -math.inf, "B": -5.0}), ("A", "B")).shares == {"A": 0.0, "B": 1.0}
+
+
+MASSLESS = {"A": -16.1, "B": -19.0}
+"""Of a model that begins by `<think>`."""
+
+
+def test_labels_without_mass_are_no_vote_and_the_mass_is_said(fake_engine):
+    engine = fake_engine(lambda _: Reply("<think>", label_logprobs=MASSLESS))
+    said = annotate([pair()], Judge(), engine=engine).results[0]
+    assert said.reason is Reason.UNPARSABLE
+    assert said.detail == ("'A' and 'B' have 1.1e-07 of the probability of the first token, less than 0.001; it said '<think>'")
+    assert annotate([pair()], Judge(least_mass=0.0), engine=engine).results[0].p_left == pytest.approx(1 / (1 + math.exp(-2.9)))
+
+
+@pytest.mark.parametrize(("mass", "votes"), [(LEAST_MASS * 0.99, False), (LEAST_MASS * 1.01, True), (1.0, True)])
+def test_the_least_mass_is_where_votes_begin_and_a_verdict_carries_its_mass(fake_engine, mass: float, votes: bool):
+    logprobs = {"A": math.log(mass * 0.9), "B": math.log(mass * 0.1)}
+    said = annotate([pair()], Judge(), engine=fake_engine(lambda _: Reply("A", label_logprobs=logprobs))).results[0]
+    assert isinstance(said, Preference) is votes
+    assert not votes or (said.p_left, said.label_mass) == (pytest.approx(0.9), pytest.approx(mass))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("rlhs", {}),
+        ("self-reference", {}),
+        ("hh-rlhf", {}),
+        ("judge-jury-debate", {"arrangement": "debate"}),
+    ],
+)
+def test_no_reader_of_labels_votes_without_mass(fake_engine, name: str, options: dict[str, Any]):
+    def respond(request: Request) -> Reply:
+        logprobs = {label: -16.0 - k for k, label in enumerate(request.sampling.labels)}
+        return Reply("I see.", label_logprobs=logprobs, logprob=-1.0, completion_tokens=3)
+
+    said = annotate([pair()], make_annotator(name, **options), engine=fake_engine(respond)).results[0]
+    assert said.reason is Reason.UNPARSABLE
+    assert "of the probability of the first token" in said.detail
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.0, math.nan])
+def test_a_least_mass_out_of_range_is_refused(least: float):
+    with pytest.raises(InputError, match="least_mass"):
+        Judge(least_mass=least)
 
 
 def test_the_request_asks_for_one_token_and_the_labels_and_shares_its_beginning():

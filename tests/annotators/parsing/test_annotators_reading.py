@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pasture.annotators.parsing import objects
 from pasture.annotators.parsing import values as reading_values
 from pasture.annotators.parsing import verdicts as reading
 from pasture.core.records import Polarity, ReactionKind
@@ -32,12 +33,12 @@ def listed(read: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def strength(text: str) -> float | None:
-    found = reading.read_object(text, "strength")
+    found = objects.read_object(text, "strength")
     return None if found is None else reading_values.strength_of(found["strength"])
 
 
 def polarity(text: str) -> Polarity | None:
-    found = reading.read_object(text, "polarity")
+    found = objects.read_object(text, "polarity")
     return reading_values.polarity_of(text if found is None else found["polarity"])
 
 
@@ -49,8 +50,9 @@ READERS: dict[str, Callable[..., Any]] = {
     "spans": spans,
     "polarity": polarity,
     "reaction": reading_values.read_reaction,
-    "text": reading.read_text,
-    "texts": listed(reading.read_texts),
+    "text": objects.read_text,
+    "texts": listed(objects.read_texts),
+    "prose": objects.read_prose,
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "scores": {"aspects": ["helpfulness", "correctness"], "low": 1, "high": 5},
@@ -58,6 +60,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "spans": {"answer": "It is Rome.", "categories": ()},
     "text": {"name": "revision"},
     "texts": {"name": "principles"},
+    "prose": {"name": "revision"},
 }
 
 
@@ -107,7 +110,24 @@ PIECES = st.sampled_from(
             "NaN",
             "1e999",
         ),
-        *("A", "B", "Answer: ", " is better", "[[", "]]", "not ", "tie", "neither", "final ", "<think>", "</think>", "\\u12"),
+        *(
+            "A",
+            "B",
+            "Answer: ",
+            " is better",
+            "[[",
+            "]]",
+            "not ",
+            "tie",
+            "neither",
+            "final ",
+            "<think>",
+            "</think>",
+            "[THINK]",
+            "<|END_THINKING|>",
+            "\\u12",
+            "\\ud83d",
+        ),
         *('"spans": [{"quote": "', '"ranking": [1,2,3]', "1 > 2 > 3", '"strength": ', "4/5", "Helpfulness: ", "👍", "❤️"),
     ]
 )
@@ -231,4 +251,4 @@ def test_thoughts_whose_tag_the_chat_template_opened_are_no_answer():
     ],
 )
 def test_prose_is_the_property_or_the_whole_plain_reply_without_its_thinking(said: str, prose: str | None):
-    assert reading.read_prose(said, "critique") == prose
+    assert objects.read_prose(said, "critique") == prose

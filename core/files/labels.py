@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import InputError
-from ..records import Comparison, Preference, Reason
+from ..records import Comparison, Label, Preference, Reason
 from ..text import one_line
 from .cells import name_of, number_of
 from .pair_rows import chosen_was_left, pair_columns, pairs_of_rows
@@ -21,15 +21,6 @@ from .tables import Row, read_rows
 TIE = "tie"
 UNDECIDED = (TIE, *(each.value for each in Reason))
 """Why a pair stands in the file beside decided preferences."""
-
-
-class Label(NamedTuple):
-    """P(left is better) in [0, 1], NaN for no verdict; what it cost in dollars, NaN where that is not known; who gave it."""
-
-    pair: Comparison
-    p_left: float
-    dollars: float
-    annotator: str
 
 
 def read_labels(path: Path | str, as_shown: bool = True) -> Iterator[Label]:
@@ -57,12 +48,10 @@ def read_labels(path: Path | str, as_shown: bool = True) -> Iterator[Label]:
 
 def read_preferences(path: Path | str) -> list[Preference]:
     """The labels of a file as preferences; rows without a verdict are left out."""
-    return [
-        Preference(each.pair, each.p_left, each.annotator or "file") for each in read_labels(path) if not math.isnan(each.p_left)
-    ]
+    return [Preference(each.pair, each.p_left, each.judge or "file") for each in read_labels(path) if not each.abstained]
 
 
-def score_of(preference: Any, where: str) -> float:
+def preference_score(preference: Any, where: str) -> float:
     """AlpacaEval's `preference`, from 1 (output 1 is better) to 2 (output 2), as the score of output 2 in [0, 1]; 1.5, and the old
     0, is a tie; NaN for an empty cell. `where` is what errors call the cell."""
     said = number_of(preference, where)
@@ -96,7 +85,7 @@ def _of_p_chosen(row: Row, pair: Comparison, where: str) -> float:
 def _of_preference(row: Row, pair: Comparison, where: str) -> float:
     if "preference" not in row:
         raise InputError(f"{where} has no column `preference`; a label is 1 (output 1 is better) to 2 (output 2), 1.5 or 0 a tie")
-    return 1 - score_of(row["preference"], f"{where}: `preference`")
+    return 1 - preference_score(row["preference"], f"{where}: `preference`")
 
 
 def _of_p_left(row: Row, pair: Comparison, where: str) -> float:

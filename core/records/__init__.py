@@ -13,6 +13,7 @@ from .feedback import (
     Directive,
     Feedback,
     FollowUp,
+    Label,
     Polarity,
     Preference,
     Ranking,
@@ -23,6 +24,7 @@ from .feedback import (
     Revision,
     Span,
     Usage,
+    labels_of,
     score_of,
 )
 from .items import Comparison, Completion, Item, Prompt, Slate, blind
@@ -38,6 +40,7 @@ __all__ = [
     "Feedback",
     "FollowUp",
     "Item",
+    "Label",
     "Message",
     "Polarity",
     "Preference",
@@ -52,5 +55,6 @@ __all__ = [
     "Span",
     "Usage",
     "blind",
+    "labels_of",
     "score_of",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from ..requests import Request
 from .items import Comparison, Completion, Item, Prompt, Slate
@@ -225,6 +226,35 @@ class Abstention:
 
 
 Feedback = Preference | Rating | Ranking | Critique | Revision | Reaction | Directive | FollowUp
+
+
+class Label(NamedTuple):
+    """One row of the table of verdicts that files and annotators make and estimators read (see `labels_of`, `read_labels`).
+
+    p_left: the probability in [0, 1] that the pair's left answer is better, NaN where there is no verdict. dollars: what it cost,
+    NaN where that is not known. judge: the person, else the annotator, that gave it; blank where nobody is named.
+    """
+
+    pair: Comparison
+    p_left: float
+    dollars: float = math.nan
+    judge: str = ""
+
+    @property
+    def abstained(self) -> bool:
+        return math.isnan(self.p_left)
+
+
+def labels_of(feedback: Iterable[Feedback | Abstention]) -> list[Label]:
+    """Verdicts on pairs as labels, one for each, in order. Raises ValueError for feedback that compares no two answers."""
+    labels = []
+    for said in feedback:
+        pair = said.item if isinstance(said, Abstention) else said.comparison if isinstance(said, Preference) else None
+        if not isinstance(pair, Comparison):
+            raise ValueError(f"a verdict on a pair is a Preference or an Abstention about one, and this is a {type(said).__name__}")
+        judge = (said.persona if isinstance(said, Preference) else "") or said.annotator
+        labels.append(Label(pair, score_of(said), said.usage.dollars, judge))
+    return labels
 
 
 def score_of(said: Feedback | Abstention, candidate_is_left: bool = True) -> float:

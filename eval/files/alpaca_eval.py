@@ -19,7 +19,7 @@ import numpy as np
 
 from ...core.errors import InputError, UnknownName
 from ...core.files.cells import index_of, name_of
-from ...core.files.labels import score_of
+from ...core.files.labels import preference_score
 from ...core.files.reading import reading
 from ...core.files.tables import Row, read_rows
 from ...core.files.writing import write_atomically
@@ -172,7 +172,9 @@ def judgments_of_rows(
             judge or _name(rows[0], "annotator", where),
             next(iter(baselines)),
             _ids(rows, known, where),
-            np.array([score_of(row.get("preference"), f"{where!r}, row {at}: `preference`") for at, row in enumerate(rows, 1)]),
+            np.array(
+                [preference_score(row.get("preference"), f"{where!r}, row {at}: `preference`") for at, row in enumerate(rows, 1)]
+            ),
             _lengths(rows, "output_2", "len_2", where),
             _lengths(rows, "output_1", "len_1", where),
             tuple(_top_logprobs(row, where) for row in rows),

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from ...core.errors import UnknownName
-from ...core.files.labels import Label, read_labels
+from ...core.files.labels import read_labels
 from ...core.files.tables import tables_in
-from ...core.records import Comparison
+from ...core.records import Comparison, Label
 
 BESIDE = (".manifest.json", ".undecided.jsonl")
 """What `pasture annotate` puts beside its preferences."""
@@ -58,10 +58,10 @@ def read_labelled(path: Path | str, annotator: str | None = None) -> LabelledPai
     files = [each for each in tables_in(path) if not each.name.endswith(BESIDE)] if path.is_dir() else []
     rounds = [list(read_labels(each, as_shown=False)) for each in files or [path]]
     if annotator is not None:
-        known = {label.annotator for said in rounds for label in said if label.annotator}
+        known = {label.judge for said in rounds for label in said if label.judge}
         if known and annotator not in known:
             raise UnknownName("annotator", annotator, known, f"These label the pairs of {str(path)!r}.")
-        rounds = [[label for label in said if not known or label.annotator == annotator] for said in rounds]
+        rounds = [[label for label in said if not known or label.judge == annotator] for said in rounds]
     return _together([said for said in rounds if said])
 
 

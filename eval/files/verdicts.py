@@ -16,9 +16,9 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.files.cells import given, name_of
-from ...core.files.labels import Label, read_labels, score_of
+from ...core.files.labels import preference_score, read_labels
 from ...core.files.tables import Row, read_rows
-from ...core.records import Prompt
+from ...core.records import Label, Prompt
 from ..intervals.clusters import Scores
 
 PROMPT_COLUMNS = ("instruction", "prompt", "index", "id")
@@ -55,7 +55,7 @@ def _alpaca_eval(path: Path | str, rows: Sequence[Row], prompt_column: str) -> V
     scores, prompts, sides = [], [], []
     for number, row in enumerate(rows, 1):
         where = f"{str(path)!r}, row {number}"
-        score = score_of(row.get("preference"), f"{where}: `preference`")
+        score = preference_score(row.get("preference"), f"{where}: `preference`")
         sides.append([name_of(row.get(column), f"{where}: `{column}`") for column in ("generator_2", "generator_1")])
         prompt = given(row, prompt_column, where)
         if not math.isnan(score):
@@ -65,7 +65,7 @@ def _alpaca_eval(path: Path | str, rows: Sequence[Row], prompt_column: str) -> V
 
 
 def _pasture(path: Path | str, labels: Sequence[Label]) -> Verdicts:
-    said = [(each.p_left, _key(each.pair.prompt)) for each in labels if not math.isnan(each.p_left)]
+    said = [(each.p_left, _key(each.pair.prompt)) for each in labels if not each.abstained]
     scores = Scores(np.array([p for p, _ in said]), [key for _, key in said], len(labels) - len(said))
     return Verdicts(scores, *_two(path, [(each.pair.left.model, each.pair.right.model) for each in labels]), "prompt")
 

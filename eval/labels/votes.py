@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.records import Abstention, Comparison, Feedback, Preference
+from ...core.records import Abstention, Feedback, Label, labels_of
 
 Name = str | int | float
 FIRST, SECOND, TIE = "first", "second", "tie"
@@ -76,29 +76,25 @@ def votes(
     return Votes(*names, table[:, 0], table[:, 1], table[:, 2], {name: silent[name] for name in names[0]})
 
 
+def votes_of(labels: Iterable[Label]) -> Votes:
+    """Votes on pairs from labels, whichever way round each was shown: `first` for the answer that comes first in the pair's
+    canonical order, `second`, or `tie`; soft verdicts are rounded. The worker is the label's judge, the item the pair."""
+    rows = [(each.judge, each.pair.key, _said(each)) for each in labels]
+    workers, items, said = zip(*rows, strict=True) if rows else ((), (), ())
+    return votes(workers, items, said)
+
+
 def votes_of_feedback(feedback: Sequence[Feedback | Abstention]) -> Votes:
-    """Votes on pairs from preferences, whichever way round each was shown: `first` for the answer that comes first in the pair's
-    canonical order, `second`, or `tie`. The worker is the persona where there is one, else the annotator; soft verdicts are
-    rounded. Raises InputError for other feedback."""
-    workers, items, labels = list[Name](), list[Name](), list[Name | None]()
-    for each in feedback:
-        if isinstance(each, Preference):
-            items.append(each.comparison.key)
-            workers.append(each.persona or each.annotator)
-            labels.append(_said(each))
-        elif isinstance(each, Abstention) and isinstance(each.item, Comparison):
-            items.append(each.item.key)
-            workers.append(each.annotator)
-            labels.append(None)
-        else:
-            raise InputError(f"a {type(each).__name__} is no vote on a pair; aggregate preferences")
-    return votes(workers, items, labels)
+    """Votes on pairs from preferences and abstentions. Raises ValueError for other feedback."""
+    return votes_of(labels_of(feedback))
 
 
-def _said(preference: Preference) -> str:
-    if preference.is_tied:
+def _said(label: Label) -> str | None:
+    if label.abstained:
+        return None
+    if label.p_left == 0.5:
         return TIE
-    return FIRST if (preference.p_left > 0.5) == preference.comparison.is_canonical else SECOND
+    return FIRST if (label.p_left > 0.5) == label.pair.is_canonical else SECOND
 
 
 def _sorted(names: set[Name] | set[Name | None]) -> tuple[Name, ...]:

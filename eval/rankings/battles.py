@@ -7,14 +7,14 @@ by name, so that the order of the rows changes no draw.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
 
 from ...core.errors import InputError
-from ...core.records import Abstention, Feedback, Preference
+from ...core.records import Abstention, Feedback, Label, labels_of
 from ..intervals.clusters import cluster_index
 
 
@@ -91,23 +91,26 @@ def _canonical_order(of: Battles) -> np.ndarray:
     return np.lexsort((of.p_left_N, rank_M[of.right_N], rank_M[of.left_N], of.prompts_N))
 
 
-def battles_of_feedback(feedback: Sequence[Feedback | Abstention], models: Sequence[str] | None = None) -> Battles:
-    """Verdicts between the models that the completions name; other feedback than preferences and abstentions is an error."""
-    said = [each for each in feedback if isinstance(each, Preference)]
-    abstentions = sum(isinstance(each, Abstention) for each in feedback)
-    if len(said) + abstentions < len(feedback):
-        raise InputError("a ranking of models is made of preferences; compare ratings or rankings in pairs first")
+def battles_of(labels: Iterable[Label], models: Sequence[str] | None = None) -> Battles:
+    """Battles between the models that the answers of labelled pairs name. Raises InputError where one names none."""
+    table = list(labels)
+    said = [each for each in table if not each.abstained]
     for each in said:
-        if not (each.comparison.left.model and each.comparison.right.model):
-            raise InputError(f"a completion of the prompt {each.comparison.prompt.id!r} names no model; set Completion.model")
+        if not (each.pair.left.model and each.pair.right.model):
+            raise InputError(f"an answer to the prompt {each.pair.prompt.id!r} names no model; set Completion.model")
     return battles(
-        [each.comparison.left.model for each in said],
-        [each.comparison.right.model for each in said],
+        [each.pair.left.model for each in said],
+        [each.pair.right.model for each in said],
         [each.p_left for each in said],
-        [each.comparison.prompt.id for each in said],
+        [each.pair.prompt.id for each in said],
         models,
-        abstentions,
+        len(table) - len(said),
     )
+
+
+def battles_of_feedback(feedback: Sequence[Feedback | Abstention], models: Sequence[str] | None = None) -> Battles:
+    """Battles from preferences and abstentions. Raises ValueError for other feedback."""
+    return battles_of(labels_of(feedback), models)
 
 
 def win_matrix(of: Battles) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...core.records import Abstention, Estimate, Feedback, Preference, score_of
+from ...core.records import Abstention, Estimate, Feedback, labels_of
 from ..intervals.clusters import (
     NO_SEED_NOISE,
     ONE_SEED,
@@ -28,13 +28,15 @@ from ..intervals.interval import rate_interval
 
 
 def scores_of(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool]) -> Scores:
-    """Each verdict's score for the candidate (`core.records.score_of`), with its prompt's id. `candidate_is_left` is as
+    """Each verdict's score for the candidate with its prompt's id. `candidate_is_left` is as
     `blind_pairs` gave it."""
     if len(feedback) != len(candidate_is_left):
         raise ValueError(f"there are {len(feedback)} answers and {len(candidate_is_left)} sides; give one side per answer")
-    scored = [(score_of(said, is_left), said) for said, is_left in zip(feedback, candidate_is_left, strict=True)]
-    judged = [(score, said.comparison.prompt.id) for score, said in scored if isinstance(said, Preference)]
-    return Scores(np.array([score for score, _ in judged]), [prompt for _, prompt in judged], len(scored) - len(judged))
+    labels = labels_of(feedback)
+    p_left_N, left_N = np.array([each.p_left for each in labels]), np.array(candidate_is_left, dtype=bool)
+    judged_N = np.isfinite(p_left_N)
+    prompts = [each.pair.prompt.id for each in labels if not each.abstained]
+    return Scores(np.where(left_N, p_left_N, 1 - p_left_N)[judged_N], prompts, int((~judged_N).sum()))
 
 
 def win_rate(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool], level: float = 0.95) -> Estimate:

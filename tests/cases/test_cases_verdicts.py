@@ -8,8 +8,23 @@ from pathlib import Path
 
 import pytest
 from pasture.benchmarks.ranking.feedback import MeteredFeedback
-from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Rating, Reason, Slate, blind, score_of
-from pasture.eval.rankings.battles import battles_of_feedback
+from pasture.core.files.labels import read_labels
+from pasture.core.files.preferences import write_preferences
+from pasture.core.records import (
+    Abstention,
+    Comparison,
+    Completion,
+    Preference,
+    Prompt,
+    Rating,
+    Reason,
+    Slate,
+    blind,
+    labels_of,
+    score_of,
+)
+from pasture.eval.labels.votes import votes_of
+from pasture.eval.rankings.battles import battles_of, battles_of_feedback
 from typer.testing import CliRunner
 
 PAIR = Comparison(Completion(Prompt("q"), "a", model="m"), Completion(Prompt("q"), "b", model="n"))
@@ -62,3 +77,18 @@ def test_an_evaluator_that_finds_neither_acceptable_ranks_nobody(tmp_path: Path,
     assert done.exit_code == 0, done.output
     (row,) = json.loads(done.stdout)["ranking"]
     assert (row["win_rate"], row["n"], row["abstentions"]) == (None, 0, 200)
+
+
+def test_files_and_feedback_make_one_table_that_every_estimator_reads(tmp_path: Path):
+    said = [Preference(PAIR, 1.0, "x"), Preference(PAIR.swapped(), 1.0, "x", persona="ann"), NEITHER, Preference(PAIR, 0.5, "y")]
+    (tmp_path / "p").mkdir()
+    write_preferences(tmp_path / "p" / "said.jsonl", said)
+    read = list(read_labels(tmp_path / "p" / "said.jsonl"))
+    made = labels_of(said)
+    assert [each.judge for each in made] == ["x", "ann", "judge", "y"]
+    for labels in (read, made):
+        of = battles_of(labels)
+        assert (sorted(of.p_left_N), of.abstentions) == ([0.5, 1.0, 1.0], 1)
+        votes = votes_of(labels)
+        assert sorted(votes.labels[place] for place in votes.label_V) == ["first", "second", "tie"]
+        assert votes.abstentions == 1

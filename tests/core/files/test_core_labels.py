@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pasture.core.errors import InputError
-from pasture.core.files.labels import read_labels, read_preferences, score_of
+from pasture.core.files.labels import preference_score, read_labels, read_preferences
 
 
 def written(path: Path, *rows: dict) -> Path:
@@ -41,11 +41,11 @@ def test_ties_and_abstentions_beside_the_file_are_read_and_preferences_leave_the
 
 @pytest.mark.parametrize(("cell", "score"), [(1, 0.0), ("1.25", 0.25), (2, 1.0), (1.5, 0.5), (0, 0.5)])
 def test_alpaca_evals_preference_is_a_score_of_the_second_output(cell, score):
-    assert score_of(cell, "row 1") == score
+    assert preference_score(cell, "row 1") == score
 
 
 @pytest.mark.parametrize("cell", [0.5, 3, math.inf, "b"])
 def test_a_preference_off_the_scale_is_refused(cell):
     with pytest.raises(InputError, match="row 1 is"):
-        score_of(cell, "row 1")
-    assert math.isnan(score_of("", "row 1"))
+        preference_score(cell, "row 1")
+    assert math.isnan(preference_score("", "row 1"))

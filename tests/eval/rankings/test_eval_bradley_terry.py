@@ -183,7 +183,7 @@ def test_feedback_becomes_battles_and_abstentions_are_no_votes():
     assert of.prompts == 1
     with pytest.raises(InputError, match="names no model"):
         battles_of_feedback([Preference(Comparison(Completion(prompt, "x"), Completion(prompt, "y")), 1.0, "j")])
-    with pytest.raises(InputError, match="made of preferences"):
+    with pytest.raises(ValueError, match="this is a Rating"):
         battles_of_feedback([Rating(pair.left, {"overall": 1.0}, "j")])
 
 

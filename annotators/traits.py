@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Traits:
 
     engine: bool = False
     symmetric: bool = False
-    item: str = "pair"
+    item: Literal["pair", "answer", "slate"] = "pair"
     gives: str = ""
 
 

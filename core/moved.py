@@ -62,5 +62,5 @@ def _table() -> dict[str, list[str]]:
 
 def install() -> None:
     """Makes old names importable; a second call changes nothing."""
-    if not any(type(each).__name__ == MovedFinder.__name__ for each in sys.meta_path):
+    if not any(isinstance(each, MovedFinder) for each in sys.meta_path):
         sys.meta_path.append(MovedFinder())

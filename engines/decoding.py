@@ -19,7 +19,7 @@ from .chat import Prepared
 STOP_WINDOW = 8  # tokens read back, besides those that the longest stop string can fill
 
 
-class Sampler(LogitsProcessor):
+class SamplingProcessor(LogitsProcessor):
     """Leaves only the drawn token finite, so that greedy decoding says it. `label_logprobs` is filled at the first position."""
 
     def __init__(self, samplings: Sequence[Sampling], rngs: Sequence[np.random.Generator], batch: Sequence[Prepared]) -> None:

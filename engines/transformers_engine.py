@@ -20,7 +20,7 @@ from ..core.language_models.checkpoints import load
 from ..core.requests import Reply, Request
 from ..core.seeds import rng_for
 from .chat import ChatTokenizer, Prepared, draw_keys, rendered_requests
-from .decoding import Halt, Sampler, cut_at_stop
+from .decoding import Halt, SamplingProcessor, cut_at_stop
 from .models import model_identity, resolve_model
 
 WINDOW = 1024  # requests that are tokenised and sorted by length together
@@ -151,13 +151,13 @@ class TransformersEngine:
     def _first_logprobs(self, batch: list[Prepared]) -> list[dict[str, float]]:
         if not batch:
             return []
-        sampler = Sampler([each.request.sampling for each in batch], [self._rng(each.request) for each in batch], batch)
+        sampler = SamplingProcessor([each.request.sampling for each in batch], [self._rng(each.request) for each in batch], batch)
         self._decode(batch, sampler, new_tokens=1)
         return sampler.label_logprobs
 
     def _generated(self, batch: list[Prepared]) -> Iterator[tuple[int, Reply]]:
         samplings = [each.request.sampling for each in batch]
-        sampler = Sampler(samplings, [self._rng(each.request) for each in batch], batch)
+        sampler = SamplingProcessor(samplings, [self._rng(each.request) for each in batch], batch)
         rows = self._decode(batch, sampler, new_tokens=self._room(batch[0]))
         for each, sampling, said, logprobs in zip(batch, samplings, rows, sampler.label_logprobs, strict=True):
             end = next((k for k, token in enumerate(said) if token in self.ends), None)
@@ -170,7 +170,7 @@ class TransformersEngine:
             )
 
     @torch.inference_mode()
-    def _decode(self, batch: list[Prepared], sampler: Sampler, new_tokens: int) -> list[list[int]]:
+    def _decode(self, batch: list[Prepared], sampler: SamplingProcessor, new_tokens: int) -> list[list[int]]:
         ids_NT, mask_NT = self._padded([each.prompt for each in batch])
         halt = Halt(self.chat.tokenizer, [each.request.sampling for each in batch], ids_NT.shape[1])
         out_NT = self.model.generate(

@@ -24,10 +24,10 @@ from ..panels.panel import foremost
 from ..parsing.objects import meant, property_name, read_object
 from ..parsing.values import read_scores
 from ..prompting.prompted import Prompted, json_schema, template_file
+from ..prompting.question import TEXT
 from ..prompting.steps import together
 from ..traits import Traits
 from ..wrappers.pairwise import request_seed, shared_seed, slate_of
-from .kinds import TEXT
 
 OWN = ("aspects", "low", "high", "weights", "raters", "disagreement", "agree_on")
 """Options that the template file may hold."""
@@ -44,7 +44,7 @@ class _Read(NamedTuple):
     rationale: str
 
 
-class Rater:
+class PromptedRater:
     """Rates an answer on every aspect; a Comparison by rating both, a Slate by rating all.
 
     aspects: what to rate, name -> what it means. low, high: the scale of whole grades. weights: of the overall score, by aspect;
@@ -162,12 +162,12 @@ class Rater:
         return _Read(scores, "\n".join(lines))
 
 
-class UltraFeedback(Rater):
-    """Instruction following, truthfulness, honesty and helpfulness, 1 to 5, with reasons and a critique. See `Rater`."""
+class UltraFeedback(PromptedRater):
+    """Instruction following, truthfulness, honesty and helpfulness, 1 to 5, with reasons and a critique. See `PromptedRater`."""
 
 
-class HelpSteer2(Rater):
-    """Helpfulness, correctness, coherence, complexity and verbosity, 0 to 4, by three raters who must agree. See `Rater`.
+class HelpSteer2(PromptedRater):
+    """Helpfulness, correctness, coherence, complexity and verbosity, 0 to 4, by three raters who must agree. See `PromptedRater`.
 
     The weights of the overall score are those recommended for the paper's Llama3-70B-SteerLM-RM: complexity and verbosity weigh
     nothing unless `weights` says so, and then steer.

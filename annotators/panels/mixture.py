@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +10,8 @@ from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Item, Preference
 from ..traits import Traits
-from ..wrappers.pairwise import pair_of, renamed, verdict_of
+from ..wrappers.pairwise import pair_of
+from .panel import ask_member
 
 
 class Pool:
@@ -35,7 +35,4 @@ class Pool:
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         member = self.members[int(rng.choice(len(self.members), p=self._shares))]
-        said = verdict_of(await member.annotate(pair, ask, rng), member.name, self.name)
-        if isinstance(said, Abstention):
-            return renamed(said, self.name)
-        return replace(said, annotator=self.name, persona=said.persona or member.name)
+        return await ask_member(member, pair, ask, rng, self.name)

@@ -9,7 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.errors import EngineError
+from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Comparison, Preference, Reason
+from ..wrappers.pairwise import renamed, verdict_of
 
 
 async def ask_all(
@@ -26,6 +28,14 @@ async def ask_all(
     said = await asyncio.gather(*map(one, asked))
     verdicts = tuple(each for each in said if isinstance(each, Preference))
     return verdicts, tuple(each for each in said if isinstance(each, Abstention))
+
+
+async def ask_member(member: Annotator, pair: Comparison, ask: Ask, rng: np.random.Generator, name: str) -> Preference | Abstention:
+    """The verdict of one member in the panel's `name`; its `persona` says which member gave it."""
+    verdict = verdict_of(await member.annotate(pair, ask, rng), member.name, name)
+    if isinstance(verdict, Abstention):
+        return renamed(verdict, name)
+    return replace(verdict, annotator=name, persona=verdict.persona or member.name)
 
 
 def foremost(silent: Sequence[Abstention]) -> Abstention:

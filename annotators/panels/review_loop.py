@@ -14,7 +14,7 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Completion, Item, Revision
-from ..judges.kinds import Editor
+from ..judges.editor import PromptedEditor
 from ..traits import Traits
 from ..wrappers.pairwise import completion_of
 
@@ -32,7 +32,7 @@ class ReviewLoop:
         if rounds < 1:
             raise InputError(f"the rounds are {rounds}; a loop has 1 or more")
         self.name, self.rounds = name, rounds
-        self._editor = Editor(inner)
+        self._editor = PromptedEditor(inner)
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
         first = completion_of(item, self.name)

@@ -14,7 +14,7 @@ COLLECTED_OBJECTS = 100_000
 Result = TypeVar("Result")
 
 
-class Stepper:
+class StepLoop:
     """One coroutine, taken forward from plain code: also from inside a running loop (a notebook), then in a thread beside it."""
 
     def __init__(self, work: Coroutine[Any, Any, None]) -> None:

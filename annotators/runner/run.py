@@ -131,7 +131,7 @@ class Run:
             self._rejected(result, asked)
         return result if usage == result.usage else _with_usage(result, usage)
 
-    def _rejected(self, result: Feedback | Abstention, asked: Asked) -> bool:
+    def _rejected(self, result: Feedback | Abstention, asked: MeteredAsk) -> bool:
         """Has the unreadable replies behind an abstention, or behind a part that is missing, taken out of the store. True where
         one came from there."""
         silent = silent_in(result)
@@ -145,8 +145,8 @@ class Run:
         self.desk.reject(unread)
         return any(each.was_held for each in unread)
 
-    async def _asked(self, item: Item) -> tuple[Feedback | Abstention, Asked]:
-        asked = Asked(self.desk)
+    async def _asked(self, item: Item) -> tuple[Feedback | Abstention, MeteredAsk]:
+        asked = MeteredAsk(self.desk)
         try:
             result = await self.annotator.annotate(item, asked, rng_for(self.seed, self.name, item.key))
         except BudgetExceeded as error:
@@ -164,7 +164,7 @@ class Run:
         return result, asked
 
 
-class Asked:
+class MeteredAsk:
     """The `ask` that one item's annotator is handed: passes requests to the desk and notes what they cost."""
 
     __slots__ = ("_desk", "answers", "usage")

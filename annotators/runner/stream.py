@@ -21,7 +21,7 @@ from ...core.records import Abstention, Feedback, Item, Preference, Usage
 from ...core.requests import Reply, Request
 from ...core.store import Store
 from .desk import Desk
-from .loop import Stepper
+from .loop import StepLoop
 from .run import AnnotatorFailed, Progress, Run
 
 __all__ = ["Annotations", "AnnotatorFailed", "Progress", "Stream", "annotate", "annotate_stream", "price"]
@@ -132,7 +132,7 @@ class Stream:
         self.close()
 
     def _each(self) -> Generator[Feedback | Abstention, None, None]:
-        steps = Stepper(self._run.all())
+        steps = StepLoop(self._run.all())
         try:
             ended = False
             while not ended:

@@ -26,7 +26,7 @@ OVERALL = "overall"
 
 
 @dataclass(frozen=True, slots=True)
-class Ranker:
+class ScriptedRanker:
     """Ranks a slate, or chooses from a pair, as Plackett and Luce have it. temperature: noise in nats, >= 0; at 0 the order is that
     of the utilities, and equals stand in an order drawn at random (a pair's are a tie)."""
 
@@ -53,7 +53,7 @@ class Ranker:
 
 
 @dataclass(frozen=True, slots=True)
-class Rater:
+class ScriptedRater:
     """Scores an answer on each of the world's aspects, and overall, on a scale of whole numbers.
 
     An aspect's score says what it contributes to the user's utility, and `overall` by how much the utility is above the acceptable
@@ -113,7 +113,7 @@ class Rater:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ScriptedVerdict:
     """Says which of two answers is better, how much, and why.
 
     temperature: noise in nats of each verdict (as Bradley and Terry have it). tie: nats of perceived difference below which they

@@ -55,7 +55,7 @@ def check_rates(**rates: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Critic:
+class ScriptedCritic:
     """Says what a user finds wrong with an answer, worst first, with the place of each fault.
 
     most: faults that it names at most. miss: how often it overlooks a fault. hallucinate: how often it names, besides, one that is
@@ -100,9 +100,9 @@ class Critic:
 
 
 @dataclass(frozen=True, slots=True)
-class Editor:
+class ScriptedEditor:
     """Rewrites an answer as a user would: the worst `effort` aspects at fault are mended, or all (None). An answer without fault
-    stays as it is. `miss` as in `Critic`; the critique that the edit follows goes with it."""
+    stays as it is. `miss` as in `ScriptedCritic`; the critique that the edit follows goes with it."""
 
     traits = Traits(item="answer", gives="a revision of an answer")
 
@@ -119,7 +119,7 @@ class Editor:
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision:
         answer = completion_of(item, self.name)
-        critic = Critic(self.world, self.user, most=10**6, miss=self.miss, name=self.name)
+        critic = ScriptedCritic(self.world, self.user, most=10**6, miss=self.miss, name=self.name)
         critique = await critic.annotate(answer, ask, rng)
         losses: dict[str, float] = {}
         for each in self.world.faults(answer, self.user):
@@ -132,7 +132,7 @@ class Editor:
 
 
 @dataclass(frozen=True, slots=True)
-class Directives:
+class ScriptedDirectives:
     """Says one rule for all answers to come: what would have mended the worst fault (`source = "fault"`; silent, that is an
     abstention, where there is none), or how the user's taste departs most from the mean one (`source = "taste"`; gold's own
     strongest wish)."""
@@ -163,7 +163,7 @@ class Directives:
 
 
 @dataclass(frozen=True, slots=True)
-class Reactions:
+class ScriptedReactions:
     """Leaves a small sign under an answer, mostly none.
 
     silence: how often it says nothing. Else it is pleased with probability sigmoid((utility - acceptable) / temperature), and
@@ -200,7 +200,7 @@ class Reactions:
 
 
 @dataclass(frozen=True, slots=True)
-class FollowUps:
+class ScriptedFollowUps:
     """What a user writes next: thanks for an answer with no fault of `patience` nats or more, else what is wrong and what they
     wish. miss: how often they overlook a fault."""
 
@@ -218,7 +218,7 @@ class FollowUps:
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> FollowUp:
         answer = completion_of(item, self.name)
-        critic = Critic(self.world, self.user, most=10**6, miss=self.miss)
+        critic = ScriptedCritic(self.world, self.user, most=10**6, miss=self.miss)
         serious = [each for each in critic.found(answer, rng) if each.loss >= self.patience]
         if not serious:
             return FollowUp(answer, THANKS, self.name, Polarity.PRAISE)

@@ -25,7 +25,7 @@ from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Item, Message, Preference, Reason
 from ...core.requests import Reply, Request
 from ...core.seeds import digest, rng_for, seed_for
-from ..judges.kinds import P_LEFT
+from ..judges.verdict import P_LEFT
 from ..parsing.objects import read_object
 from ..parsing.values import read_ranking
 from ..parsing.verdicts import Verdict, read_verdict, verdict_word

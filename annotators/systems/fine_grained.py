@@ -16,9 +16,10 @@ from ...core.errors import InputError
 from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Critique, Feedback, Item, Polarity, Preference
 from ...core.seeds import rng_for
-from ..judges.kinds import TEXT, Critic, spans_schema
+from ..judges.critic import PromptedCritic, spans_schema
 from ..panels.panel import foremost
 from ..parsing.values import SpansRead, read_spans
+from ..prompting.question import TEXT
 from ..prompting.steps import together
 from ..traits import Traits
 from ..wrappers.pairwise import shared_seed
@@ -27,7 +28,7 @@ CATEGORIES = ("irrelevant", "incorrect", "incomplete")
 """The paper's three: irrelevant, repetitive or incoherent; incorrect or unverifiable; incomplete."""
 
 
-class FineGrained(Critic):
+class FineGrained(PromptedCritic):
     """Critiques a Completion, one span an error; prefers, of a Comparison, the answer whose errors weigh less.
 
     weights: what an error of each category costs, >= 0 and 1 where not given; they steer what is preferred, and the strength of a

@@ -17,7 +17,7 @@ from ...core.options import check_types
 from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Comparison, Completion, Item, Preference
 from ..judges.judge import Judge
-from ..judges.kinds import P_LEFT, Verdict
+from ..judges.verdict import P_LEFT, PromptedVerdict
 from ..panels.debate import Debate
 from ..panels.jury import Jury
 from ..parsing.values import read_scores
@@ -57,7 +57,7 @@ class ScoreJudge:
         return scores["overall"]
 
 
-class CombinedJudge(Verdict):
+class CombinedJudge(PromptedVerdict):
     """Scores both answers in one prompt, and then says which is better and by how much.
 
     parts: replace those of `templates/judge_combined.toml`.

@@ -11,16 +11,17 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.protocols import Annotator, Ask
-from ...core.records import Abstention, Completion, Item, Preference
+from ...core.protocols import Annotator
+from ...core.records import Comparison, Completion, Preference
 from ...simulators.noise import FeatureBias, LengthBias, Noise, PositionBias, corrupt
-from .pairwise import pair_of, renamed, verdict_of
+from ..traits import Traits
+from .wrapper import Wrapper
 
 Family = str | Collection[str] | Callable[[Completion], bool]
 """Which answers are of the family: a regular expression that is searched in the text, the `Completion.key`s, or a function."""
 
 
-class Biased:
+class Biased(Wrapper):
     """`inner` with its p_left moved. A hard label (0 or 1) is certain and is not moved: make the inner annotator soft.
     The parts of a compound verdict are dropped, as an audit would find them unbiased: plant the bias inside, swap outside.
 
@@ -29,6 +30,8 @@ class Biased:
     own: log-odds for an answer of the `family` over another. Annotators do not see who made an answer (`Completion.model` is
     blank), so `family` marks them by their text, or is a list of `Completion.key`s that the caller knows.
     """
+
+    traits = Traits()
 
     def __init__(
         self,
@@ -46,7 +49,6 @@ class Biased:
                 f"own={own!r} and family={family!r}; self-preference needs both: log-odds, and what marks the family (a regular "
                 "expression, keys or a function)"
             )
-        self.inner = inner
         noises: list[Noise] = [PositionBias(position), LengthBias(length, length_scale)]
         if lists:
             noises.append(FeatureBias(lists))
@@ -55,14 +57,11 @@ class Biased:
         self.noises = tuple(noises)
         planted = {"position": position, "length": length}
         planted |= {key: value for key, value in (("lists", lists), ("own", own)) if value}
-        self.name = name or f"biased({inner.name}, {', '.join(f'{key}={value:g}' for key, value in planted.items())})"
+        super().__init__(inner, name or f"biased({inner.name}, {', '.join(f'{key}={value:g}' for key, value in planted.items())})")
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
-        pair = pair_of(item, self.name)
-        said = verdict_of(await self.inner.annotate(pair, ask, rng), self.inner.name, self.name)
-        if isinstance(said, Abstention):
-            return renamed(said, self.name)
-        return replace(said, p_left=corrupt(said.p_left, self.noises, pair, float("nan")), annotator=self.name, parts=())
+    def change(self, preference: Preference, pair: Comparison, rng: np.random.Generator) -> Preference:
+        p_left = corrupt(preference.p_left, self.noises, pair, float("nan"))
+        return replace(preference, p_left=p_left, annotator=self.name, parts=())
 
 
 def _membership(family: Family) -> Callable[[Completion], bool]:

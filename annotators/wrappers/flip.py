@@ -23,18 +23,16 @@ from ...core.seeds import rng_for
 from ...simulators.choice import draw
 from ...simulators.noise import InstanceDependentFlip, LengthConditionalFlip, Noise, PositionConditionalFlip, SymmetricFlip
 from ..traits import Traits
-from .pairwise import pair_of, renamed, verdict_of
+from .pairwise import pair_of, renamed
+from .wrapper import Wrapper
 
 
-class Flip:
+class Flip(Wrapper):
     """`inner`, whose label is inverted with probability `rate`, in [0, 0.5]; 0.5 is a fair coin that asks nobody."""
 
-    traits = Traits(symmetric=True)
-
     def __init__(self, inner: Annotator, rate: float, name: str = "") -> None:
-        self.inner = inner
+        super().__init__(inner, name or f"flip({inner.name}, {rate:g})")
         self.noise: Noise = SymmetricFlip(_checked("rate", rate))
-        self.name = name or f"flip({inner.name}, {rate:g})"
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
         pair = pair_of(item, self.name)
@@ -43,12 +41,11 @@ class Flip:
         is_decided, toss, second = rng.random() < coin, draw(0.5, pair, rng), rng.random()
         if is_decided:
             return Preference(pair, toss, self.name, rationale="noise")
-        said = verdict_of(await self.inner.annotate(pair, ask, rng), self.inner.name, self.name)
-        if isinstance(said, Abstention) or said.is_tied or coin == 1.0:
-            return renamed(said, self.name)
-        is_flipped = second < (self.rate(said, rate_left, rate_right) - coin / 2.0) / (1.0 - coin)
-        p_left = 1.0 - said.p_left if is_flipped else said.p_left
-        return replace(said, p_left=p_left, annotator=self.name)
+        verdict = await self.verdict(pair, ask, rng)
+        if isinstance(verdict, Abstention) or verdict.is_tied or coin == 1.0:
+            return renamed(verdict, self.name)
+        is_flipped = second < (self.rate(verdict, rate_left, rate_right) - coin / 2.0) / (1.0 - coin)
+        return replace(verdict, p_left=1.0 - verdict.p_left if is_flipped else verdict.p_left, annotator=self.name)
 
     def rates(self, pair: Comparison) -> tuple[float, float]:
         """The least probability of a flip of a verdict for the left answer, and for the right."""
@@ -78,9 +75,8 @@ class FlipByLength(Flip):
     """A verdict for the longer answer (in words) is inverted with probability `rate_longer`, for the shorter `rate_shorter`."""
 
     def __init__(self, inner: Annotator, rate_longer: float, rate_shorter: float, name: str = "") -> None:
-        self.inner = inner
+        Wrapper.__init__(self, inner, name or f"flip-by-length({inner.name}, {rate_longer:g}, {rate_shorter:g})")
         self.noise = LengthConditionalFlip(_checked("rate_longer", rate_longer), _checked("rate_shorter", rate_shorter))
-        self.name = name or f"flip-by-length({inner.name}, {rate_longer:g}, {rate_shorter:g})"
 
 
 class FlipByPosition(Flip):
@@ -89,9 +85,8 @@ class FlipByPosition(Flip):
     traits = Traits()
 
     def __init__(self, inner: Annotator, rate_left: float, rate_right: float, name: str = "") -> None:
-        self.inner = inner
+        Wrapper.__init__(self, inner, name or f"flip-by-position({inner.name}, {rate_left:g}, {rate_right:g})")
         self.noise = PositionConditionalFlip(_checked("rate_left", rate_left), _checked("rate_right", rate_right))
-        self.name = name or f"flip-by-position({inner.name}, {rate_left:g}, {rate_right:g})"
 
 
 class FlipByCloseness(Flip):
@@ -101,10 +96,9 @@ class FlipByCloseness(Flip):
     """
 
     def __init__(self, inner: Annotator, world: World, largest: float = 0.5, scale: float = 1.0, name: str = "") -> None:
-        self.inner = inner
+        Wrapper.__init__(self, inner, name or f"flip-by-closeness({inner.name}, {largest:g}, {scale:g})")
         self.world = world
         self.noise = InstanceDependentFlip(_checked("largest", largest), scale)
-        self.name = name or f"flip-by-closeness({inner.name}, {largest:g}, {scale:g})"
 
     def advantage(self, pair: Comparison) -> float:
         return self.world.advantage(pair)
@@ -118,14 +112,17 @@ class FlipByAnnotator(Flip):
     """
 
     def __init__(self, inner: Annotator, rates: Mapping[str, float], default: float | None = None, name: str = "") -> None:
-        self.inner = inner
         self._rates = {who: _checked(f"the rate of {who!r}", rate) for who, rate in rates.items()}
         self._default = None if default is None else _checked("default", default)
         known = [*self._rates.values(), *([] if self._default is None else [self._default])]
         if not known:
             raise InputError("`rates` is empty and there is no `default`; give each member of the pool its rate")
         self._least = min(known)
-        self.name = name or f"flip-by-annotator({inner.name}, {', '.join(f'{who}={rate:g}' for who, rate in self._rates.items())})"
+        Wrapper.__init__(
+            self,
+            inner,
+            name or f"flip-by-annotator({inner.name}, {', '.join(f'{who}={rate:g}' for who, rate in self._rates.items())})",
+        )
 
     def rates(self, pair: Comparison) -> tuple[float, float]:
         return self._least, self._least
@@ -157,10 +154,10 @@ class FlipByPrompt(Flip):
         pair = pair_of(item, self.name)
         if rng.random() >= self._shares:
             return await super().annotate(pair, ask, rng)
-        said = verdict_of(await self.inner.annotate(pair, ask, rng), self.inner.name, self.name)
-        if isinstance(said, Abstention) or rng_for(self._seed, self.name, pair.prompt.id).random() >= self._rate:
-            return renamed(said, self.name)
-        return replace(said, p_left=1.0 - said.p_left, annotator=self.name)
+        verdict = await self.verdict(pair, ask, rng)
+        if isinstance(verdict, Abstention) or rng_for(self._seed, self.name, pair.prompt.id).random() >= self._rate:
+            return renamed(verdict, self.name)
+        return replace(verdict, p_left=1.0 - verdict.p_left, annotator=self.name)
 
 
 def _checked(name: str, rate: float) -> float:

@@ -57,7 +57,7 @@ def verdict_of(said: Feedback | Abstention, inner: str, outer: str) -> Preferenc
 
 def renamed(said: Said, name: str) -> Said:
     """The same answer, in the name of the wrapper that was asked."""
-    return replace(said, annotator=name)
+    return said if said.annotator == name else replace(said, annotator=name)
 
 
 def shared_seed(rng: np.random.Generator) -> int:

@@ -22,7 +22,7 @@ from ...core.errors import InputError
 from ...core.protocols import Annotator, World
 from ...core.records import Abstention, Comparison, Estimate, Item, Preference
 from ...eval.intervals.clusters import Scores
-from ...eval.judges.position_bias import PositionBias, position_bias
+from ...eval.judges.position_bias import MeasuredPositionBias, position_bias
 from ...eval.win_rates.difference import holm, paired_difference
 from ...eval.win_rates.pairing import blind_pairs
 from ...eval.win_rates.win_rate import scores_of, win_rate
@@ -55,7 +55,7 @@ class GamingReport:
     annotator: str
     prompts: int
     attacks: tuple[AttackResult, ...]
-    position: PositionBias
+    position: MeasuredPositionBias
     """How often what was shown first won; in the mean over both orders it cancels."""
 
 

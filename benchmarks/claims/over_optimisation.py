@@ -27,7 +27,7 @@ LAWS = {Optimiser.BEST_OF_N: Law.BEST_OF_N, Optimiser.KL_REGULARISED: Law.REINFO
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class ProxyCurve:
     """Proxy and gold as one reward is optimised ever harder.
 
     strengths: n, or beta. points: KL in nats from the reference; gains over it, proxy's in its standard deviations, gold's in nats.
@@ -62,10 +62,10 @@ class OverOptimisation:
     world: str
     labels: int
     seeds: int
-    curves: tuple[Curve, ...]
+    curves: tuple[ProxyCurve, ...]
     contrasts: tuple[Contrast, ...]
 
-    def curve(self, optimiser: Optimiser, reward: Reward = Reward.ONE, flip: float = 0.0) -> Curve:
+    def curve(self, optimiser: Optimiser, reward: Reward = Reward.ONE, flip: float = 0.0) -> ProxyCurve:
         """The one curve of that name; raises InputError for a flip that was not run."""
         for each in self.curves:
             if (each.optimiser, each.reward, each.flip) == (optimiser, reward, flip):
@@ -117,7 +117,7 @@ def trained_policies(ranking: RankingResult, world: str) -> list[Measure]:
     return rows
 
 
-def _group(of: Curve | Contrast) -> str:
+def _group(of: ProxyCurve | Contrast) -> str:
     return f"{of.optimiser}, {of.reward}, flip {of.flip:g}"
 
 
@@ -153,7 +153,7 @@ def over_optimisation(
     return OverOptimisation(world, labels, seeds, curves, tuple(_contrasts(tables, flips)))
 
 
-def _curve(key: Key, table_S3K: np.ndarray) -> Curve:
+def _curve(key: Key, table_S3K: np.ndarray) -> ProxyCurve:
     optimiser, reward, rate = key
     kl_SK, proxy_SK, gold_SK = table_S3K.transpose(1, 0, 2)
     points = [
@@ -162,7 +162,7 @@ def _curve(key: Key, table_S3K: np.ndarray) -> Curve:
     ]
     peak_S, end_S = _peak_and_end(table_S3K)
     fit = gao_fit(kl_SK.mean(axis=0), gold_SK.T, LAWS[optimiser], unit="seed")
-    return Curve(
+    return ProxyCurve(
         optimiser,
         reward,
         rate,

@@ -23,7 +23,7 @@ from ..win_rates.win_rate import win_rate_from_scores
 
 
 @dataclass(frozen=True, slots=True)
-class PositionBias:
+class MeasuredPositionBias:
     """`first`: share of showings in which the answer shown first won (ties half), 0.5 without bias; `n`
     counts showings, and `extra` has the "pairs" shown, the "judges" to whom, and the "mean_probability" given to the first.
     `consistency`: how often a judge who saw a pair in both orders said the same in both; None where no judge saw one so."""
@@ -100,7 +100,7 @@ def all_shown(several: Iterable[Shown]) -> Shown:
     return Shown(**joined, abstained=sum(one.abstained for one in each))
 
 
-def position_bias(feedback: Iterable[Preference | Abstention] | Shown, level: float = 0.95) -> PositionBias:
+def position_bias(feedback: Iterable[Preference | Abstention] | Shown, level: float = 0.95) -> MeasuredPositionBias:
     """Intervals are clustered by prompt. `first.how` says what was counted, and what it assumes where no judge saw both orders."""
     shown = feedback if isinstance(feedback, Shown) else shown_in(feedback)
     scores_V = np.where(shown.p_first_V == 0.5, 0.5, shown.p_first_V > 0.5)
@@ -114,9 +114,9 @@ def position_bias(feedback: Iterable[Preference | Abstention] | Shown, level: fl
         first = replace(first, how=how, extra={**first.extra, "mean_probability": mean, "pairs": pairs, "judges": judges})
     if not len(shown.agreed_A):
         caveat = "; no judge saw a pair in both orders, so this is bias only if that order was random"
-        return PositionBias(replace(first, how=first.how + caveat), None)
+        return MeasuredPositionBias(replace(first, how=first.how + caveat), None)
     consistency = win_rate_from_scores(shown.agreed_A.astype(float), shown.prompts_A, shown.abstained, level)
-    return PositionBias(first, replace(consistency, extra={}))
+    return MeasuredPositionBias(first, replace(consistency, extra={}))
 
 
 def _hashed(*names: str) -> int:

@@ -49,7 +49,7 @@ class Consensus:
     details: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-class Fit(NamedTuple):
+class LabelFit(NamedTuple):
     """One start's end. details: the model's own parameters, by name."""
 
     posterior_IL: np.ndarray
@@ -60,7 +60,7 @@ class Fit(NamedTuple):
     details: Mapping[str, np.ndarray]
 
 
-Model = Callable[[Votes, np.ndarray, np.ndarray, float], Fit]
+Model = Callable[[Votes, np.ndarray, np.ndarray, float], LabelFit]
 """(votes, weight_I of each item, start posterior_IL, tolerance of `climb`) -> fit."""
 
 
@@ -74,7 +74,7 @@ def fitted(
     seed: int,
     level: float,
     start_IL: np.ndarray | None,
-    settle: Callable[[Fit], Fit] = lambda fit: fit,
+    settle: Callable[[LabelFit], LabelFit] = lambda fit: fit,
 ) -> Consensus:
     """The best fit over the starts, its workers with percentile intervals of a bootstrap over items.
 

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .consensus import Consensus, Fit, climb_smoothed, fitted, seen
+from .consensus import Consensus, LabelFit, climb_smoothed, fitted, seen
 from .votes import Votes
 
 
@@ -44,7 +44,7 @@ def dawid_skene(
     )
 
 
-def _fit(smoothing: float, of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> Fit:
+def _fit(smoothing: float, of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> LabelFit:
     maximise, log_joint = partial(_maximise, of, weight_I, smoothing), partial(_log_joint, of)
     posterior_IL, (prior_L, confusion_WLL), climbed = climb_smoothed(maximise, log_joint, smoothing, weight_I, start_IL, tolerance)
     return _described(posterior_IL, prior_L, confusion_WLL, seen(of, weight_I), *climbed)
@@ -57,11 +57,11 @@ def _described(
     seen_W: np.ndarray,
     history: tuple[float, ...],
     converged: bool,
-) -> Fit:
+) -> LabelFit:
     diagonal_WL = np.diagonal(confusion_WLL, axis1=1, axis2=2)
     accuracy_W = np.where(seen_W, diagonal_WL @ prior_L, np.nan)
     details = {"confusion_WLL": confusion_WLL, "balanced_W": diagonal_WL.mean(axis=1), "seen_W": seen_W}
-    return Fit(posterior_IL, accuracy_W, prior_L, history, converged, details)
+    return LabelFit(posterior_IL, accuracy_W, prior_L, history, converged, details)
 
 
 def _maximise(of: Votes, weight_I: np.ndarray, smoothing: float, posterior_IL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +80,7 @@ def _log_joint(of: Votes, prior_L: np.ndarray, confusion_WLL: np.ndarray) -> np.
     return np.log(prior_L) + np.stack(said, axis=1)
 
 
-def _best_named(fit: Fit) -> Fit:
+def _best_named(fit: LabelFit) -> LabelFit:
     """The same fit with its true labels renamed so that the sum over workers of the mean diagonal is largest."""
     confusion_WLL = fit.details["confusion_WLL"][fit.details["seen_W"]]
     rows, columns = linear_sum_assignment(-confusion_WLL.sum(axis=0))

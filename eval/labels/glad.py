@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from .consensus import TOLERANCE, Consensus, Fit, climb, fitted, log_joint_of_coins, posterior, seen
+from .consensus import TOLERANCE, Consensus, LabelFit, climb, fitted, log_joint_of_coins, posterior, seen
 from .votes import Votes
 
 SMOOTHING = 0.1
@@ -49,7 +49,7 @@ def glad(
     )
 
 
-def _upright(of: Votes, fit: Fit) -> Fit:
+def _upright(of: Votes, fit: LabelFit) -> LabelFit:
     """With two labels, the climb from the mirror image where that ends higher: a priori, workers are able and no deceivers."""
     if len(of.labels) != 2:
         return fit
@@ -57,7 +57,7 @@ def _upright(of: Votes, fit: Fit) -> Fit:
     return max(fit, mirrored, key=lambda each: each.history[-1])
 
 
-def _fit(of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> Fit:
+def _fit(of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> LabelFit:
     begin = _State(start_IL, np.ones(len(of.workers)), np.ones(len(of.items)))
     state, history, converged = climb(partial(_step, of, weight_I), begin, tolerance)
     prior_L, ability_W, easiness_I = _maximise(of, weight_I, state)
@@ -65,7 +65,7 @@ def _fit(of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float
     right_WI = expit(ability_W[:, None] * np.exp(easiness_I))
     accuracy_W = np.where(seen(of, weight_I), right_WI @ (weight_I / weight_I.sum()), np.nan)
     details = {"ability_W": ability_W, "log_easiness_I": easiness_I}
-    return Fit(posterior_IL, accuracy_W, prior_L, tuple(history), converged, details)
+    return LabelFit(posterior_IL, accuracy_W, prior_L, tuple(history), converged, details)
 
 
 def _step(of: Votes, weight_I: np.ndarray, state: _State) -> tuple[_State, float]:

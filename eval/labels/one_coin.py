@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from .consensus import Consensus, Fit, climb_smoothed, fitted, log_joint_of_coins, seen
+from .consensus import Consensus, LabelFit, climb_smoothed, fitted, log_joint_of_coins, seen
 from .votes import Votes
 
 
@@ -42,10 +42,10 @@ def one_coin(
     )
 
 
-def _fit(smoothing: float, of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> Fit:
+def _fit(smoothing: float, of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> LabelFit:
     maximise, log_joint = partial(_maximise, of, weight_I, smoothing), partial(_log_joint, of)
     posterior_IL, (prior_L, coin_W2), climbed = climb_smoothed(maximise, log_joint, smoothing, weight_I, start_IL, tolerance)
-    return Fit(posterior_IL, np.where(seen(of, weight_I), coin_W2[:, 0], np.nan), prior_L, *climbed, {})
+    return LabelFit(posterior_IL, np.where(seen(of, weight_I), coin_W2[:, 0], np.nan), prior_L, *climbed, {})
 
 
 def _maximise(of: Votes, weight_I: np.ndarray, smoothing: float, posterior_IL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +61,7 @@ def _log_joint(of: Votes, prior_L: np.ndarray, coin_W2: np.ndarray) -> np.ndarra
     return log_joint_of_coins(of, prior_L, *np.log(coin_W2)[of.worker_V].T)
 
 
-def _honest(fit: Fit) -> Fit:
+def _honest(fit: LabelFit) -> LabelFit:
     """With two labels, the mirror image of a fit in which workers are mostly wrong; each worker counts once."""
     if fit.posterior_IL.shape[1] != 2 or np.nanmean(fit.accuracy_W) >= 0.5:
         return fit

@@ -26,7 +26,7 @@ FROM_WEIGHTS = 0.02
 ARENA, ARENA_RAW, ARENA_CONTROLLED = "Arena Elo\n[Feb 2, 2024]", "AlpacaEval 2.0", "LC AlpacaEval 2.0"
 
 
-class Check(NamedTuple):
+class PublishedCheck(NamedTuple):
     """`said` is one sentence; `exceptions` are those that do not agree, a sentence each."""
 
     said: str
@@ -46,7 +46,7 @@ class JoinFault(NamedTuple):
 
 def checks(
     judgments: Sequence[Judgments], rows: Sequence[LeaderboardRow], published: Published, folder: Path, known: Instructions | None
-) -> list[Check]:
+) -> list[PublishedCheck]:
     """All checks that the folder's tables allow."""
     found = [
         _counts(judgments, published),
@@ -76,7 +76,7 @@ def _can_refit(of: Judgments, published: Published) -> bool:
     return known is not None and of.lengths_N is not None and all(name in known for name in of.ids)
 
 
-def _counts(judgments: Sequence[Judgments], published: Published) -> Check | None:
+def _counts(judgments: Sequence[Judgments], published: Published) -> PublishedCheck | None:
     compared, wrong = 0, []
     for each in judgments:
         row = published.row(each)
@@ -94,7 +94,7 @@ def _counts(judgments: Sequence[Judgments], published: Published) -> Check | Non
         wrong += [f"{each.model} ({each.judge}): {'; '.join(off)}"] if off else []
     if not compared:
         return None
-    return Check(
+    return PublishedCheck(
         f"win rate, standard error and counts: {compared - len(wrong)} of {compared} as published (to {EXACT:g})", tuple(wrong)
     )
 
@@ -107,7 +107,7 @@ def _said(value: float | None) -> str:
     return "undefined" if value is None else f"{value:g}"
 
 
-def _preferences(judgments: Sequence[Judgments], known: Instructions | None) -> Check | None:
+def _preferences(judgments: Sequence[Judgments], known: Instructions | None) -> PublishedCheck | None:
     errors = []
     for each in judgments:
         if any(each.top_logprobs) and (known or each.texts):
@@ -120,10 +120,10 @@ def _preferences(judgments: Sequence[Judgments], known: Instructions | None) -> 
         return None
     wrong = int((error_N > 1e-9).sum())
     said = f"{len(error_N):,} made again, {wrong} off by over 1e-9 (worst {error_N.max():.0e})"
-    return Check(f"preferences from raw log-probabilities: {said}")
+    return PublishedCheck(f"preferences from raw log-probabilities: {said}")
 
 
-def _from_weights(judgments: Sequence[Judgments], published: Published) -> Check | None:
+def _from_weights(judgments: Sequence[Judgments], published: Published) -> PublishedCheck | None:
     compared, wrong = 0, []
     for each in judgments:
         value, row = from_published_weights(each, published), published.row(each) or {}
@@ -134,10 +134,10 @@ def _from_weights(judgments: Sequence[Judgments], published: Published) -> Check
         if abs(off) > FROM_WEIGHTS:
             wrong.append(f"{each.model}: the weights give {100 * value:.3f}, published {row['length_controlled_winrate']:.3f}")
     said = f"length-controlled win rate from published weights: {compared - len(wrong)} of {compared} within {FROM_WEIGHTS} points"
-    return Check(said, tuple(wrong)) if compared else None
+    return PublishedCheck(said, tuple(wrong)) if compared else None
 
 
-def _refitted(rows: Sequence[LeaderboardRow], judgments: Sequence[Judgments], published: Published) -> list[Check]:
+def _refitted(rows: Sequence[LeaderboardRow], judgments: Sequence[Judgments], published: Published) -> list[PublishedCheck]:
     """Of the rows that were fitted here with the published difficulty."""
     by_name = {(each.model, each.judge): published.row(each) or {} for each in judgments}
     off = {}
@@ -149,10 +149,10 @@ def _refitted(rows: Sequence[LeaderboardRow], judgments: Sequence[Judgments], pu
         return []
     near, close = (sum(abs(each) <= limit for each in off.values()) for limit in (0.005, 0.15))
     said = f"length-controlled win rate fitted again: {near} of {len(off)} within 0.005 points, {close} within 0.15"
-    return [Check(said, tuple(f"{name}: off by {each:+.2f}" for name, each in off.items() if abs(each) > 0.15))]
+    return [PublishedCheck(said, tuple(f"{name}: off by {each:+.2f}" for name, each in off.items() if abs(each) > 0.15))]
 
 
-def _arena(folder: Path) -> list[Check]:
+def _arena(folder: Path) -> list[PublishedCheck]:
     path = folder / "arena_benchmarks.csv"
     if not path.is_file():
         return []
@@ -162,10 +162,10 @@ def _arena(folder: Path) -> list[Check]:
         return []
     elo_M, raw_M, controlled_M = (np.array([number_of(row[name], f"{str(path)!r}: `{name}`") for row in rows]) for name in columns)
     rho, raw_rho = (float(spearman_rows(elo_M[None], each[None])[0]) for each in (controlled_M, raw_M))
-    return [Check(f"Spearman with Chatbot Arena over {len(rows)} models: {rho:.4f} length-controlled, {raw_rho:.4f} raw")]
+    return [PublishedCheck(f"Spearman with Chatbot Arena over {len(rows)} models: {rho:.4f} length-controlled, {raw_rho:.4f} raw")]
 
 
-def _alpacafarm(folder: Path) -> list[Check]:
+def _alpacafarm(folder: Path) -> list[PublishedCheck]:
     path = folder / "alpacafarm_table2.csv"
     if not path.is_file():
         return []
@@ -173,4 +173,6 @@ def _alpacafarm(folder: Path) -> list[Check]:
     rows = [row for row in read_rows(path) if all(row.get(name) for name in columns)]
     simulated_M, human_M = (np.array([number_of(row[name], f"{str(path)!r}: `{name}`") for row in rows]) for name in columns)
     rho, r = float(spearman_rows(simulated_M[None], human_M[None])[0]), float(np.corrcoef(simulated_M, human_M)[0, 1])
-    return [Check(f"AlpacaFarm, simulated against human win rates of {len(rows)} methods: Spearman {rho:.4f}, R2 {r * r:.4f}")]
+    return [
+        PublishedCheck(f"AlpacaFarm, simulated against human win rates of {len(rows)} methods: Spearman {rho:.4f}, R2 {r * r:.4f}")
+    ]

@@ -24,14 +24,14 @@ ELO_A_NAT = 400 / np.log(10)
 """Points of the chess scale a nat of strength: 400 points are odds of 10 to 1."""
 
 
-class Fit(NamedTuple):
+class StrengthFit(NamedTuple):
     """strengths_M: in nats, mean 0; None where undefined, and `reason` says why."""
 
     strengths_M: np.ndarray | None
     reason: str = ""
 
 
-def bradley_terry(wins_MM: np.ndarray, prior: float = 0.0, names: tuple[str, ...] = ()) -> Fit:
+def bradley_terry(wins_MM: np.ndarray, prior: float = 0.0, names: tuple[str, ...] = ()) -> StrengthFit:
     """Maximum-likelihood strengths from wins_MM[i, j] >= 0, how often i beat j (ties half; fractions are fine).
 
     prior: pseudo-wins added each way to every pair, 0 for none; any positive one makes the answer finite and pulls it to 0.
@@ -39,7 +39,7 @@ def bradley_terry(wins_MM: np.ndarray, prior: float = 0.0, names: tuple[str, ...
     """
     wins_MM = _checked(wins_MM, prior)
     if reason := undefined(wins_MM, names):
-        return Fit(None, reason)
+        return StrengthFit(None, reason)
     winners, losers = np.nonzero(wins_MM)
     result = evalica.bradley_terry(
         winners.tolist(),
@@ -50,7 +50,7 @@ def bradley_terry(wins_MM: np.ndarray, prior: float = 0.0, names: tuple[str, ...
         limit=20_000,
     )
     strengths_M = np.log(result.scores.sort_index().to_numpy())
-    return Fit(newton(wins_MM[None], strengths_M - strengths_M.mean())[0])
+    return StrengthFit(newton(wins_MM[None], strengths_M - strengths_M.mean())[0])
 
 
 def bradley_terry_ratings(
@@ -62,7 +62,7 @@ def bradley_terry_ratings(
     prompt was judged more than once. Resamples in which the strengths are undefined are left out and counted in
     `extra["undefined_resamples"]`; where they are more than a tail of the interval there is no interval.
     """
-    fit = bradley_terry(win_matrix(of), prior, of.models) if len(of) else Fit(None, "undefined: no verdicts")
+    fit = bradley_terry(win_matrix(of), prior, of.models) if len(of) else StrengthFit(None, "undefined: no verdicts")
     if fit.strengths_M is None:
         return {name: Estimate(None, None, None, len(of), fit.reason, of.abstentions, level=level) for name in of.models}
     counts_RP = prompt_counts(of.prompts, resamples, rng_for(seed, "bradley-terry"))

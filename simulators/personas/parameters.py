@@ -70,7 +70,7 @@ class ReligionModel(Cut):
     race: Mapping[str, Share]
 
 
-class Habits(_Table):
+class PersonaHabits(_Table):
     strength: float
     quirks_a_persona: int = Field(ge=0)
     mannerisms_a_persona: int = Field(ge=0)
@@ -102,7 +102,7 @@ class Parameters(_Table):
     values: ValuesModel
     ideology: Cut
     religion: ReligionModel
-    habits: Habits
+    habits: PersonaHabits
     quirks: tuple[Habit, ...]
     mannerisms: tuple[Habit, ...]
     tastes: Mapping[str, Share]

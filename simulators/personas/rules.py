@@ -16,7 +16,7 @@ FAR = 1.0
 """Standard deviations to the other side from which a trait contradicts a habit."""
 
 
-class Rule(NamedTuple):
+class ConsistencyRule(NamedTuple):
     """is_broken: whether the persona contradicts itself in this way."""
 
     name: str
@@ -62,21 +62,25 @@ def _habit_against_trait(persona: Persona, parameters: Parameters) -> bool:
 
 
 RULES = (
-    Rule(
+    ConsistencyRule(
         "unbelieving traditionalist",
         "an atheist or agnostic does not put tradition among the first two values",
         _unbelieving_traditionalist,
     ),
-    Rule(
+    ConsistencyRule(
         "liberal without universalism",
         "who is very liberal does not put universalism among the last two",
         _liberal_without_universalism,
     ),
-    Rule(
+    ConsistencyRule(
         "conservative without tradition",
         "who is very conservative does not put tradition among the last two",
         _conservative_without_tradition,
     ),
-    Rule("habit of another", "a habit asks for an answer that the persona does not give (a job, a faith)", _habit_of_another),
-    Rule("habit against trait", "a habit goes with one end of a trait, and the persona is far at the other", _habit_against_trait),
+    ConsistencyRule(
+        "habit of another", "a habit asks for an answer that the persona does not give (a job, a faith)", _habit_of_another
+    ),
+    ConsistencyRule(
+        "habit against trait", "a habit goes with one end of a trait, and the persona is far at the other", _habit_against_trait
+    ),
 )

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.protocols import Fault
 from .grammar import CLAUSES, SENTENCES, Instruction, Role, Sentence, Tone, parse_instruction, split_sentences, words_of
-from .rules import FEATURES, Check, check, features
+from .rules import FEATURES, AnswerCheck, check, features
 
 BRIEF = 12
 """Words, within the length asked for: who likes short answers minds more, who likes long ones minds fewer."""
@@ -80,7 +80,7 @@ DISLIKED = ("avoid", "length", "broken", "repeated", "filler")
 """Features that the mean user likes less of."""
 
 
-def _failings(wanted: Instruction, answer: str, found: Check, had: dict[str, float]) -> Iterator[tuple[str, Failing]]:
+def _failings(wanted: Instruction, answer: str, found: AnswerCheck, had: dict[str, float]) -> Iterator[tuple[str, Failing]]:
     parts, end = parts_of(answer), len(answer)
     right = ("the " if wanted.kind == "home" else "") + wanted.answer
     fact = f"{SUBJECT[wanted.kind].format(wanted.subject)} is {right}"
@@ -110,7 +110,7 @@ def _failings(wanted: Instruction, answer: str, found: Check, had: dict[str, flo
     yield from _idle(parts, answer, found, had)
 
 
-def _idle(parts: list[Part], answer: str, found: Check, had: dict[str, float]) -> Iterator[tuple[str, Failing]]:
+def _idle(parts: list[Part], answer: str, found: AnswerCheck, had: dict[str, float]) -> Iterator[tuple[str, Failing]]:
     """Sentences that are no English, that were said before, and that say nothing."""
     if found.broken_words:
         broken = [each for each in parts if each.known is None and words_of(each.text)]
@@ -127,7 +127,7 @@ def _idle(parts: list[Part], answer: str, found: Check, had: dict[str, float]) -
         yield "filler", Failing(had["filler"], found.fillers, spans, "Leave out small talk.")
 
 
-def _length(wanted: Instruction, answer: str, found: Check, short: float) -> Failing:
+def _length(wanted: Instruction, answer: str, found: AnswerCheck, short: float) -> Failing:
     wish = CLAUSES["at_most"][wanted.at_most] if wanted.at_most is not None else CLAUSES["at_least"][wanted.at_least]
     text = f"The answer has {found.words} words, {found.length_miss} too {'many' if wanted.at_most is not None else 'few'}."
     start = _word_start(answer, wanted.at_most) if wanted.at_most is not None else len(answer)

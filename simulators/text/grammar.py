@@ -92,7 +92,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class StatedFact:
     """What a fact sentence says. `subject` is blank where the sentence says "it"."""
 
     kind: str
@@ -106,7 +106,7 @@ class Sentence:
 
     text: str
     role: Role
-    claim: Claim | None = None
+    claim: StatedFact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ CLAUSES: dict[str, dict[object, str]] = {
 def fact_sentences(kind: str, subject: str, value: str) -> list[Sentence]:
     """The ways to claim that the subject's value is this one, shortest first."""
     return [
-        Sentence(form.format(s=subject, v=value), Role.FACT, Claim(kind, subject if "{s}" in form else "", value))
+        Sentence(form.format(s=subject, v=value), Role.FACT, StatedFact(kind, subject if "{s}" in form else "", value))
         for form in FACT_FORMS[kind]
     ]
 

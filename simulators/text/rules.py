@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .grammar import SENTENCES, Claim, Format, Instruction, Role, Sentence, Tone, parse_instruction, split_sentences, words_of
+from .grammar import SENTENCES, Format, Instruction, Role, Sentence, StatedFact, Tone, parse_instruction, split_sentences, words_of
 
 GOLD = {
     "fact": 1.3,
@@ -31,7 +31,7 @@ WORD_TASTE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class AnswerCheck:
     """What an answer does with its instruction. None where the instruction does not ask."""
 
     fact: int
@@ -53,7 +53,7 @@ class Check:
 
 
 @lru_cache(maxsize=65536)
-def check(prompt: str, answer: str) -> Check:
+def check(prompt: str, answer: str) -> AnswerCheck:
     """Reads the answer by the rules of the prompt's text. Raises InputError where the prompt is not of this world."""
     instruction = parse_instruction(prompt)
     lines = [line for line in answer.strip().split("\n") if line.strip()]
@@ -61,7 +61,7 @@ def check(prompt: str, answer: str) -> Check:
     known = [SENTENCES[text] for text in texts if text in SENTENCES]
     said = words_of(answer)
     broken = [word for text in texts if text not in SENTENCES for word in words_of(text)]
-    return Check(
+    return AnswerCheck(
         fact=_fact(instruction, [each.claim for each in known if each.claim and each.claim.kind == instruction.kind]),
         mentioned=None if instruction.mention is None else instruction.mention in said,
         avoided=None if instruction.avoid is None else instruction.avoid not in said,
@@ -75,7 +75,7 @@ def check(prompt: str, answer: str) -> Check:
     )
 
 
-def _fact(instruction: Instruction, claims: list[Claim]) -> int:
+def _fact(instruction: Instruction, claims: list[StatedFact]) -> int:
     if not claims:
         return 0
     right = all(claim.subject in ("", instruction.subject) and claim.value == instruction.answer for claim in claims)

@@ -24,7 +24,7 @@ from .faults import find_faults
 from .grammar import parse_instruction
 from .pretraining import OnProgress, base_checkpoint
 from .prompts import draw_prompts
-from .rules import FEATURES, Check, check, features, gold_weights, taste_scale, user_weights
+from .rules import FEATURES, AnswerCheck, check, features, gold_weights, taste_scale, user_weights
 
 if TYPE_CHECKING:
     from ...policies.causal_lm import CausalLMPolicy
@@ -103,7 +103,7 @@ class TextWorld:
         """A generated answer; quality in [0, 1], see `answers.compose`."""
         return Completion(prompt, compose(parse_instruction(prompt.text), quality, rng))
 
-    def check(self, completion: Completion) -> Check:
+    def check(self, completion: Completion) -> AnswerCheck:
         """What the answer does with its instruction. Raises InputError for a prompt of another world."""
         return check(completion.prompt.text, completion.text)
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import sys
+import tomllib
+from contextlib import nullcontext
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("core", "engines", "policies", "simulators", "annotators", "methods", "eval", "benchmarks", "report", "cli")
@@ -51,3 +57,26 @@ def test_no_module_imports_itself_by_way_of_others_not_even_for_types():
 
 def test_a_circle_is_found_where_there_is_one():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}, "e": set()}) == [["b", "c"], ["c", "b"]]
+
+
+def test_a_public_class_has_a_name_of_its_own_in_the_whole_product():
+    """`Config` apart: the settings of every method have that name, by the contract of methods."""
+    places: dict[str, list[str]] = {}
+    for name, path in modules().items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name)
+    assert len(places) > 250
+    assert {name: at for name, at in places.items() if len(at) > 1 and name != "Config"} == {}
+
+
+def test_every_name_that_changed_is_still_imported_by_its_old_one():
+    table = tomllib.loads((ROOT / "core" / "moved.toml").read_text(encoding="utf-8"))
+    checked = 0
+    for old, homes in table.items():
+        for line in [each for each in ([homes] if isinstance(homes, str) else homes) if "=" in each]:
+            with pytest.warns(DeprecationWarning, match="is now") if f"pasture.{old}" not in sys.modules else nullcontext():
+                module = importlib.import_module(f"pasture.{old}")
+            assert getattr(module, line.partition("=")[0]).__name__ == line.partition("=")[2]
+            checked += 1
+    assert checked > 20

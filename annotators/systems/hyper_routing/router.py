@@ -26,8 +26,9 @@ from ....core.files.writing import write_atomically
 from ....core.protocols import Annotator, Ask
 from ....core.records import Abstention, Comparison, Item, Preference
 from ....core.seeds import digest, rng_for
+from ...panels.panel import ask_member
 from ...traits import Traits
-from ...wrappers.pairwise import pair_of, renamed, verdict_of
+from ...wrappers.pairwise import pair_of
 from .features import edges, features, tag_names, tags
 
 Score = Callable[[Sequence[Preference | Abstention]], float]
@@ -173,7 +174,4 @@ class HyperRouting:
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         member: Any = self.expensive if self.is_sent(pair, rng) else self.cheap
-        said = verdict_of(await member.annotate(pair, ask, rng), member.name, self.name)
-        if isinstance(said, Abstention):
-            return renamed(said, self.name)
-        return replace(said, annotator=self.name, persona=said.persona or member.name)
+        return await ask_member(member, pair, ask, rng, self.name)

@@ -15,18 +15,19 @@ import numpy as np
 from ....core.protocols import Ask
 from ....core.records import Abstention, Completion, Critique, Item, Revision
 from ....simulators.personas.persona import Persona
-from ...judges.kinds import Critic, Editor
+from ...judges.critic import PromptedCritic
+from ...judges.editor import PromptedEditor
 from ...prompting.prompted import template_file
 from ...traits import Traits
 from ...wrappers.pairwise import completion_of
 from .judge import described, find_people
 
 
-class _CriticFor(Critic):
+class _CriticFor(PromptedCritic):
     extras: ClassVar = ("persona",)
 
 
-class _EditorFor(Editor):
+class _EditorFor(PromptedEditor):
     extras: ClassVar = ("critique", "persona")
 
 

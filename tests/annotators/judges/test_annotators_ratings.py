@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pasture.annotators import make_annotator
-from pasture.annotators.judges.rater import HelpSteer2, Rater, UltraFeedback
+from pasture.annotators.judges.rater import HelpSteer2, PromptedRater, UltraFeedback
 from pasture.annotators.runner import annotate
 from pasture.core.conversions import pairs_of_ranking, pairs_of_ratings
 from pasture.core.errors import InputError
@@ -90,7 +90,7 @@ def test_weights_and_aspects_are_the_users():
     assert isinstance(found, Preference)
     assert (found.p_left, found.strength) == (0.0, 1.0)  # 2 * 2 - 4 = 0 against 2 * 3 - 5 = 1
     own = make_annotator("pasture.annotators.judges.rater:HelpSteer2", aspects={"warmth": "how kind"}, raters=1, low=1, high=10)
-    assert isinstance(own, Rater)
+    assert isinstance(own, PromptedRater)
     assert (own.weights, own.agree_on, own.high) == ({}, ("warmth",), 10)
     assert '"warmth": how kind' in own.prompted.request(SHORT).messages[-1].content
 

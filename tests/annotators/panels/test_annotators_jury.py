@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from pasture.annotators import make_annotator
+from pasture.annotators.judges.critic import PromptedCritic
 from pasture.annotators.judges.judge import Judge
-from pasture.annotators.judges.kinds import Critic
 from pasture.annotators.panels.jury import Jury, OnModel
 from pasture.annotators.panels.review_loop import ReviewLoop
 from pasture.annotators.runner import annotate
@@ -327,7 +327,7 @@ def test_another_model_may_review_than_writes():
         text = {"critique": "Too short.", "spans": [], "polarity": "blame", "revision": "Longer."}
         return Reply(json.dumps(text))
 
-    loop = ReviewLoop(1, OnModel(Critic(), "reviewer"))
+    loop = ReviewLoop(1, OnModel(PromptedCritic(), "reviewer"))
     answer = Completion(Prompt("q"), "a")
     (said,) = annotate([answer], loop, engine=ScriptedEngine(respond=respond, name="both")).results
     assert isinstance(said, Revision)

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from pasture.annotators import make_annotator
-from pasture.annotators.judges.kinds import Critic, Directives, Editor, FollowUps, Question, Ranker, Reactions, Verdict
+from pasture.annotators.judges.critic import PromptedCritic
+from pasture.annotators.judges.directives import PromptedDirectives
+from pasture.annotators.judges.editor import PromptedEditor
+from pasture.annotators.judges.follow_ups import PromptedFollowUps
+from pasture.annotators.judges.ranker import PromptedRanker
+from pasture.annotators.judges.reactions import PromptedReactions
+from pasture.annotators.judges.verdict import PromptedVerdict
+from pasture.annotators.prompting.question import Question
 from pasture.annotators.runner import annotate
 from pasture.annotators.systems.fine_grained import FineGrained
 from pasture.annotators.systems.hh_rlhf import HelpfulHarmless
@@ -75,35 +82,35 @@ def said(annotator: Any, item: Item, *replies: Any) -> Any:
     ],
 )
 def test_a_verdict_has_its_strength_and_its_reasons(reply: Any, p_left: float, strength: float | None):
-    found = said(Verdict(), PAIR, reply)
+    found = said(PromptedVerdict(), PAIR, reply)
     assert (found.p_left, found.strength) == (p_left, strength)
     assert found.rationale == (reply.get("rationale", "") if isinstance(reply, dict) else "")
     assert found.comparison is PAIR
 
 
 def test_neither_is_an_abstention_with_its_reasons():
-    found = said(Verdict(), PAIR, {"rationale": "Both insult the user.", "verdict": "neither", "strength": 1})
+    found = said(PromptedVerdict(), PAIR, {"rationale": "Both insult the user.", "verdict": "neither", "strength": 1})
     assert (found.reason, found.detail, found.item) == (Reason.NEITHER, "Both insult the user.", PAIR)
 
 
 def test_reasons_are_asked_for_before_the_verdict():
-    schema = json.loads(Verdict().prompted.request(PAIR).sampling.schema)
+    schema = json.loads(PromptedVerdict().prompted.request(PAIR).sampling.schema)
     assert list(schema["properties"]) == ["rationale", "verdict", "strength"]
     assert schema["required"] == ["rationale", "verdict", "strength"]
 
 
 def test_a_ranking_of_a_pair_is_a_preference():
-    assert said(Ranker(), SLATE, {"ranking": [2, 3, 1]}) == Ranking(SLATE, (1, 2, 0), "ranker")
-    assert said(Ranker(), PAIR, {"ranking": [2, 1]}) == Preference(PAIR, 0.0, "ranker")
-    assert said(Ranker(), PAIR, {"ranking": [1, 2]}) == Preference(PAIR, 1.0, "ranker")
-    tied = said(Ranker(), PAIR, {"ranking": "1 = 2"})
+    assert said(PromptedRanker(), SLATE, {"ranking": [2, 3, 1]}) == Ranking(SLATE, (1, 2, 0), "ranker")
+    assert said(PromptedRanker(), PAIR, {"ranking": [2, 1]}) == Preference(PAIR, 0.0, "ranker")
+    assert said(PromptedRanker(), PAIR, {"ranking": [1, 2]}) == Preference(PAIR, 1.0, "ranker")
+    tied = said(PromptedRanker(), PAIR, {"ranking": "1 = 2"})
     assert tied.item is PAIR
     assert tied.reason is Reason.UNPARSABLE
     assert len(tied.unread) == 1
 
 
 def test_a_slate_is_shown_with_a_number_for_each_answer():
-    text = Ranker().prompted.request(SLATE).messages[-1].content
+    text = PromptedRanker().prompted.request(SLATE).messages[-1].content
     assert "===== answer 1 =====\nIt is Paris. I like tea.\n===== answer 2 =====\nIt is Rome.\n===== answer 3 =====\nHey!\n" in text
 
 
@@ -118,9 +125,9 @@ def test_a_critique_places_its_quotes_and_leaves_out_what_it_cannot_place():
     }
     # No polarity of the whole is said, so it is that of its spans.
     wanted = Critique(ANSWER, "Wrong.", "critic", (Span(0, 12, "fact"), Span(20, 23, "blame")), Polarity.BLAME)
-    assert said(Critic(), ANSWER, reply) == wanted
-    assert said(Critic(), ANSWER, reply | {"polarity": "mixed"}).polarity is Polarity.MIXED
-    assert isinstance(said(Critic(), ANSWER, {"critique": "Wrong."}), Abstention)
+    assert said(PromptedCritic(), ANSWER, reply) == wanted
+    assert said(PromptedCritic(), ANSWER, reply | {"polarity": "mixed"}).polarity is Polarity.MIXED
+    assert isinstance(said(PromptedCritic(), ANSWER, {"critique": "Wrong."}), Abstention)
 
 
 def test_an_editor_critiques_and_then_revises():
@@ -130,53 +137,55 @@ def test_an_editor_critiques_and_then_revises():
         turns.append(request)
         return json.dumps({"critique": "Wrong city.", "spans": []} if len(turns) == 1 else {"revision": "It is Rome."})
 
-    found = annotate([ANSWER], Editor(), engine=ScriptedEngine(respond=reply)).results[0]
+    found = annotate([ANSWER], PromptedEditor(), engine=ScriptedEngine(respond=reply)).results[0]
     assert found == Revision(ANSWER, "It is Rome.", "editor", Critique(ANSWER, "Wrong city.", "critic"), found.usage)
     assert found.usage.requests == 2
     assert "===== critique =====\nWrong city.\n===== end =====" in turns[1].messages[-1].content
 
 
 def test_an_editor_heeds_a_critique_that_it_is_given():
-    found = said(make_annotator("pasture.annotators.judges.kinds:Editor", critique="Be short."), ANSWER, {"revision": "Rome."})
+    found = said(
+        make_annotator("pasture.annotators.judges.editor:PromptedEditor", critique="Be short."), ANSWER, {"revision": "Rome."}
+    )
     assert (found.text, found.critique.text) == ("Rome.", "Be short.")
     given = Critique(ANSWER, "Too wordy.", "ann")
 
     async def ask(_: Request) -> Reply:
         return Reply('{"revision": "Rome."}')
 
-    revision = asyncio.run(Editor().revised(given, ask, rng_for(0)))
+    revision = asyncio.run(PromptedEditor().revised(given, ask, rng_for(0)))
     assert isinstance(revision, Revision)
     assert revision.critique is given
     with pytest.raises(InputError, match="both a critic"):
-        Editor(inner=Critic(), critique="Be short.")
+        PromptedEditor(inner=PromptedCritic(), critique="Be short.")
 
 
 def test_an_editor_without_a_critique_says_so_and_names_the_request():
-    found = said(Editor(), ANSWER, "No idea.")
+    found = said(PromptedEditor(), ANSWER, "No idea.")
     assert found.reason is Reason.UNPARSABLE
     assert found.detail.startswith("no critique: ")
     assert len(found.unread) == 1
     with pytest.raises(InputError, match="gave a Reaction"):
-        annotate([ANSWER], Editor(inner=Reactions()), engine=says({"reaction": "heart"}))
+        annotate([ANSWER], PromptedEditor(inner=PromptedReactions()), engine=says({"reaction": "heart"}))
 
 
 def test_rules_reactions_and_next_messages_are_read():
-    assert said(Directives(), ANSWER, {"directive": "Check facts."}) == Directive("Check facts.", "directives", (ASKED,))
-    assert said(Reactions(), ANSWER, {"reaction": "👎"}) == Reaction(ANSWER, ReactionKind.THUMBS_DOWN, "reactions")
-    assert said(Reactions(), ANSWER, {"reaction": "silence"}).kind is ReactionKind.SILENCE
+    assert said(PromptedDirectives(), ANSWER, {"directive": "Check facts."}) == Directive("Check facts.", "directives", (ASKED,))
+    assert said(PromptedReactions(), ANSWER, {"reaction": "👎"}) == Reaction(ANSWER, ReactionKind.THUMBS_DOWN, "reactions")
+    assert said(PromptedReactions(), ANSWER, {"reaction": "silence"}).kind is ReactionKind.SILENCE
     blame = {"follow_up": "No, Rome!", "polarity": "blame"}
-    assert said(FollowUps(), ANSWER, blame) == FollowUp(ANSWER, "No, Rome!", "follow-up", Polarity.BLAME)
-    assert isinstance(said(FollowUps(), ANSWER, {"follow_up": "Hm."}), Abstention)
+    assert said(PromptedFollowUps(), ANSWER, blame) == FollowUp(ANSWER, "No, Rome!", "follow-up", Polarity.BLAME)
+    assert isinstance(said(PromptedFollowUps(), ANSWER, {"follow_up": "Hm."}), Abstention)
 
 
 KINDS: list[tuple[Callable[..., Question], Item, Item]] = [
-    (Verdict, PAIR, SLATE),
-    (Ranker, SLATE, ANSWER),
-    (Critic, ANSWER, PAIR),
-    (Editor, ANSWER, PAIR),
-    (Directives, ANSWER, PAIR),
-    (Reactions, ANSWER, PAIR),
-    (FollowUps, ANSWER, PAIR),
+    (PromptedVerdict, PAIR, SLATE),
+    (PromptedRanker, SLATE, ANSWER),
+    (PromptedCritic, ANSWER, PAIR),
+    (PromptedEditor, ANSWER, PAIR),
+    (PromptedDirectives, ANSWER, PAIR),
+    (PromptedReactions, ANSWER, PAIR),
+    (PromptedFollowUps, ANSWER, PAIR),
     (FineGrained, ANSWER, SLATE),
 ]
 """Each with an item that it reads, and with one that it does not."""
@@ -313,20 +322,20 @@ def test_every_kind_runs_in_the_text_world(slates: list[Slate], prose: bool):
 
 def test_verdicts_and_rankings_follow_the_worlds_truth(world: TextWorld, slates: list[Slate]):
     pairs = pairs_of(slates)
-    for annotator in (Verdict(), Ranker()):
+    for annotator in (PromptedVerdict(), PromptedRanker()):
         said = annotate(pairs, annotator, engine=Actor(temperature=0.0)).preferences
         decided = [each for each in said if not each.is_tied]
         assert len(decided) > 0.5 * len(pairs)
         right = [(each.p_left > 0.5) == (world.advantage(each.comparison) > 0) for each in decided]
         assert np.mean(right) > 0.95
-    strong = [each for each in annotate(pairs, Verdict(), engine=Actor(temperature=0.0)).preferences if each.strength]
+    strong = [each for each in annotate(pairs, PromptedVerdict(), engine=Actor(temperature=0.0)).preferences if each.strength]
     gaps = {s: np.mean([abs(world.advantage(e.comparison)) for e in strong if e.strength == s]) for s in (1.0, 3.0)}
     assert gaps[3.0] > gaps[1.0] + 1.0
 
 
 def test_revisions_are_worth_more_than_what_they_revise(world: TextWorld, slates: list[Slate]):
     answers = [each.completions[0] for each in slates]
-    found = [each for each in annotate(answers, Editor(), engine=Actor()).results if isinstance(each, Revision)]
+    found = [each for each in annotate(answers, PromptedEditor(), engine=Actor()).results if isinstance(each, Revision)]
     assert len(found) == len(answers)
     before, after = (world.utility(each) for each in (answers, [Completion(e.completion.prompt, e.text) for e in found]))
     assert (after >= before - 1e-9).mean() > 0.9

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..core.results import MethodResult, RankingResult
 from .text import interval, number, percent, visible
 
 MANY = 4
 """Names that a sentence can hold."""
+FEWEST = 3
+"""Methods that a rank correlation can say something of: two are in the same order or in the other."""
+ABSTAINED = 0.2
+"""Share of abstentions above which they are named, where the suite does not say."""
 
 
 def winner(result: RankingResult) -> MethodResult | None:
@@ -15,42 +21,82 @@ def winner(result: RankingResult) -> MethodResult | None:
     return max(judged, key=lambda each: each.win_rate.value or 0.0, default=None)
 
 
-def verdict(result: RankingResult) -> str:
-    """Which method came first, and by how much."""
+def within_reach(result: RankingResult) -> list[str]:
+    """Methods that cannot be told apart from the first (by paired differences with Holm's correction), in the ranking's order."""
     best = winner(result)
+    others = [each for each in result.pairs if best and each.better == best.method and each.difference.value is not None]
+    return [each.worse for each in others if not each.is_separated]
+
+
+def title(result: RankingResult) -> str:
+    """The ranking in one line: who came first, or who shares the first place."""
+    best, near = winner(result), within_reach(result)
     if best is None:
-        return "No method has a win rate: nothing was judged."
-    rate = best.win_rate
-    return f"{visible(best.method)} came first: it won {percent(rate.value)} % of its comparisons {interval(rate, 100, 1)}."
-
-
-def rivals_within_reach(result: RankingResult) -> str:
-    """Which methods' intervals overlap the first one's, which is a hint and not a test of their difference."""
-    best = winner(result)
-    if best is None or best.win_rate.low is None:
-        return ""
-    near = [
-        visible(each.method)
-        for each in result.methods
-        if each is not best and each.win_rate.high is not None and each.win_rate.high >= best.win_rate.low
-    ]
+        return "No method has a win rate"
+    if len(result.methods) == 1:
+        return f"{visible(best.method)} won {percent(best.win_rate.value)} %"
     if not near:
-        return "Its interval lies above all others."
-    if len(near) > MANY:
-        return f"Its interval overlaps with those of {len(near)} other methods."
-    return f"Its interval overlaps with that of {_listed(near)}."
+        return f"{visible(best.method)} came first"
+    return f"{_names([best.method, *near], 'methods')} cannot be told apart"
+
+
+def verdict(result: RankingResult) -> str:
+    """Which method has the highest win rate, and from which others it can be told apart."""
+    best, near = winner(result), within_reach(result)
+    if best is None:
+        return "Nothing was judged."
+    rate = f"{percent(best.win_rate.value)} % of its comparisons {interval(best.win_rate, 100, 1)}"
+    if len(result.methods) == 1:
+        return f"{visible(best.method)} won {rate}. It was the only method."
+    first = f"{visible(best.method)} won most: {rate}."
+    if not result.pairs:
+        return first  # results of 0.1
+    test = "by paired differences with Holm's correction"
+    if not near:
+        return f"{first} It is ahead of every other method, {test}."
+    return f"{first} It cannot be told apart from {_names(near, 'other methods')}, {test}."
 
 
 def agreement(result: RankingResult) -> str:
     """Does the ranking agree with the known truth?"""
     rho, tau = result.spearman, result.kendall
-    if rho.value is None:
-        return f"Its agreement with the gold ranking is {rho.how}."
+    if not has_agreement(result):
+        why = rho.how if rho.value is None else f"undefined: {len(result.methods)} methods, and it needs {FEWEST}"
+        return f"Rank correlation with gold is {why}."
     return (
         f"Spearman correlation with the gold ranking: {number(rho.value)} {interval(rho)}; "
         f"Kendall's tau {number(tau.value)} {interval(tau)}."
     )
 
 
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def has_agreement(result: RankingResult) -> bool:
+    """Whether a rank correlation is defined, and of enough methods to say something."""
+    return result.spearman.value is not None and len(result.methods) >= FEWEST
+
+
+def abstained(result: RankingResult) -> list[str]:
+    """A sentence for each method whose training labels abstained, and one for verdicts that did, above the suite's share."""
+    suite = result.manifest.get("suite")
+    share = suite.get("abstained", ABSTAINED) if isinstance(suite, dict) else ABSTAINED
+    lost = [(each, (each.label_abstentions or 0) / each.labels) for each in result.methods if each.labels > 0]
+    many = [(visible(each.method), part) for each, part in lost if part > share]
+    found = []
+    if many:
+        most = max(part for _, part in many)
+        found.append(
+            f"Of the training labels of {_names([name for name, _ in many], 'methods')}, up to {percent(most, 0)} % abstained: "
+            "they learned from the others."
+        )
+    rates = {each.method: each.win_rate for each in result.methods}
+    unjudged = [name for name, rate in rates.items() if rate.abstentions > share * (rate.n + rate.abstentions)]
+    if unjudged:
+        found.append(f"Of the verdicts on {_names(unjudged, 'methods')}, more than {percent(share, 0)} % are abstentions.")
+    return found
+
+
+def _names(names: Sequence[str], many: str) -> str:
+    """Names in a sentence, or how many there are."""
+    if len(names) > MANY:
+        return f"{len(names)} {many}"
+    shown = [visible(each) for each in names]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -15,7 +15,7 @@
   };
 
   const percent = (p) => `${(100 * p).toFixed(0)} %`;
-  const signed = (x) => x.toFixed(2).replace("-", "−");
+  const signed = (x) => (x === null ? "not known" : `${x.toFixed(2).replace("-", "−")} nats`);
 
   const verdictOf = (e) => {
     if (e.p_candidate === null) return "abstained";
@@ -24,7 +24,8 @@
   };
 
   const isAgainstGold = (e) =>
-    e.p_candidate !== null && e.p_candidate !== 0.5 && e.gold_candidate !== e.gold_rival &&
+    e.p_candidate !== null && e.p_candidate !== 0.5 && e.gold_candidate !== null && e.gold_rival !== null &&
+    e.gold_candidate !== e.gold_rival &&
     (e.p_candidate > 0.5) !== (e.gold_candidate > e.gold_rival);
 
   const searched = (e) => [e.prompt, e.candidate, e.rival, e.rationale].join("\n").toLowerCase();
@@ -37,7 +38,7 @@
     if (isWinner) title.append(make("span", "badge", "✓ preferred"));
     const text = make("p", "said", e[who] || "(empty answer)");
     text.dir = "auto";
-    const gold = make("p", "gold", `Gold utility ${signed(e[`gold_${who}`])} nats`);
+    const gold = make("p", "gold", `Gold utility ${signed(e[`gold_${who}`])}`);
     return make("div", isWinner ? "answer winner" : "answer", title, text, gold);
   };
 

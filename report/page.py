@@ -34,7 +34,11 @@ def page(result: RankingResult) -> str:
         "page.jinja",
         result=result,
         best=headline.winner(result),
-        near=headline.rivals_within_reach(result),
+        title=headline.title(result),
+        verdict=headline.verdict(result),
+        abstained=headline.abstained(result),
+        has_agreement=headline.has_agreement(result),
+        agreement=headline.agreement(result),
         looks=plots.looks([each.method for each in result.methods]),
         pictures={name: Markup(svg) for name, svg in _pictures(result).items()},
         curves={name: Markup(svg) for name, svg in plots.curve_plots(result).items()},
@@ -54,11 +58,10 @@ def _pictures(result: RankingResult) -> dict[str, str]:
     judged = [each for each in result.methods if each.win_rate.value is not None]
     if not judged:
         return {}
-    return {
-        "ranking": plots.ranking_plot(result),
-        "agreement": plots.agreement_plot(result),
-        "frontier": plots.frontier_plot(result),
-    }
+    drawn = {"ranking": plots.ranking_plot(result)}
+    if any(each.gold_win_rate.value is not None for each in judged):
+        drawn |= {"agreement": plots.agreement_plot(result), "frontier": plots.frontier_plot(result)}
+    return drawn
 
 
 def _facts(manifest: Mapping[str, Any], depth: int = 0) -> list[tuple[str, str | list]]:

@@ -8,11 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ..core.results import MethodResult, RankingResult
-from .headline import agreement, rivals_within_reach, verdict
+from .headline import abstained, agreement, verdict
 from .text import interval, number, percent, visible
 
 COLUMNS = ("method", "win rate %", "n", "abst.", "gold %", "value", "KL")
 """What fits in 80 columns; lengths, labels and times are on the page. `gold %` and `value`: win rate and mean utility by gold."""
+
+LOST = "labels abst."
+"""Training labels that abstained; a column where there are any."""
 
 
 def ranking_table(result: RankingResult) -> Table:
@@ -20,7 +23,8 @@ def ranking_table(result: RankingResult) -> Table:
     level = f"{result.methods[0].win_rate.level:.0%}" if result.methods else "95%"
     title = Text(f"Win rate against fixed answers, {visible(result.world)} world ({level} intervals)")
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for name in COLUMNS:
+    has_lost = any(each.label_abstentions for each in result.methods)
+    for name in (*COLUMNS, *([LOST] if has_lost else [])):
         table.add_column(
             name,
             justify="left" if name == "method" else "right",
@@ -29,13 +33,14 @@ def ranking_table(result: RankingResult) -> Table:
             min_width=20 if name == "method" else None,
         )
     for each in result.methods:
-        table.add_row(*(Text(cell) for cell in _cells(each)))
+        lost = [f"{each.label_abstentions or 0} of {each.labels}"] if has_lost else []
+        table.add_row(*(Text(cell) for cell in (*_cells(each), *lost)))
     return table
 
 
 def ranking_summary(result: RankingResult) -> RenderableType:
     """The table, and what it says in words."""
-    lines = (verdict(result), rivals_within_reach(result), agreement(result))
+    lines = (verdict(result), *abstained(result), agreement(result))
     made = f"Labelled by {visible(result.feedback)}; judged by {visible(result.evaluator)}."
     return Group(ranking_table(result), *(Text(line) for line in (*lines, made) if line))
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ...core.manifest import manifest
+from ...core.records import Estimate
 from ...core.results import MethodResult, Pair, RankingResult
 from ...eval.intervals.clusters import Scores
 from ...eval.intervals.mean import mean_over_seeds, means_over_seeds
-from ...eval.rankings.rank_correlation import rank_correlation
+from ...eval.rankings.rank_correlation import RankCorrelation, rank_correlation
 from ...eval.win_rates.difference import paired_differences
 from ...eval.win_rates.win_rate import win_rates_over_seeds
 from .cell import Cell
@@ -28,7 +29,7 @@ def aggregate(suite: Suite, cells: Mapping[str, Sequence[Cell]], **facts: Any) -
     order = [each.method for each in results]
     judged_MP = np.array([_mean_by_prompt(cells[name]) for name in order])
     gold_MP = np.array([_gold(cells[name], "gold_win_rates_P").mean(axis=0) for name in order])
-    correlation = rank_correlation(judged_MP, gold_MP, seed=0)
+    correlation = _correlation(judged_MP, gold_MP)
     differences = paired_differences({name: verdicts[name] for name in order})
     return RankingResult(
         world=suite.world,
@@ -42,6 +43,14 @@ def aggregate(suite: Suite, cells: Mapping[str, Sequence[Cell]], **facts: Any) -
         manifest=manifest(suite=suite_record(suite), **facts),
         pairs=tuple(Pair(better, worse, difference) for (better, worse), difference in differences.items()),
     )
+
+
+def _correlation(judged_MP: np.ndarray, gold_MP: np.ndarray) -> RankCorrelation:
+    """Undefined for fewer than 3 methods: two are in one order or in the other, whatever the noise."""
+    if len(judged_MP) < 3:
+        few = Estimate(None, None, None, len(judged_MP), f"undefined: methods are {len(judged_MP)}, and it needs 3")
+        return RankCorrelation(few, few)
+    return rank_correlation(judged_MP, gold_MP, seed=0)
 
 
 def _gold(cells: Sequence[Cell], what: str) -> np.ndarray:

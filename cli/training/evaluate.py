@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,7 +65,7 @@ def _policy(
     made = read_manifest(folder)
     told = {"world": made["world"], "evaluator": annotator, "samples": samples, "engine": engine or "", "model": model or ""}
     # Of the suite only what says which prompts are asked: a folder from a stranger never says which code is loaded.
-    kept = made.get("suite") if isinstance(made.get("suite"), dict) else {}
+    kept: dict[str, Any] = each if isinstance(each := made.get("suite"), dict) else {}
     same = {key: kept[key] for key in ("world_options", "eval_prompts") if key in kept}
     suite = suite_of({"ranked": ["sft"], "feedback": annotator, **same, **told}, f"the suite in {str(folder / 'manifest.json')!r}")
     check_suite(suite)

@@ -13,6 +13,7 @@ from ..shared.console import errors, plain, print_json, progress_bar
 if TYPE_CHECKING:
     from ...benchmarks.ranking.suite import Suite
     from ...core.results import RankingResult
+    from ...report.sweep import NoiseRun
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
 Out = Annotated[Path | None, typer.Option(help="Run folder; finished work found there is reused. [default: runs/SUITE]")]
@@ -88,9 +89,10 @@ def _rank_and_show(suites: list[Suite], out: Path, json: bool, jobs: int) -> Non
     from ...benchmarks.ranking.method_ranking import rank as run
     from ...core.errors import InputError
     from ...report.page import write_page
+    from ...report.sweep import write_sweep
 
     started = time.perf_counter()
-    runs: list[tuple[float, RankingResult, Path]] = []
+    runs: list[NoiseRun] = []
     for each in suites:
         folder = out / f"flip-{each.flip:g}" if len(suites) > 1 else out
         with progress_bar(hidden=json) as bar:
@@ -103,28 +105,43 @@ def _rank_and_show(suites: list[Suite], out: Path, json: bool, jobs: int) -> Non
                 result = run(each, folder, jobs=jobs, report=show)
             except OSError as error:
                 raise InputError(f"the run folder {str(folder)!r} cannot be written ({error}); give another with --out") from error
-        runs.append((each.flip, result, write_page(result, folder / "index.html")))
+        runs.append(NoiseRun(each.flip, result, write_page(result, folder / "index.html").relative_to(out).as_posix()))
+    if len(runs) > 1:
+        write_sweep(runs, out / "index.html")
     if json:
-        first = ranking_json(runs[0][1])
-        print_json(
-            first | ({"runs": [{"flip": flip, **ranking_json(result)} for flip, result, _ in runs]} if len(runs) > 1 else {})
-        )
-        return
+        print_json(ranking_json(runs[0].result) | ({"runs": _sweep_json(runs)} if len(runs) > 1 else {}))
+    else:
+        _show(runs, out)
+        errors().print(f"{time.perf_counter() - started:.0f} s; results in {plain(str(out))}", markup=False, highlight=False)
+
+
+def _sweep_json(runs: list[NoiseRun]) -> list[dict[str, Any]]:
+    return [{"flip": each.flip, **ranking_json(each.result)} for each in runs]
+
+
+def _show(runs: list[NoiseRun], out: Path) -> None:
     from rich.console import Console
 
+    from ...report.sweep import sweep_table
     from ...report.tables import ranking_summary
 
     console = Console()
-    for flip, result, page in runs:
+    for each in runs:
         if len(runs) > 1:
-            console.print(f"\nflip {flip:g}", highlight=False)
-        console.print(ranking_summary(result))
-        console.print(plain(f"\npage: {page}"), markup=False, highlight=False, soft_wrap=True)
-    errors().print(f"{time.perf_counter() - started:.0f} s; results in {plain(str(out))}", markup=False, highlight=False)
+            console.print(f"\nflip {each.flip:g}", highlight=False)
+        console.print(ranking_summary(each.result))
+        console.print(plain(f"\npage: {out / each.page}"), markup=False, highlight=False, soft_wrap=True)
+    if len(runs) > 1:
+        console.print(sweep_table(runs))
+        console.print(plain(f"\npage of all: {out / 'index.html'}"), markup=False, highlight=False, soft_wrap=True)
 
 
 def ranking_json(result: RankingResult) -> dict[str, Any]:
-    """The ranking as scripts read it. Rates are shares in [0, 1]; gold is the gold win rate, kl in nats an answer."""
+    """The ranking as scripts read it. Rates are shares in [0, 1]; gold is the gold win rate, kl in nats per answer.
+
+    pairs: every two methods, as on the page; `separated` is by Holm's p-value."""
+    from ...report.headline import abstained, verdict
+
     return {
         "ranking": [
             {
@@ -135,9 +152,29 @@ def ranking_json(result: RankingResult) -> dict[str, Any]:
                 "n": each.win_rate.n,
                 "abstentions": each.win_rate.abstentions,
                 "gold": each.gold_win_rate.value,
+                "gold_low": each.gold_win_rate.low,
+                "gold_high": each.gold_win_rate.high,
                 "kl": each.kl.value,
+                "labels": each.labels,
+                "label_abstentions": each.label_abstentions,
             }
             for each in result.methods
         ],
         "spearman": {"value": result.spearman.value, "low": result.spearman.low, "high": result.spearman.high},
+        "kendall": {"value": result.kendall.value, "low": result.kendall.low, "high": result.kendall.high},
+        "pairs": [
+            {
+                "better": each.better,
+                "worse": each.worse,
+                "difference": each.difference.value,
+                "low": each.difference.low,
+                "high": each.difference.high,
+                "p_holm": each.difference.extra.get("p_holm"),
+                "separated": each.is_separated,
+            }
+            for each in result.pairs
+        ],
+        "headline": [verdict(result), *abstained(result)],
+        "feedback": result.feedback,
+        "evaluator": result.evaluator,
     }

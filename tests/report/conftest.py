@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from pasture.core.records import Estimate
-from pasture.core.results import Curve, CurvePoint, Example, MethodResult, RankingResult
+from pasture.core.results import Curve, CurvePoint, Example, MethodResult, Pair, RankingResult
 from pasture.eval.intervals.clusters import Scores
 from pasture.eval.intervals.mean import mean_over_seeds, means_over_seeds
 from pasture.eval.rankings.rank_correlation import rank_correlation
+from pasture.eval.win_rates.difference import paired_differences
 from pasture.eval.win_rates.win_rate import win_rates_over_seeds
 
 METHODS = {  # true win rate, KL in nats, mean length, has a learning curve of many steps
@@ -48,7 +49,8 @@ def ranking() -> RankingResult:
     rho, tau = rank_correlation(judged_MP, np.array([gold[m].mean(axis=0) for m in order]), seed=0)
     curves = tuple(_curve(rng, m, seed) for m in order for seed in range(SEEDS))
     examples = tuple(_example(rng, m, seed, k) for m in order for seed in range(SEEDS) for k in range(4))
-    return RankingResult("text", "flip(pool, 0.25)", "pool", tuple(results), rho, tau, curves, examples, _manifest())
+    pairs = tuple(Pair(*names, each) for names, each in paired_differences({m: scores[m] for m in order}).items())
+    return RankingResult("text", "flip(pool, 0.25)", "pool", tuple(results), rho, tau, curves, examples, _manifest(), pairs)
 
 
 def _verdicts(rng: np.random.Generator, rate: float, ease_P: np.ndarray) -> Scores:

@@ -29,11 +29,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
 
 def test_rank_prints_the_promised_object_and_nothing_else(run: tuple[dict, Path]):
     result = run[0]
-    assert set(result) == {"ranking", "spearman"}
-    assert set(result["spearman"]) == {"value", "low", "high"}
+    assert set(result) == {"ranking", "spearman", "kendall", "pairs", "headline", "feedback", "evaluator"}
+    assert set(result["spearman"]) == set(result["kendall"]) == {"value", "low", "high"}
+    assert len(result["pairs"]) == 3
+    for each in result["pairs"]:
+        assert set(each) == {"better", "worse", "difference", "low", "high", "p_holm", "separated"}
+        assert each["low"] <= each["difference"] <= each["high"]
     assert {each["method"] for each in result["ranking"]} == {"sft", "dpo", "best-of-n"}
     for each in result["ranking"]:
-        assert set(each) == {"method", "win_rate", "low", "high", "n", "abstentions", "gold", "kl"}
+        keys = {"method", "win_rate", "low", "high", "n", "abstentions", "gold", "gold_low", "gold_high", "kl"}
+        assert set(each) == keys | {"labels", "label_abstentions"}
         assert each["low"] <= each["win_rate"] <= each["high"]
         assert each["kl"] >= 0
 
@@ -70,6 +75,9 @@ def test_a_sweep_over_noise_keeps_every_run(run: tuple[dict, Path], pasture):
     result = json.loads(done.stdout)
     assert [each["flip"] for each in result["runs"]] == [0.0, 0.4]
     assert result["ranking"] == result["runs"][0]["ranking"]
+    joint = (run[1] / "sweep" / "index.html").read_text(encoding="utf-8")
+    assert "flip-0.4/index.html" in joint
+    assert (run[1] / "sweep" / "flip-0.4" / "index.html").is_file()
 
 
 @pytest.mark.parametrize("world", ["exact-overoptimised", "exact-cyclic"])

@@ -1,0 +1,87 @@
+"""Several rankings of the same methods, each under another share of flipped labels: one table and one page with curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from ..core.files.writing import write_atomically
+from ..core.records import Estimate
+from ..core.results import RankingResult
+from .headline import title
+from .plots import Look, looks
+from .svg import draw
+from .template import rendered
+from .text import interval, percent, visible
+
+MEASURES = {"win_rate": "Win rate by the evaluator, %", "gold_win_rate": "Win rate by gold, %"}
+MISSING = Estimate(None, None, None, 0, "not ranked in this run")
+
+
+class NoiseRun(NamedTuple):
+    """One ranking of the sweep. page: its own page, as seen from that of the sweep."""
+
+    flip: float
+    result: RankingResult
+    page: str
+
+
+def sweep_table(runs: Sequence[NoiseRun]) -> Table:
+    """One row per method, one column per share of flips: the win rate and its interval in percent."""
+    table = Table(title=Text("Win rate % by share of flipped labels"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("method", min_width=20, overflow="fold")
+    for run in runs:
+        table.add_column(f"flip {run.flip:g}", justify="right", no_wrap=True)
+    for method in _methods(runs):
+        rates = [_estimate(run, method, "win_rate") for run in runs]
+        table.add_row(Text(visible(method)), *(Text(f"{percent(rate.value)} {interval(rate, 100, 1)}") for rate in rates))
+    return table
+
+
+def write_sweep(runs: Sequence[NoiseRun], path: Path) -> Path:
+    """Writes the page, whole or not at all, and returns its path."""
+    methods = _methods(runs)
+    look = looks(methods)
+    page = rendered(
+        "sweep.jinja",
+        world=runs[0].result.world,
+        flips=[f"{run.flip:g}" for run in runs],
+        rows=[(method, [_estimate(run, method, "win_rate") for run in runs]) for method in methods],
+        looks=look,
+        pictures=[Markup(_curve(runs, measure, label, look)) for measure, label in MEASURES.items()],
+        headlines=[(f"{run.flip:g}", f"{title(run.result)}.", run.page) for run in runs],
+    )
+    write_atomically(path, page)
+    return path
+
+
+def _methods(runs: Sequence[NoiseRun]) -> list[str]:
+    """In the order of the first ranking."""
+    return list(dict.fromkeys(each.method for run in runs for each in run.result.methods))
+
+
+def _estimate(run: NoiseRun, method: str, measure: str) -> Estimate:
+    return next((getattr(each, measure) for each in run.result.methods if each.method == method), MISSING)
+
+
+def _curve(runs: Sequence[NoiseRun], measure: str, label: str, look: dict[str, Look]) -> str:
+    def paint(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        for method, (colour, marker, dash) in look.items():
+            known = [(run.flip, each) for run in runs if (each := _estimate(run, method, measure)).value is not None]
+            flips_V, values_V = [100 * flip for flip, _ in known], [100 * (each.value or 0.0) for _, each in known]
+            axes.plot(flips_V, values_V, color=colour, linestyle=dash, marker=marker, ms=6, linewidth=1.8)
+            for flip, each in known:
+                if each.low is not None and each.high is not None:
+                    axes.plot([100 * flip] * 2, [100 * each.low, 100 * each.high], color=colour, linewidth=1.0, alpha=0.4)
+        axes.set_xlabel("Flipped labels, %")
+        axes.set_title(label, loc="left")
+
+    return draw(f"sweep-{measure}", f"{label} of each method against the share of flipped labels", (5.2, 3.6), paint)

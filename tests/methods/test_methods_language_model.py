@@ -31,35 +31,11 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def policy() -> CausalLMPolicy:
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import WhitespaceSplit
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
+def policy(tiny) -> CausalLMPolicy:
     controls = [f"<|control_{k}|>" for k in range(8)]
-    words = {word: place for place, word in enumerate(["<pad>", "<eos>", "<unk>", *controls, *"abcdef"])}
-    bare = Tokenizer(WordLevel(words, unk_token="<unk>"))
-    bare.pre_tokenizer = WhitespaceSplit()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bare, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>", additional_special_tokens=controls
-    )
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=64,
-        pad_token_id=0,
-        eos_token_id=1,
-        bos_token_id=None,
-    )
-    model = LlamaForCausalLM(config)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
+    special = {"pad_token": "<pad>", "eos_token": "<eos>", "unk_token": "<unk>", "additional_special_tokens": controls}
+    tokenizer = tiny.tokenizer("abcdef", **special)
+    model = tiny.model(tiny.config(tokenizer, num_hidden_layers=1), 0.3, seed=0)
     return CausalLMPolicy(model, tokenizer, max_new_tokens=8)
 
 

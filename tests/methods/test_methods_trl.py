@@ -23,49 +23,18 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import WhitespaceSplit
-    from transformers import PreTrainedTokenizerFast
-
-    words = {word: place for place, word in enumerate(["<pad>", "<eos>", "<unk>", *"abcdef"])}
-    bare = Tokenizer(WordLevel(words, unk_token="<unk>"))
-    bare.pre_tokenizer = WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=bare, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>")
+def tokenizer(tiny):
+    return tiny.tokenizer("abcdef", pad_token="<pad>", eos_token="<eos>", unk_token="<unk>")
 
 
 @pytest.fixture(scope="module")
-def config(tokenizer):
-    from transformers import LlamaConfig
-
-    return LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=64,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-    )
-
-
-def randomised(model: torch.nn.Module, seed: int):
-    """Weights large enough that log-probabilities differ much from token to token."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(0.5 * torch.randn(parameter.shape, generator=generator))
-    return model.eval()
+def config(tiny, tokenizer):
+    return tiny.config(tokenizer, num_hidden_layers=2)
 
 
 @pytest.fixture(scope="module")
-def model(config):
-    from transformers import LlamaForCausalLM
-
-    return randomised(LlamaForCausalLM(config), 1)
+def model(tiny, config):
+    return tiny.model(config, 0.5, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +62,11 @@ def trl_options(tmp_path, **options):
 
 
 @pytest.mark.parametrize("beta", [0.1, 0.7])
-def test_the_dpo_loss_is_trls(model, config, tokenizer, preferences, tmp_path, beta):
+def test_the_dpo_loss_is_trls(tiny, model, config, tokenizer, preferences, tmp_path, beta):
     from datasets import Dataset
-    from transformers import LlamaForCausalLM
     from trl import DPOConfig, DPOTrainer
 
-    reference = randomised(LlamaForCausalLM(config), 2)
+    reference = tiny.model(config, 0.5, seed=2)
     trainer = DPOTrainer(
         model=copy.deepcopy(model),
         ref_model=reference,
@@ -118,12 +86,13 @@ def test_the_dpo_loss_is_trls(model, config, tokenizer, preferences, tmp_path, b
     assert float(found) == pytest.approx(expected, abs=1e-6)
 
 
-def test_the_reward_models_loss_is_trls(model, config, tokenizer, preferences, tmp_path):
+def test_the_reward_models_loss_is_trls(tiny, model, config, tokenizer, preferences, tmp_path):
     from datasets import Dataset
     from transformers import LlamaForSequenceClassification
     from trl import RewardConfig, RewardTrainer
 
-    theirs = randomised(LlamaForSequenceClassification(copy.deepcopy(config).__class__(**{**config.to_dict(), "num_labels": 1})), 3)
+    scored = LlamaForSequenceClassification(type(config)(**{**config.to_dict(), "num_labels": 1}))
+    theirs = tiny.randomised(scored, 0.5, seed=3)
     trainer = RewardTrainer(
         model=theirs,
         args=RewardConfig(**trl_options(tmp_path)),

@@ -6,12 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
 from pasture.cli.asking.audit import audit
 from pasture.core.errors import InputError, UnknownName
 from pasture.core.files.preferences import write_preferences
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Reason
-from typer.testing import CliRunner
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 OUTPUTS = DATA / "alpaca_eval" / "outputs"
@@ -36,19 +34,9 @@ def engine():
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(invoke, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    app = typer.Typer()
-    app.command()(audit)
-
-    def call(*words):
-        result = CliRunner().invoke(app, [str(word) for word in words])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return call
+    return invoke(audit)
 
 
 def gamed(shown: dict) -> set[str]:

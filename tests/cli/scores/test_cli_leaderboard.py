@@ -4,23 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
 from pasture.cli.scores.leaderboard import leaderboard
 from pasture.core.errors import InputError
 from pasture.core.seeds import rng_for
-from typer.testing import CliRunner
 
 DATA = Path(__file__).parents[4] / "shared/data/alpaca_eval"
 KEYS = ["model", "judge", "baseline", "n", "win_rate", "standard_error", "n_wins", "n_wins_base", "length_controlled_win_rate"]
 
-app = typer.Typer()
-app.command()(leaderboard)
 
-
-def run(*arguments: str | Path) -> str:
-    found = CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
-    assert found.exit_code == 0, found.output
-    return found.stdout
+@pytest.fixture
+def run(invoke):
+    return invoke(leaderboard)
 
 
 @pytest.fixture
@@ -45,14 +39,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-def test_json_is_an_array_of_rows_and_nothing_else(folder: Path) -> None:
+def test_json_is_an_array_of_rows_and_nothing_else(run, folder: Path) -> None:
     rows = json.loads(run(folder, "--json"))
     assert [row["model"] for row in rows] == ["good", "bad"]
     assert all(list(row) == KEYS for row in rows)
     assert rows[0]["n_wins"] + rows[0]["n_wins_base"] == rows[0]["n"] == 60
 
 
-def test_a_model_that_never_wins_is_null_and_the_terminal_says_why(folder: Path) -> None:
+def test_a_model_that_never_wins_is_null_and_the_terminal_says_why(run, folder: Path) -> None:
     path = folder / "bad" / "judge" / "annotations.json"
     rows = [{**row, "preference": 1} for row in json.loads(path.read_text(encoding="utf-8"))]
     path.write_text(json.dumps(rows), encoding="utf-8")
@@ -61,7 +55,7 @@ def test_a_model_that_never_wins_is_null_and_the_terminal_says_why(folder: Path)
     assert "bad (judge): undefined: the model never wins" in run(folder)
 
 
-def test_it_is_written_in_the_forms_asked_for(folder: Path, tmp_path: Path) -> None:
+def test_it_is_written_in_the_forms_asked_for(run, folder: Path, tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("out.csv", "out.json", "deep/out.html")]
     shown = run(folder, "--json", *(part for path in paths for part in ("--out", path)))
     assert paths[0].read_text(encoding="utf-8").startswith(",win_rate,")
@@ -78,13 +72,13 @@ def test_it_is_written_in_the_forms_asked_for(folder: Path, tmp_path: Path) -> N
         (("--published", "absent"), "is no folder"),
     ],
 )
-def test_bad_usage_is_an_input_error(folder: Path, more: tuple[str, str], problem: str) -> None:
+def test_bad_usage_is_an_input_error(run, folder: Path, more: tuple[str, str], problem: str) -> None:
     with pytest.raises(InputError, match=problem):
-        CliRunner().invoke(app, [str(folder), *more], catch_exceptions=False)
+        run(folder, *more)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"AlpacaEval's judgments are not at {DATA}")
-def test_the_published_leaderboard_comes_out_and_its_fault_is_named() -> None:
+def test_the_published_leaderboard_comes_out_and_its_fault_is_named(run) -> None:
     judge = "weighted_alpaca_eval_gpt4_turbo"
     rows = {row["model"]: row for row in json.loads(run(DATA, "--judge", judge, "--json"))}
     assert rows["alpaca-7b"]["win_rate"] == pytest.approx(2.591450540223603, abs=1e-6)

@@ -8,20 +8,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import typer
 from pasture.cli.scores.leaderboard import leaderboard
 from pasture.core.errors import InputError
 from pasture.core.seeds import rng_for
-from typer.testing import CliRunner
-
-app = typer.Typer()
-app.command()(leaderboard)
 
 
-def run(*arguments: str | Path) -> str:
-    found = CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
-    assert found.exit_code == 0, found.output
-    return found.stdout
+@pytest.fixture
+def run(invoke):
+    return invoke(leaderboard)
 
 
 def battle_rows() -> list[dict[str, Any]]:
@@ -40,7 +34,7 @@ def battle_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_battles_are_rated_on_the_arenas_scale(battle_file: Path) -> None:
+def test_battles_are_rated_on_the_arenas_scale(run, battle_file: Path) -> None:
     x, y = json.loads(run(battle_file, "--json"))
     assert list(x) == ["model", "rating", "low", "high", "n"]
     assert (x["model"], y["model"], x["n"]) == ("x", "y", 40)
@@ -49,7 +43,7 @@ def test_battles_are_rated_on_the_arenas_scale(battle_file: Path) -> None:
     assert x["rating"] + y["rating"] == pytest.approx(2000)
 
 
-def test_the_interval_is_of_a_bootstrap_by_prompt(battle_file: Path) -> None:
+def test_the_interval_is_of_a_bootstrap_by_prompt(run, battle_file: Path) -> None:
     """Every prompt says the same, so drawing prompts moves nothing; drawing battles one by one would."""
     x, _ = json.loads(run(battle_file, "--json"))
     assert x["low"] == pytest.approx(x["high"])
@@ -59,14 +53,14 @@ def test_the_interval_is_of_a_bootstrap_by_prompt(battle_file: Path) -> None:
     assert x["high"] - x["low"] > 50
 
 
-def test_a_model_that_never_won_is_null_and_the_terminal_says_why(tmp_path: Path) -> None:
+def test_a_model_that_never_won_is_null_and_the_terminal_says_why(run, tmp_path: Path) -> None:
     path = tmp_path / "battles.json"
     path.write_text(json.dumps([{**row, "winner": "model_a"} for row in battle_rows()]), encoding="utf-8")
     assert [each["rating"] for each in json.loads(run(path, "--json"))] == [None, None]
     assert "y never won" in run(path)
 
 
-def test_ratings_are_written_and_what_battles_cannot_be_is_refused(battle_file: Path, tmp_path: Path) -> None:
+def test_ratings_are_written_and_what_battles_cannot_be_is_refused(run, battle_file: Path, tmp_path: Path) -> None:
     shown = run(battle_file, "--json", "--out", tmp_path / "out.json")
     assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8")) == json.loads(shown)
     for more, problem in (
@@ -110,7 +104,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-def test_a_table_of_annotations_gives_what_the_folder_gives(folder: Path, tmp_path: Path) -> None:
+def test_a_table_of_annotations_gives_what_the_folder_gives(run, folder: Path, tmp_path: Path) -> None:
     wanted = json.loads(run(folder, "--json", "--resamples", "0"))
     assert [row["n"] for row in wanted] == [119, 119]
     all_rows = pa.Table.from_pylist(annotations())
@@ -123,7 +117,7 @@ def test_a_table_of_annotations_gives_what_the_folder_gives(folder: Path, tmp_pa
         assert json.loads(run(tmp_path / table, "--json", "--resamples", "0")) == wanted
 
 
-def test_a_saved_data_set_is_read(folder: Path, tmp_path: Path) -> None:
+def test_a_saved_data_set_is_read(run, folder: Path, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     datasets.Dataset.from_list(annotations()).save_to_disk(str(tmp_path / "saved"))
     wanted = run(folder, "--json", "--resamples", "0")
@@ -132,7 +126,7 @@ def test_a_saved_data_set_is_read(folder: Path, tmp_path: Path) -> None:
     assert [row["model"] for row in json.loads(run(tmp_path / "battles", "--json"))] == ["x", "y"]
 
 
-def test_rows_without_a_model_and_an_unknown_judge_are_refused(tmp_path: Path) -> None:
+def test_rows_without_a_model_and_an_unknown_judge_are_refused(run, tmp_path: Path) -> None:
     path = tmp_path / "one.json"
     path.write_text(json.dumps([{"instruction": "q", "generator_1": "base", "preference": 1}]), encoding="utf-8")
     with pytest.raises(InputError, match="row 1 names no model"):
@@ -144,14 +138,14 @@ def test_rows_without_a_model_and_an_unknown_judge_are_refused(tmp_path: Path) -
         run(tmp_path / "absent")
 
 
-def test_style_moves_the_lister_to_where_its_answers_are(folder: Path) -> None:
+def test_style_moves_the_lister_to_where_its_answers_are(run, folder: Path) -> None:
     rows = {row["model"]: row for row in json.loads(run(folder, "--json", "--style"))}
     assert rows["lister"]["win_rate"] > 80
     assert 40 < rows["lister"]["style_controlled_win_rate"] < 65  # its wins are its lists'
     assert rows["plain"]["style_controlled_win_rate"] == pytest.approx(50, abs=12)
 
 
-def test_style_is_said_everywhere_and_only_when_asked_for(folder: Path, tmp_path: Path) -> None:
+def test_style_is_said_everywhere_and_only_when_asked_for(run, folder: Path, tmp_path: Path) -> None:
     assert all("style_controlled_win_rate" not in row for row in json.loads(run(folder, "--json")))
     assert "equal style" not in run(folder)
     out = [part for name in ("out.json", "out.html") for part in ("--out", tmp_path / name)]
@@ -163,7 +157,7 @@ def test_style_is_said_everywhere_and_only_when_asked_for(folder: Path, tmp_path
         run(folder, "--style", "--out", "out.csv")
 
 
-def test_without_texts_the_style_controlled_rate_is_null_and_outputs_beside_give_them(tmp_path: Path) -> None:
+def test_without_texts_the_style_controlled_rate_is_null_and_outputs_beside_give_them(run, tmp_path: Path) -> None:
     rows = [row for row in annotations() if row["generator_2"] == "lister"]
     (tmp_path / "results").mkdir()
     lines = ["instruction,generator_1,generator_2,annotator,preference"]

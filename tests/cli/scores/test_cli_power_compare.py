@@ -7,32 +7,19 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
 from pasture.cli.scores.compare import compare
 from pasture.cli.scores.power import power
 from pasture.core.errors import InputError
 from pasture.core.files.preferences import write_preferences
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Reason
 from pasture.eval.files.verdicts import read_verdicts
-from typer.testing import CliRunner
 
 ANNOTATIONS = Path(__file__).parents[4] / "shared" / "data" / "alpaca_eval" / "annotations"
 
 
 @pytest.fixture
-def run():
-    app = typer.Typer()
-    app.command()(power)
-    app.command()(compare)
-
-    def call(*words):
-        result = CliRunner().invoke(app, [str(word) for word in words])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return call
+def run(invoke):
+    return invoke(power, compare)
 
 
 def test_power_says_how_many_prompts_three_points_take(run):

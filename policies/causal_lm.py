@@ -7,6 +7,7 @@ exact, and their sum is averaged over the samples. That is unbiased, never negat
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,11 @@ import torch
 from ..core.errors import InputError
 from ..core.protocols import Policy, TokenScores
 from ..core.records import Completion, Prompt
-from .checkpoints import load_pretrained, save_model, save_settings, saved_settings
+from .checkpoints import load_pretrained, save_checkpoint, saved_settings
 from .decoding import sample_tokens
 from .lora import Lora, merged, trainable, trainable_copy, with_adapters
-from .prompt_encoding import PromptEncoder
-from .teacher_forcing import Batch, answer_logits, batches
+from .prompt_encoding import PromptEncoder, control_text
+from .teacher_forcing import Batch, answer_logits, batches, check_tokens, context
 from .value_head import CausalLMValueModel
 
 if TYPE_CHECKING:
@@ -52,15 +53,17 @@ class CausalLMPolicy:
             raise InputError(f"max_new_tokens is {max_new_tokens}; it is at least 1")
         if controls < 0:
             raise InputError(f"controls is {controls}; it is a count of control codes, 0 or more")
+        if not _reads_on(model):
+            raise InputError(
+                f"{type(model).__name__} is no causal language model with a key-value cache, which policies sample by; use a "
+                "decoder such as Llama, Qwen, Mistral, Gemma or GPT-2"
+            )
         self.lora = lora
         self.model = (with_adapters(model, lora, "CAUSAL_LM") if lora else model).eval()
-        self.encoder = PromptEncoder(tokenizer)
+        self.encoder = PromptEncoder(tokenizer, model.generation_config)
         self.max_new_tokens = max_new_tokens
         self.control = control
         self._controls = controls
-        ends = getattr(model.generation_config, "eos_token_id", None)
-        stops: list[int] = ends if isinstance(ends, list) else [] if ends is None else [ends]
-        self.ends = frozenset([self.encoder.eos, *stops])
 
     @staticmethod
     def load(
@@ -73,20 +76,19 @@ class CausalLMPolicy:
         dtype: str = "float32",
     ) -> CausalLMPolicy:
         """A policy from a checkpoint's folder or hub name. Settings not given are those that `save` wrote, else 8 controls,
-        64 tokens and no adapters. Raises InputError where there is no such checkpoint."""
+        64 tokens and no adapters. dtype: float32, bfloat16 or float16, in which the policy answers; it is trained in float32.
+        Raises InputError where there is no such checkpoint."""
         from transformers import AutoModelForCausalLM
 
         model, tokenizer = load_pretrained(AutoModelForCausalLM, source, device, dtype)
         saved = saved_settings(source)
-        saved_lora = saved.get("lora")
         return CausalLMPolicy(
             model,
             tokenizer,
-            lora=lora or (Lora(**saved_lora) if saved_lora else None),
-            controls=saved.get("controls", 8) if controls is None else controls,
-            max_new_tokens=saved.get("max_new_tokens", 64) if max_new_tokens is None else max_new_tokens,
-            control=saved.get("control"),
-        )
+            lora=lora or saved.lora,
+            controls=saved.controls if controls is None else controls,
+            max_new_tokens=saved.max_new_tokens if max_new_tokens is None else max_new_tokens,
+        ).with_control(saved.control)
 
     @property
     def controls(self) -> int:
@@ -99,12 +101,17 @@ class CausalLMPolicy:
     def sample(
         self, prompts: Sequence[Prompt], n: int, rng: np.random.Generator, temperature: float = 1.0
     ) -> list[list[Completion]]:
-        """n answers to each prompt, `tokens` set, cut at `max_new_tokens`. temperature: 0 or more, 0 is greedy."""
+        """n answers to each prompt, `tokens` set, cut at `max_new_tokens` and where the model's context ends.
+
+        temperature: 0 or more, 0 is greedy. Raises InputError for a prompt that leaves no room for an answer.
+        """
         if not temperature >= 0:
             raise InputError(f"the temperature is {temperature}; it is 0 (greedy) or more")
         if n < 1:
-            raise InputError(f"{n} answers a prompt were asked for; ask for at least 1")
+            raise InputError(f"{n} answers per prompt were asked for; ask for at least 1")
         encoded = [self.encoder.prompt(prompt, self.control) for prompt in prompts]
+        check_tokens(encoded, self.model)
+        rooms = [self._room(prompt, len(ids)) for prompt, ids in zip(prompts, encoded, strict=True)]
         order = sorted(range(len(prompts)), key=lambda k: len(encoded[k]))  # alike in length, so that little is padding
         step = max(MOST_ROWS // n, 1)
         answers: list[list[Completion]] = [[] for _ in prompts]
@@ -115,8 +122,9 @@ class CausalLMPolicy:
                 [encoded[k] for k in chosen],
                 n,
                 max_new_tokens=self.max_new_tokens,
+                rooms=[rooms[k] for k in chosen],
                 temperature=temperature,
-                ends=self.ends,
+                ends=self.encoder.ends,
                 pad=self.encoder.pad,
                 seed=int(rng.integers(2**63)),
             )
@@ -125,8 +133,8 @@ class CausalLMPolicy:
         return answers
 
     def token_scores(self, completions: Sequence[Completion]) -> TokenScores:
-        """Log-probabilities, entropies and mask, [N, T], at temperature 1. A completion without `tokens` is its text's
-        tokens and the end of sequence."""
+        """Log-probabilities, entropies and mask, [N, T], at temperature 1. A completion without `tokens` is its text's tokens and
+        what closes an answer: the chat template's end of turn, or the end of sequence."""
         places: list[tuple[torch.Tensor, torch.Tensor]] = []
         values: list[tuple[torch.Tensor, torch.Tensor]] = []
         for chunk, batch in self._batches(completions):
@@ -174,6 +182,8 @@ class CausalLMPolicy:
         return trainable(self.model, self.lora)
 
     def copy(self) -> CausalLMPolicy:
+        """An independent copy, what is trained of it in float32 (16 bytes per weight with AdamW's states): steps at the usual rates
+        are smaller than bfloat16 can tell, and overflow in float16."""
         made = copy.copy(self)
         made.model = trainable_copy(self.model, self.lora)
         return made
@@ -187,15 +197,8 @@ class CausalLMPolicy:
         A policy with adapters resumes on the merged weights with fresh adapters, which compute the same. The control
         code of a view is kept in the settings; other programs must write its text before their prompts.
         """
-        save_model(merged(self.model, self.lora), folder)
-        save_settings(
-            folder,
-            self.tokenizer,
-            self.lora,
-            control=self.control,
-            controls=self._controls,
-            max_new_tokens=self.max_new_tokens,
-        )
+        settings = {"control": self.control, "controls": self._controls, "max_new_tokens": self.max_new_tokens}
+        save_checkpoint(folder, merged(self.model, self.lora), self.tokenizer, self.lora, **settings)
 
     def save_adapter(self, folder: Path) -> None:
         """The adapters alone, in PEFT's format, for a server that holds the starting checkpoint (vLLM's LoRA requests)."""
@@ -203,11 +206,32 @@ class CausalLMPolicy:
             raise InputError("this policy has no adapters to save; load it with lora=Lora(), or use save")
         self.model.save_pretrained(folder)
 
+    def _room(self, prompt: Prompt, used: int) -> int:
+        """How many tokens an answer may have after the `used` ones of its prompt, so that it can be scored under any code."""
+        limit = context(self.model)
+        if used >= limit:
+            raise InputError(
+                f"a prompt has {used} tokens, and the model reads {limit}, at least one for the answer included; shorten it"
+            )
+        if limit - used < self.max_new_tokens + len(control_text(self._controls)):
+            coded = max((len(self.encoder.prompt(prompt, code)) for code in range(self._controls)), default=0)
+            used = max(used, min(coded, limit - 1))
+        return min(self.max_new_tokens, limit - used)
+
     def _pairs(self, completions: Sequence[Completion]) -> list[tuple[Sequence[int], Sequence[int]]]:
         return [(self.encoder.prompt(each.prompt, self.control), self.encoder.answer(each)) for each in completions]
 
     def _batches(self, completions: Sequence[Completion]) -> Iterator[tuple[list[int], Batch]]:
         return batches(self._pairs(completions), self.encoder.pad, self.model, self.vocabulary)
+
+
+def _reads_on(model: Any) -> bool:
+    """Whether it carries a text on by a key-value cache, as `sample_tokens` asks of it."""
+    own = model.get_base_model() if hasattr(model, "get_base_model") else model
+    takes = inspect.signature(own.forward).parameters.keys()
+    # what is stateful (Mamba and its hybrids) keeps states that cannot be copied for several answers, nor padded on the left
+    is_stateful = getattr(own, "_is_stateful", False)
+    return {"past_key_values", "logits_to_keep"} <= takes and hasattr(own, "generation_config") and not is_stateful
 
 
 def _entropy(logprobs_MV: torch.Tensor) -> torch.Tensor:

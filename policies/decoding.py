@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
+from ..core.errors import InputError
+
 
 @torch.inference_mode()
 def sample_tokens(
@@ -22,16 +24,22 @@ def sample_tokens(
     ends: frozenset[int],
     pad: int,
     seed: int,
+    rooms: Sequence[int] | None = None,
 ) -> list[list[int]]:
     """n continuations of each prompt, prompt by prompt: lists of ids, the end of sequence included where it was reached.
 
-    temperature: 0 is greedy. ends: the ids that end an answer.
+    temperature: 0 is greedy. ends: the ids that end an answer. rooms: the tokens that each prompt's answers may have, where that
+    is not `max_new_tokens` for all. Raises InputError where the model's probabilities are not finite.
     """
+    rooms = rooms or [max_new_tokens] * len(prompts)
     device = model.device
     generator = torch.Generator(device).manual_seed(seed)
     end_E = torch.tensor(sorted(ends), device=device)
     ids_NL, mask_NL = left_padded(prompts, pad, device)
+    room_N = torch.tensor(rooms, device=device).repeat_interleave(n)
     position_N1 = mask_NL.sum(dim=1, keepdim=True).repeat_interleave(n, dim=0)
+    last_N1 = position_N1 + room_N[:, None] - 1
+    is_finite = torch.ones((), dtype=torch.bool, device=device)
     cache = DynamicCache(config=model.config)
     logits_NV = _next_logits(model, ids_NL, mask_NL, (mask_NL.cumsum(dim=1) - 1).clamp(min=0), cache).repeat_interleave(n, dim=0)
     if n > 1:
@@ -39,22 +47,31 @@ def sample_tokens(
     mask_NL = mask_NL.repeat_interleave(n, dim=0)
     rows = torch.arange(len(prompts) * n, device=device)  # whose answer each row of the batch is
     runs_N = torch.ones(len(rows), dtype=torch.bool, device=device)
-    tokens = torch.full((len(rows), max_new_tokens), -1, dtype=torch.long, device=device)
-    for step in range(max_new_tokens):
+    tokens = torch.full((len(rows), max(rooms)), -1, dtype=torch.long, device=device)
+    for step in range(max(rooms)):
+        is_finite &= logits_NV.amax(dim=-1).isfinite().all()
         drawn_N1 = draw(logits_NV, temperature, generator)
         tokens[rows, step] = drawn_N1[:, 0]
-        runs_N &= ~torch.isin(drawn_N1[:, 0], end_E)
+        runs_N &= ~torch.isin(drawn_N1[:, 0], end_E) & (room_N > step + 1)
         left = int(runs_N.sum())
-        if left == 0 or step + 1 == max_new_tokens:
+        if left == 0:
             break
         if left <= 0.8 * len(rows):  # narrowing copies the cache, so not at every end
             kept = runs_N.nonzero()[:, 0]
             cache.batch_select_indices(kept)
-            rows, runs_N, drawn_N1, position_N1, mask_NL = (x[kept] for x in (rows, runs_N, drawn_N1, position_N1, mask_NL))
+            rows, runs_N, room_N, drawn_N1, position_N1, last_N1, mask_NL = (
+                each[kept] for each in (rows, runs_N, room_N, drawn_N1, position_N1, last_N1, mask_NL)
+            )
         mask_NL = torch.cat([mask_NL, mask_NL.new_ones(len(rows), 1)], dim=1)
         logits_NV = _next_logits(model, drawn_N1, mask_NL, position_N1, cache)
-        position_N1 = position_N1 + 1
-    return [_until_end(row, ends) for row in tokens.cpu().numpy()]
+        position_N1 = torch.minimum(position_N1 + 1, last_N1)  # of rows that have ended and are not read any more
+    if not is_finite:
+        raise InputError(
+            "the model gives no finite probabilities: its weights are NaN or infinite, or too large for its precision; train again "
+            "from a sound checkpoint, or load it with dtype='float32'"
+        )
+    rooms_N = np.repeat(rooms, n)
+    return [_until_end(row[:room], ends) for row, room in zip(tokens.cpu().numpy(), rooms_N, strict=True)]
 
 
 def _next_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: DynamicCache) -> torch.Tensor:

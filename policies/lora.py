@@ -6,6 +6,8 @@ Departs from the paper: all linear layers but the output layer are adapted, with
 from __future__ import annotations
 
 import copy
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -31,10 +33,16 @@ class Lora:
     def __post_init__(self) -> None:
         if self.rank < 1:
             raise InputError(f"the LoRA rank is {self.rank}; it is at least 1")
+        if not math.isfinite(self.alpha):
+            raise InputError(f"LoRA's alpha is {self.alpha}; it is a finite number")
 
 
 def with_adapters(model: Any, lora: Lora, task: str, modules_to_save: list[str] | None = None) -> Any:
-    """The model, wrapped: its own parameters frozen, the adapters (and `modules_to_save`) trainable."""
+    """The model, wrapped: its own parameters frozen, the adapters (and `modules_to_save`) trainable, in float32.
+
+    Raises InputError for targets that the model does not have, and for those whose weights another module shares: merged into one
+    of the two, an update would be lost, or would change the other.
+    """
     from peft import LoraConfig, get_peft_model
 
     targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
@@ -48,7 +56,30 @@ def with_adapters(model: Any, lora: Lora, task: str, modules_to_save: list[str] 
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(lora.seed)
-        return get_peft_model(model, config)
+        try:
+            made = get_peft_model(model, config)
+        except ValueError as error:
+            raise InputError(
+                f"LoRA cannot adapt {targets!r} ({str(error).splitlines()[0]}); give names of linear layers, or 'all-linear'"
+            ) from error
+    shared = _shared_targets(made)
+    if shared:
+        raise InputError(
+            f"LoRA's targets {', '.join(shared)} have weights that another module shares (tied embeddings), so that they cannot be "
+            "merged into a checkpoint that computes the same; leave them out of `targets`, or untie them (tie_word_embeddings)"
+        )
+    for parameter in trainable(made, lora):
+        parameter.data = parameter.data.float()
+    return made
+
+
+def _shared_targets(model: Any) -> list[str]:
+    """Names of the adapted modules whose weight belongs to another module too."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    owners = Counter(id(p) for module in model.modules() for p in module._parameters.values() if p is not None)
+    layers = {name: module for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)}
+    return [name.removeprefix("base_model.model.") for name, each in layers.items() if owners[id(each.get_base_layer().weight)] > 1]
 
 
 def merged(model: Any, lora: Lora | None) -> Any:
@@ -64,10 +95,13 @@ def trainable(model: Any, lora: Lora | None) -> list[torch.nn.Parameter]:
 
 
 def trainable_copy(model: Any, lora: Lora | None) -> Any:
-    """An independent copy to train. What adapters leave as it is, is shared and not copied."""
+    """An independent copy to train, what is trained of it in float32: in half precision a small update is rounded away. What
+    adapters leave as it is, is shared and not copied."""
     own = {id(p) for p in trainable(model, lora)}
     shared: Iterable[torch.nn.Parameter] = (p for p in model.parameters() if id(p) not in own)
     made = copy.deepcopy(model, {id(p): p for p in shared})
+    if lora is None:
+        made.float()
     for parameter in trainable(made, lora):
         parameter.requires_grad_(True)
         parameter.grad = None

@@ -3,6 +3,7 @@ tokenizer without a chat template, whose turns are plain text with a blank line 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from ..core.errors import InputError
@@ -16,9 +17,12 @@ def control_text(code: int) -> str:
 
 
 class PromptEncoder:
-    """A tokenizer and a memory of the prompts it has met. Shared by all copies and views of a policy."""
+    """A tokenizer and a memory of the prompts it has met. Shared by all copies and views of a policy.
 
-    def __init__(self, tokenizer: Any) -> None:
+    config: what says, as `eos_token_id`, where its model stops besides: a generation config, or the model's own.
+    """
+
+    def __init__(self, tokenizer: Any, config: Any = None) -> None:
         if tokenizer.eos_token_id is None:
             raise InputError(
                 f"the tokenizer of {tokenizer.name_or_path!r} has no end-of-sequence token; set tokenizer.eos_token, "
@@ -28,6 +32,10 @@ class PromptEncoder:
         self.chat = ChatEncoder(tokenizer, plain=bare)
         self.eos: int = tokenizer.eos_token_id
         self.pad: int = self.eos if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        stops = getattr(config, "eos_token_id", None)
+        self._stops: frozenset[int] = frozenset(
+            [self.eos, *(stops if isinstance(stops, list) else [] if stops is None else [stops])]
+        )
         self._prompts: dict[tuple[Any, ...], tuple[int, ...]] = {}
 
     def prompt(self, prompt: Prompt, control: int | None) -> tuple[int, ...]:
@@ -38,10 +46,22 @@ class PromptEncoder:
         return self._prompts[key]
 
     def answer(self, completion: Completion) -> tuple[int, ...]:
-        """The ids that were sampled, or else those of the text and the end of sequence."""
+        """The ids that were sampled, or else those of the text and of what a sample of it would end by."""
         if completion.tokens:
             return completion.tokens
-        return (*self.tokenizer(self.chat.inert(completion.text), add_special_tokens=False)["input_ids"], self.eos)
+        return (*self.tokenizer(self.chat.inert(completion.text), add_special_tokens=False)["input_ids"], *self.closing)
+
+    @cached_property
+    def closing(self) -> tuple[int, ...]:
+        """The ids that close a given answer: the template's end of turn, as far as a sampled answer goes on in it."""
+        ids = self.chat.end_of_turn
+        last = next((place for place, token in enumerate(ids) if token in self._stops), len(ids) - 1)
+        return ids[: last + 1]
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The ids at which sampling ends."""
+        return frozenset([*self._stops, self.closing[-1]])
 
     def text(self, tokens: list[int]) -> str:
         return self.tokenizer.decode(tokens, skip_special_tokens=True)

@@ -5,7 +5,8 @@ Padding stands after the tokens and attention is causal, so no attention mask is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,7 @@ def batches(
     pairs: Sequence[Pair], pad: int, model: Any, vocabulary: int, *, last_state: bool = False
 ) -> Iterator[tuple[list[int], Batch]]:
     """The pairs' indices and their batch: one of all where a gradient is kept, else as many as fit, alike in length."""
-    _check_length(pairs, model)
+    _check_pairs(pairs, model)
     if torch.is_grad_enabled():
         yield list(range(len(pairs))), Batch.of(pairs, pad, model.device, last_state=last_state)
         return
@@ -88,14 +89,31 @@ def answer_logits(model: Any, batch: Batch) -> torch.Tensor:
         hook.remove()
 
 
-def _check_length(pairs: Sequence[Pair], model: Any) -> None:
+def context(model: Any) -> int:
+    """How many tokens the model reads at most; 2^31 - 1 where it does not say."""
+    return getattr(model.config, "max_position_embeddings", None) or 2**31 - 1
+
+
+def check_tokens(rows: Iterable[Sequence[int]], model: Any) -> None:
+    """Raises InputError for a row without tokens, and for one with a token that the model's embeddings do not have."""
+    known = model.get_input_embeddings().weight.shape[0]
+    for row in rows:
+        if not row:
+            raise InputError("a prompt or an answer has no tokens at all; the tokenizer must make at least one of each")
+        if not 0 <= min(row) <= max(row) < known:
+            wrong = min(row) if min(row) < 0 else max(row)
+            raise InputError(
+                f"there is a token {wrong}, and the model knows {known}, from 0; give the tokenizer that the model was made "
+                "with, or make room for what was added to it (model.resize_token_embeddings)"
+            )
+
+
+def _check_pairs(pairs: Sequence[Pair], model: Any) -> None:
     if not pairs:
         raise InputError("there are no completions to score; give at least one")
-    longest = max(len(prompt) + len(answer) for prompt, answer in pairs)
-    limit = getattr(model.config, "max_position_embeddings", None)
-    if limit is not None and longest > limit:
+    check_tokens(itertools.chain.from_iterable(pairs), model)
+    longest, limit = max(len(prompt) + len(answer) for prompt, answer in pairs), context(model)
+    if longest > limit:
         raise InputError(
             f"a prompt with its answer has {longest} tokens, and the model reads at most {limit}; shorten or drop such texts"
         )
-    if not all(prompt and answer for prompt, answer in pairs):
-        raise InputError("a prompt or an answer has no tokens at all; the tokenizer must make at least one of each")

@@ -15,7 +15,7 @@ import torch
 
 from ..core.errors import InputError
 from ..core.records import Completion
-from .checkpoints import load_pretrained, save_model, save_settings, saved_settings
+from .checkpoints import load_pretrained, save_checkpoint, saved_settings
 from .lora import Lora, merged, trainable, trainable_copy, with_adapters
 from .prompt_encoding import PromptEncoder
 from .teacher_forcing import batches
@@ -28,6 +28,7 @@ class CausalLMValueModel:
     """Implements `core.protocols.ValueModel`. model: a one-label sequence classifier whose head is called `score`."""
 
     def __init__(self, model: Any, encoder: PromptEncoder, *, lora: Lora | None = None, control: int | None = None) -> None:
+        model.score.float()
         self.lora = lora
         self.model = (with_adapters(model, lora, "SEQ_CLS", ["score"]) if lora else model).eval()
         self.encoder = encoder
@@ -41,8 +42,10 @@ class CausalLMValueModel:
         start = merged(policy, lora)
         backbone = start.base_model if lora else copy.deepcopy(start.base_model)
         backbone.requires_grad_(True)
+        if not lora:
+            backbone.float()  # see `trainable_copy`
         fresh = lora and replace(lora, seed=int(rng.integers(2**31)))
-        return CausalLMValueModel(_classifier(start.config, backbone, encoder.pad), encoder, lora=fresh, control=control)
+        return CausalLMValueModel(_classifier(start.config, backbone), encoder, lora=fresh, control=control)
 
     @staticmethod
     def load(folder: str | Path, *, device: str = "cpu", dtype: str = "float32") -> CausalLMValueModel:
@@ -56,10 +59,7 @@ class CausalLMValueModel:
                 "'score'"
             )
         saved = saved_settings(folder)
-        lora = saved.get("lora")
-        return CausalLMValueModel(
-            model, PromptEncoder(tokenizer), lora=Lora(**lora) if lora else None, control=saved.get("control")
-        )
+        return CausalLMValueModel(model, PromptEncoder(tokenizer, model.config), lora=saved.lora, control=saved.control)
 
     def state_values(self, completions: Sequence[Completion]) -> tuple[torch.Tensor, torch.Tensor]:
         """(values [N, T + 1], mask [N, T + 1]): before each token, and after the last; 0 and False where there is none."""
@@ -70,7 +70,7 @@ class CausalLMValueModel:
         classifier = self.model.get_base_model() if self.lora else self.model
         for chunk, batch in batches(pairs, self.encoder.pad, self.model, 1, last_state=True):
             hidden_NLD = classifier.base_model(input_ids=batch.ids_NL, use_cache=False).last_hidden_state
-            values_M = classifier.score(hidden_NLD[batch.row_M, batch.column_M])[:, 0].float()
+            values_M = classifier.score(hidden_NLD[batch.row_M, batch.column_M].float())[:, 0]
             place = (torch.tensor(chunk, device=values_M.device)[batch.row_M], batch.place_M)
             values_NT = values_NT.index_put(place, values_M)
             mask_NT[place] = True
@@ -90,18 +90,22 @@ class CausalLMValueModel:
         return made
 
     def save(self, folder: Path) -> None:
-        """An ordinary checkpoint of a one-label sequence classifier, adapters merged in, with its tokenizer."""
-        save_model(merged(self.model, self.lora), folder)
-        save_settings(folder, self.encoder.tokenizer, self.lora, control=self.control)
+        """An ordinary checkpoint of a one-label sequence classifier, adapters merged in, with its tokenizer.
+
+        transformers takes the score at the last token that is not padding. Where the tokenizer's padding may end an answer (it is
+        the end of sequence, say), the checkpoint names none, and transformers then scores one text at a time, and says so.
+        """
+        model, pad = merged(self.model, self.lora), self.encoder.tokenizer.pad_token_id
+        model.config.get_text_config().pad_token_id = None if pad in self.encoder.ends else pad
+        save_checkpoint(folder, model, self.encoder.tokenizer, self.lora, control=self.control)
 
 
-def _classifier(config: Any, backbone: Any, pad: int) -> Any:
+def _classifier(config: Any, backbone: Any) -> Any:
     """A one-label sequence classifier around `backbone`, its head at zero."""
     from transformers import AutoModelForSequenceClassification
 
     config = copy.deepcopy(config)
     config.num_labels = 1
-    config.pad_token_id = pad
     try:
         with torch.device("meta"):
             model = AutoModelForSequenceClassification.from_config(config)

@@ -1,7 +1,7 @@
 """Minimising a loss: AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), warm-up and decay, clipped gradients, minibatches.
 
 Departs from the usual loop: an epoch is split into minibatches of nearly equal size, so that no remainder is dropped and no
-straggler of one item takes a whole step.
+straggler of one item takes a whole step; a step of which anything is not finite ends the run with an error.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ class Stepper:
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], training: Training, steps: int) -> None:
         self.parameters = [each for each in parameters if each.requires_grad]
+        half = next((each.dtype for each in self.parameters if each.dtype in (torch.bfloat16, torch.float16)), None)
+        if half:
+            raise InputError(
+                f"the weights to be trained are {str(half).removeprefix('torch.')}, in which most updates are rounded away; train "
+                "a float32 copy of them (the `copy` of a language-model policy is one) or LoRA adapters"
+            )
         self.training = training
         self.steps = steps
         self.taken = 0
@@ -41,20 +47,29 @@ class Stepper:
         )
 
     def step(self, loss: torch.Tensor) -> float:
-        """One step down the gradient of `loss`; returns its value. Raises InputError where that is not finite."""
+        """One step down the gradient of `loss`; returns its value. Raises InputError where the loss, the gradient's norm or a
+        weight after the step is not finite."""
         value = float(loss.detach())
-        if not math.isfinite(value):
-            raise InputError(f"the loss is {value} at step {self.taken}; training diverged: lower learning_rate")
+        self._require(math.isfinite(value), f"the loss is {value}")
         training = self.training
         rate = training.learning_rate * learning_rate_factor(self.taken, self.steps, training.schedule, training.warmup)
         for group in self.adamw.param_groups:
             group["lr"] = rate
         self.adamw.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, training.max_grad_norm)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, training.max_grad_norm))
+        self._require(math.isfinite(norm), f"the gradient's norm is {norm}")
         self.adamw.step()
+        self._require(all(bool(each.isfinite().all()) for each in self.parameters), "a weight is NaN or infinite after the step")
         self.taken += 1
         return value
+
+    def _require(self, is_finite: bool, otherwise: str) -> None:
+        if not is_finite:
+            raise InputError(
+                f"{otherwise} at step {self.taken}, counted from 0; training diverged: lower learning_rate, or look for texts "
+                "or starting weights that give no finite numbers"
+            )
 
 
 def minibatches(n: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

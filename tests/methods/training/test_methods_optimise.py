@@ -79,6 +79,21 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_are_spoilt():
     assert x.item() == 1.0
 
 
+def test_a_gradient_that_is_not_finite_stops_before_the_weights_are_spoilt():
+    x = torch.nn.Parameter(torch.zeros(()))
+    with pytest.raises(InputError, match=r"gradient's norm is inf at step 0.*lower learning_rate"):
+        Stepper([x], Training(), 1).step(x.sqrt())  # 0, and its slope is infinite
+    assert x.item() == 0.0
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_weight_that_is_not_finite_stops_the_last_step_as_it_does_the_first(steps):
+    x = torch.nn.Parameter(torch.full((), 3.4e38 - steps * 1e37))  # the largest number is 3.403e38
+    training = Training(learning_rate=1.2e37, epochs=steps, schedule="constant", warmup=0.0)
+    with pytest.raises(InputError, match=r"a weight is NaN or infinite after the step"):
+        minimise([x], 1, lambda rows: -x, training, rng_for(0))
+
+
 def test_nothing_to_learn_from_is_an_input_error_with_a_way_out():
     with pytest.raises(InputError, match=r"no preferences to learn from.*buy labels"):
         require_some([], "preferences", "buy labels")

@@ -23,6 +23,9 @@ EXAMPLES = {"inner": 'inner = "judge"', "members": 'members = ["judge", "longest
 """How an option that is missing may be given."""
 
 
+OUTSIDE = ("world", "items")
+"""What is not an annotator's own option but of the work: given beside the annotator, never in its table or by --set."""
+
 ITEMS = "items"
 """`among = "items"` stands for the items of the work, where these are known."""
 
@@ -56,7 +59,7 @@ class _Given(NamedTuple):
         return str(self.folder / value) if not Path(value).exists() and (self.folder / value).exists() else value
 
 
-def make_annotator(spec: Any, *, world: World | None = None, items: Iterable[Item] | None = None, **options: Any) -> Annotator:
+def make_annotator(spec: Any, /, *, world: World | None = None, items: Iterable[Item] | None = None, **options: Any) -> Annotator:
     """The annotator that `spec` names: a name of the table or of a plugin, a path to a TOML or to AlpacaEval's configs.yaml,
     `module:name`, `path/to/file.py:name`; or an annotator, a class that makes one, or a plain function of a comparison.
 
@@ -70,8 +73,18 @@ def make_annotator(spec: Any, *, world: World | None = None, items: Iterable[Ite
         raise InputError(f"the annotator {str(spec)!r} is made of itself without end; look at the TOMLs that it names") from error
 
 
+def check_settings(spec: Any, options: Iterable[str]) -> None:
+    """Raises InputError where what is of the work is given as an option of the annotator."""
+    for each in OUTSIDE:
+        if each in options:
+            raise InputError(
+                f"{each!r} is not an option of the annotator {str(spec)!r}; a world is named by --world, items by --pairs"
+            )
+
+
 def _made(spec: Any, options: Mapping[str, Any], given: _Given) -> Annotator:
     folder = given.folder
+    check_settings(spec, options)
     if isinstance(spec, str | Path) and str(spec).endswith((".yaml", ".yml")):
         config = {**options, "config": folder / spec}
         return _made("alpaca-eval-config", config, given._replace(folder=Path()))

@@ -15,7 +15,7 @@ from .text import sound
 LEAST_MASS = 1e-3
 """Probability that all labels together have as the first thing said, below which they are no vote. SmolLM2-135M, the weakest judge
 that we know, has .02 to .05 on A and B; a model that begins by a thought or a refusal has 1e-4 to 1e-8."""
-MOST_TOKENS = 2**53
+MOST_TOKENS = 2**30
 """Of one reply."""
 
 
@@ -105,7 +105,7 @@ class Reply:
         if not self.text.isascii():
             object.__setattr__(self, "text", sound(self.text))
         if not (0 <= self.prompt_tokens <= MOST_TOKENS and 0 <= self.completion_tokens <= MOST_TOKENS):
-            raise ValueError(f"a reply of {self.prompt_tokens} and {self.completion_tokens} tokens; each is 0 to 2**53")
+            raise ValueError(f"a reply of {self.prompt_tokens} and {self.completion_tokens} tokens; each is 0 to 2**30")
 
 
 class LabelsRead(NamedTuple):

@@ -57,14 +57,18 @@ def named_models(given: Sequence[str]) -> str | dict[str, str]:
     return named.get("", "") if set(named) <= {""} else named
 
 
-def make_engine(name: str, model: str | Mapping[str, str] = "", **options: Any) -> Engine:
+def make_engine(name: str, model: str | Mapping[str, str] = "", /, **options: Any) -> Engine:
     """The engine of this name serving `model`. vLLM loads the model when it is first asked.
 
     model: or several by name, each in an engine of its own behind `Routed`, by `Request.model`; one that is named "", or else the
     first, answers requests that name none. `options` are the keyword arguments of its class. Raises InputError for an unknown
     engine, model or option, for an option out of range, and where a package is missing; EngineError where it does not start.
     """
-    if not isinstance(model, str):
+    if "model" in options:
+        if model:
+            raise InputError(f"the model is given twice, as {model!r} and as {options['model']!r}; give it once, by --model")
+        model = options.pop("model")
+    if isinstance(model, Mapping):
         from .routed import Routed
 
         return Routed({member: make_engine(name, each, **options) for member, each in model.items()})
@@ -79,5 +83,5 @@ def make_engine(name: str, model: str | Mapping[str, str] = "", **options: Any) 
         raise InputError(f"the engine {name!r} has no option {', '.join(map(repr, unknown))}; it has: {names}")
     if not model and "model" in known and known["model"].default is inspect.Parameter.empty:
         raise InputError(f"the engine {name!r} serves a model, and none was given; try --model smollm2-135m")
-    check_types(make, options, f"the engine {name!r}")
+    check_types(make, options | ({"model": model} if "model" in known else {}), f"the engine {name!r}")
     return make(model, **options) if "model" in known else make(**options)

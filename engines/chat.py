@@ -6,6 +6,7 @@ without a space before it: after a template's header the model begins with "A", 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -100,6 +101,19 @@ def draw_keys(request: Request) -> list[str]:
     """What a request's draws are keyed on besides its seed: what was said, so that two prompts under one seed differ, and a
     larger `max_tokens` or another stop string carries the same text on."""
     return ["sample", *(part for turn in request.messages for part in (turn.role, turn.content))]
+
+
+def with_bounds(held: dict[str, float], labels: Sequence[str], shown: Sequence[float]) -> dict[str, float]:
+    """`held` and, where it names a label at all, the others of `labels`, which are not among the likeliest first tokens: each is
+    no likelier than the least of those, nor than what they leave over, and is given half of that.
+
+    shown: the log-probabilities of the likeliest first tokens.
+    """
+    if not held:
+        return held
+    least, left_over = math.exp(min(shown)), 1.0 - sum(map(math.exp, shown))
+    most = min(least, left_over) if left_over > 0 else least  # numbers that were rounded may leave less than nothing
+    return dict.fromkeys(labels, math.log(most / 2) if most > 0 else -math.inf) | held
 
 
 def rendered_requests(

@@ -20,7 +20,7 @@ from typing import Any
 from ..core.errors import EngineError, InputError
 from ..core.requests import Reply, Request
 from ..core.seeds import seed_for
-from .chat import ChatTokenizer, Prepared, draw_keys, rendered_requests
+from .chat import ChatTokenizer, Prepared, draw_keys, rendered_requests, with_bounds
 from .models import model_identity, resolve_model
 
 QUIET = {"VLLM_LOGGING_STREAM": "ext://sys.stderr", "VLLM_NO_USAGE_STATS": "1"}
@@ -231,6 +231,10 @@ class VllmEngine:
         if each.labels:
             first = outputs[0].outputs[0].logprobs[0]
             logprobs = {label: first[token].logprob for label, token in each.labels.items() if token in first}
+            if not self._scores_labels:
+                logprobs = with_bounds(
+                    logprobs, list(each.labels), sorted((at.logprob for at in first.values()), reverse=True)[:TOP]
+                )
         return Reply(said.text, said.finish_reason or "stop", logprobs, None, len(each.prompt), len(said.token_ids))
 
 

@@ -132,8 +132,11 @@ def named_annotator(
 ) -> Annotator:
     """The annotator with its options from `--set key=value`, in both orders and with noise where that is asked for."""
     from ...annotators import make_annotator
+    from ...annotators.make import check_settings
 
-    made = make_annotator(name, world=world, items=items, **settings_from(settings))
+    options = settings_from(settings)
+    check_settings(name, options)
+    made = make_annotator(name, world=world, items=items, **options)
     if both_orders:
         made = make_annotator("swap", inner=made)
     return make_annotator("flip", inner=made, rate=flip) if flip else made

@@ -12,16 +12,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...core.errors import EngineError, InputError
 from ...core.files.writing import write_atomically
 from ...core.requests import Reply, Request
-from .calls import body_of, redacted
+from .calls import Calling, body_of
+from .redaction import redacted
 from .wire import SHOWN, chat_reply
-
-if TYPE_CHECKING:
-    from .engine import OpenAIEngine
 
 ENDPOINT = "/v1/chat/completions"
 MOST_REQUESTS = 50_000
@@ -32,7 +30,23 @@ ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 TRIES = 4
 """Attempts of openai's own client at what costs nothing: uploads, looks and downloads."""
 
+MOST_ANSWERED = 2**30
+"""Bytes of a file of answers."""
+
 Outcome = tuple[int, Reply | Exception]
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """Whose batches these are; see `OpenAIEngine` for the meaning of each."""
+
+    engine: str
+    """Its name."""
+    base_url: str
+    key_from: str
+    folder: Path
+    poll: float
+    calling: Calling
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +80,29 @@ class Note:
             replace(self, keys=answered, is_read=True).write()
 
 
-def batched(engine: OpenAIEngine, requests: Sequence[Request], key: str) -> Iterator[Outcome]:
+def batched(how: Batching, requests: Sequence[Request], key: str) -> Iterator[Outcome]:
     """Outcomes of `requests`, batch by batch as each ends. A line that failed fails alone."""
     import openai
 
+    from .client import client
+
     wanted: dict[str, list[int]] = {}
     for index, request in enumerate(requests):
-        wanted.setdefault(request.key(engine.name).hex(), []).append(index)
-    with openai.OpenAI(api_key=key, base_url=engine.base_url, max_retries=TRIES, timeout=engine.calling.timeout) as client:
-        desk = _Batches(engine, client, key, requests)
+        wanted.setdefault(request.key(how.engine).hex(), []).append(index)
+    with client(how.base_url, key, retries=TRIES, timeout=how.calling.timeout, most=MOST_ANSWERED) as opened:
+        desk = _Batches(how, opened, key, requests)
         try:
             yield from desk.answers(wanted)
         except openai.AuthenticationError as error:
-            raise InputError(f"the server refuses the key in {engine.key_from} (401): {desk.text(error)}") from None
+            raise InputError(f"the server refuses the key in {how.key_from} (401): {desk.text(error)}") from None
 
 
 class _Batches:
-    def __init__(self, engine: OpenAIEngine, client: Any, key: str, requests: Sequence[Request]) -> None:
-        self._engine, self._client, self._key, self._requests = engine, client, key, requests
+    def __init__(self, how: Batching, client: Any, key: str, requests: Sequence[Request]) -> None:
+        self._how, self._client, self._key, self._requests = how, client, key, requests
 
     def text(self, said: object) -> str:
-        return " ".join(redacted(str(said).encode(), self._key).decode().split())[:SHOWN]
+        return " ".join(redacted(str(said)[: 4 * SHOWN], self._key).split())[:SHOWN]
 
     def answers(self, wanted: dict[str, list[int]]) -> Iterator[Outcome]:
         notes = self._open_notes(wanted)
@@ -109,14 +125,14 @@ class _Batches:
     def _line(self, key: str, request: Request) -> str:
         if request.continuation is not None:
             raise EngineError("a batch scores no continuations; leave `batch` out, with server='vllm'")
-        return json.dumps({"custom_id": key, "method": "POST", "url": ENDPOINT, "body": body_of(request, self._engine.calling)})
+        return json.dumps({"custom_id": key, "method": "POST", "url": ENDPOINT, "body": body_of(request, self._how.calling)})
 
     def _open_notes(self, wanted: dict[str, list[int]]) -> list[Note]:
         """The batches that hold something wanted. Those whose answers were read before, and are not missed, are forgotten."""
         found: list[Note] = []
-        for path in sorted(self._engine.batch_folder.glob("*.json")):
+        for path in sorted(self._how.folder.glob("*.json")):
             note = Note.read(path)
-            if note.engine != self._engine.name:
+            if note.engine != self._how.engine:
                 continue
             if note.keys & wanted.keys():
                 found.append(note)
@@ -149,7 +165,7 @@ class _Batches:
         except openai.APIError as error:
             return list(lines), EngineError(f"the server made no batch: {self.text(error)}")
         name = "".join(each for each in batch.id if each.isalnum() or each in "-_")
-        note = Note(self._engine.batch_folder / f"{name}.json", self._engine.name, batch.id, frozenset(lines))
+        note = Note(self._how.folder / f"{name}.json", self._how.engine, batch.id, frozenset(lines))
         note.write()
         return note
 
@@ -191,16 +207,16 @@ class _Batches:
         while (batch := self._client.batches.retrieve(note.id)).status not in ENDED:
             if time.monotonic() - began > MOST_SECONDS:
                 raise TimeoutError(f"it is {batch.status!r} after {MOST_SECONDS / 3600:.0f} hours")
-            time.sleep(self._engine.poll)
+            time.sleep(self._how.poll)
         return batch
 
     def _lines(self, file: str) -> list[dict[str, Any]]:
-        raw = redacted(self._client.files.content(file).read(), self._key)
+        text = redacted(self._client.files.content(file).read().decode("utf-8-sig", "replace"), self._key)
         found: list[dict[str, Any]] = []
-        for line in raw.splitlines():
+        for line in text.split("\n"):
             try:
                 each = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue  # a line that was cut: its request has no answer, and is said to have none
             if isinstance(each, dict):
                 found.append(each)
@@ -211,7 +227,7 @@ class _Batches:
         if not isinstance(response, dict) or response.get("status_code") != 200:
             return EngineError(f"the batch could not answer: {self.text(line.get('error') or response)}")
         try:
-            return chat_reply(json.dumps(response.get("body")), request, self._engine.calling.server)
+            return chat_reply(json.dumps(response.get("body")), request, self._how.calling.server)
         except EngineError as error:
             return error
 

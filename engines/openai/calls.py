@@ -7,7 +7,6 @@ and a silence cost nothing, as far as a caller can know, and are tried again.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -21,7 +20,8 @@ from ...core.records import Usage
 from ...core.requests import Reply, Request
 from ...core.seeds import seed_for
 from .pacing import Pace, Turn, backoff, retry_after
-from .wire import SHOWN, chat_body, chat_reply, score_reply, useless
+from .redaction import redacted
+from .wire import SHOWN, chat_body, chat_reply, parsed, score_reply, useless
 
 AGAIN = frozenset({408, 409, 425, 429})
 """Statuses, besides 500 and more, after which a request may be sent once more."""
@@ -30,8 +30,6 @@ BUSY = frozenset({429, 503, 529})
 TOKENIZE = "tokenize"
 """vLLM's, beside `/v1`."""
 LONGEST_BACKOFF = 30.0
-SECRET = 8
-"""Characters from which on a key is a secret; `EMPTY` and `none` are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +115,13 @@ class Calls:
 
     async def _tokens(self, body: dict[str, Any], request: Request) -> list[int]:
         raw = await self._post(TOKENIZE, {"model": self._how.model, **body}, request)
-        found = json.loads(raw)
-        if not isinstance(found, dict) or not isinstance(found.get("tokens"), list):
-            raise EngineError(f"the server's /tokenize gives no tokens: {self._text(raw.decode(errors='replace'))}")
-        return found["tokens"]
+        tokens = parsed(raw, request).get("tokens")
+        if not isinstance(tokens, list) or not all(type(each) is int for each in tokens):
+            raise EngineError(f"the server's /tokenize gives no tokens: {self._text(raw)}")
+        return tokens
 
-    async def _post(self, path: str, body: dict[str, Any], request: Request) -> bytes:
-        """The raw body of an answered call. Raises EngineError where there is none in `attempts` and `patience` seconds."""
+    async def _post(self, path: str, body: dict[str, Any], request: Request) -> str:
+        """The body of an answered call. Raises EngineError where there is none in `attempts` and `patience` seconds."""
         how = self._how
         tokens = float(sum(approximate_tokens(request)))
         began: float | None = None
@@ -137,7 +135,7 @@ class Calls:
             turn = await self._pace.turn(tokens, left)
             began = began or time.monotonic()
             answer = await self._attempt(path, body, request, turn, min(how.timeout, left), attempt)
-            if isinstance(answer, bytes):
+            if isinstance(answer, str):
                 return answer
             failure = answer
             if not failure.may_repeat:
@@ -148,9 +146,11 @@ class Calls:
 
     async def _attempt(
         self, path: str, body: dict[str, Any], request: Request, turn: Turn, timeout: float, attempt: int
-    ) -> bytes | Failure:
+    ) -> str | Failure:
         """One call, from its turn's beginning to its end."""
         import openai
+
+        from .client import httpx
 
         headers: Mapping[str, str] | None = None
         answered = False
@@ -160,17 +160,17 @@ class Calls:
                 return Failure(f"the server has answered nothing for {2 * self._how.patience:.0f} s and is taken for dead", False)
             async with asyncio.timeout(timeout), self._open(path, body) as response:
                 answered, headers = True, response.headers
-                raw = await response.read()
+                raw = await response.aread() if path == TOKENIZE else await response.read()
             self._heard = time.monotonic()
-            return self.clean(raw)
+            return self._clean(raw.decode("utf-8-sig", "replace"))
         except openai.APIStatusError as error:
             headers = error.response.headers
             failure = self._refusal(error, attempt)
             return failure
         except Exception as error:  # what a broken body raises is the HTTP library's, and openai has had two of them
             if answered:
-                raise useless(request, f"it broke off ({type(error).__name__})") from None
-            if not isinstance(error, openai.APIConnectionError | TimeoutError):
+                raise useless(request, f"it broke off ({type(error).__name__}: {self._text(error)})") from None
+            if not isinstance(error, openai.APIConnectionError | TimeoutError | httpx.HTTPError):
                 raise
             is_late = isinstance(error, TimeoutError | openai.APITimeoutError)
             why = f"no answer in {timeout:.1f} s" if is_late else f"no connection ({self._text(error.__cause__ or error)})"
@@ -199,6 +199,8 @@ class Calls:
         if status == 401:
             raise InputError(f"the server refuses the key in {self._key_from} (401): {said}")
         why = f"the server answered {status}: {said}"
+        if 300 <= status < 400:
+            why = f"the server sends on to another address ({status}), which is not followed; give that as base_url"
         is_out = getattr(error, "code", None) == "insufficient_quota"
         if is_out or not (status in AGAIN or status >= 500):
             self._heard = time.monotonic()
@@ -212,16 +214,11 @@ class Calls:
         return backoff(attempt, self._how.first_backoff, LONGEST_BACKOFF, jitter)
 
     def _text(self, said: Any) -> str:
-        return " ".join(self.clean(str(said).encode()).decode().split())[:SHOWN] if said else ""
+        return " ".join(self._clean(str(said or "")[: 4 * SHOWN]).split())[:SHOWN]
 
-    def clean(self, raw: bytes) -> bytes:
+    def _clean(self, text: str) -> str:
         """What came back, without the key in it."""
-        return redacted(raw, self._key)
-
-
-def redacted(raw: bytes, key: str) -> bytes:
-    """`raw` with the key blotted out: a server that echoes it puts it into no error, log or store."""
-    return raw.replace(key.encode(), b"[key]") if len(key) >= SECRET else raw
+        return redacted(text, self._key)
 
 
 def body_of(request: Request, how: Calling) -> dict[str, Any]:
@@ -235,14 +232,11 @@ class _Plain:
 
     def __init__(self, client: Any, path: str, body: dict[str, Any]) -> None:
         self._client, self._path, self._body = client, path, body
-        self.headers: Mapping[str, str] = {}
 
-    async def __aenter__(self) -> _Plain:
-        self._found = await self._client.post(self._path, body=self._body, cast_to=object)
-        return self
+    async def __aenter__(self) -> Any:
+        from .client import httpx
+
+        return await self._client.post(self._path, body=self._body, cast_to=httpx.Response)
 
     async def __aexit__(self, *_: object) -> None:
         pass
-
-    async def read(self) -> bytes:
-        return json.dumps(self._found).encode()

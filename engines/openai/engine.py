@@ -112,19 +112,18 @@ class OpenAIEngine:
             return
         key = self._key()
         if self.batch:
-            from .batch import batched
+            from .batch import Batching, batched
 
-            yield from batched(self, requests, key)
+            how = Batching(self.name, self.base_url, self.key_from, self.batch_folder, self.poll, self.calling)
+            yield from batched(how, requests, key)
         else:
             yield from _from_thread(lambda put: self._answers(requests, key, put))
 
     async def _answers(self, requests: Sequence[Request], key: str, put: Any) -> None:
-        import openai
+        from .client import async_client
 
         waiting = iter(enumerate(requests))
-        # Each attempt is timed as a whole by its caller; a second clock in the client would cut off the first one's tidying up.
-        client = openai.AsyncOpenAI(api_key=key, base_url=self.base_url, max_retries=0, timeout=None)
-        async with client:
+        async with async_client(self.base_url, key) as client:
             calls = Calls(client, self.calling, key, self.key_from)
 
             async def work() -> None:

@@ -15,9 +15,9 @@ from ...core.errors import EngineError
 from ...core.language_models.marks import TURNS, broken_up
 from ...core.ledger import answer_room, most_tokens
 from ...core.records import Usage
-from ...core.requests import Reply, Request
+from ...core.requests import MOST_TOKENS, Reply, Request
 from ...core.seeds import seed_for
-from ..chat import draw_keys
+from ..chat import draw_keys, with_bounds
 
 TOP = 20  # alternatives a position: the most that hosted APIs give
 CHOICE = "choice"  # the property that holds a choice
@@ -107,9 +107,9 @@ def _is_strict(schema: Any) -> bool:
     return all(map(_is_strict, schema.values()))
 
 
-def chat_reply(raw: bytes | str, request: Request, server: str) -> Reply:
+def chat_reply(raw: str, request: Request, server: str) -> Reply:
     """The reply in an answered (200) call. Raises EngineError, with what it cost, for one that is of no use."""
-    found = _parsed(raw, request)
+    found = parsed(raw, request)
     usage = _usage(found, request)
     choices = found.get("choices")
     if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
@@ -147,36 +147,38 @@ def _choice(text: str, choices: Sequence[str], server: str, usage: Usage) -> str
 
 def label_logprobs(found: Any, labels: Sequence[str]) -> dict[str, float]:
     """Each label's log-probability as the first token, with or without a space around it (the two add up). One whose number is
-    missing, NaN or no log-probability is absent. Where one label is among the alternatives and another is not, the other is given
-    the least of them: it is no likelier than that, and a judge must not abstain where it is surest."""
+    NaN or no log-probability is absent; one that is not among the alternatives has a bound (see `with_bounds`)."""
     try:
         first = found["content"][0]["top_logprobs"]
-        pairs = [(each["token"], each["logprob"]) for each in first]
-    except (TypeError, KeyError, IndexError):
+        pairs = [(each["token"].strip(), each["logprob"]) for each in first]
+    except (TypeError, KeyError, IndexError, AttributeError):
         return {}
     held: dict[str, float] = {}
     for label in labels:
-        numbers = [number for token, number in pairs if isinstance(token, str) and token.strip() == label.strip()]
-        if numbers and all(type(each) in (int, float) and each <= ROUNDING for each in numbers):  # NaN is not
+        numbers = [number for token, number in pairs if token == label.strip()]
+        if numbers and all(map(_is_logprob, numbers)):
             top = max(numbers)
             total = top + math.log(sum(math.exp(each - top) for each in numbers)) if top > -math.inf else top
-            held[label] = min(total, 0.0)
-    numbers = [number for _, number in pairs]
-    if held and len(numbers) > len(held) and all(type(each) in (int, float) and each <= ROUNDING for each in numbers):
-        named = {str(token).strip() for token, _ in pairs}
-        held |= {label: float(min(numbers)) for label in labels if label.strip() not in named}
-    return held
+            held[label] = min(float(total), 0.0)
+    named = {token for token, _ in pairs}
+    if not all(_is_logprob(number) for _, number in pairs) or any(label.strip() in named and label not in held for label in labels):
+        return held
+    return with_bounds(held, labels, [number for _, number in pairs])
 
 
-def score_reply(raw: bytes | str, request: Request, start: int, length: int) -> Reply:
+def _is_logprob(number: Any) -> bool:
+    return type(number) in (int, float) and number <= ROUNDING  # NaN is not
+
+
+def score_reply(raw: str, request: Request, start: int, length: int) -> Reply:
     """The log-likelihood of `length` tokens from `start` on in an echoed completion."""
-    found = _parsed(raw, request)
+    found = parsed(raw, request)
     usage = _usage(found, request)
     try:
         scored = found["choices"][0]["logprobs"]["token_logprobs"][start : start + length]
     except (TypeError, KeyError, IndexError):
         _useless("it echoes no log-probabilities of the prompt", usage)
-    if len(scored) != length or not all(type(each) in (int, float) and each <= ROUNDING for each in scored):
+    if len(scored) != length or not all(map(_is_logprob, scored)):
         _useless("its log-probabilities of the continuation are missing or no numbers", usage)
     return Reply("", logprob=min(float(sum(scored)), 0.0), prompt_tokens=start, completion_tokens=length)
 
@@ -186,9 +188,10 @@ def useless(request: Request, why: str) -> EngineError:
     return EngineError(f"the server's answer is of no use, and is counted as paid: {why}", Usage(1, 0, *most_tokens(request)))
 
 
-def _parsed(raw: bytes | str, request: Request) -> Mapping[str, Any]:
+def parsed(raw: str, request: Request) -> Mapping[str, Any]:
+    """The object that an answer is. Raises EngineError, with what it cost, where it is none."""
     try:
-        found = json.loads(raw)
+        found = json.loads(raw, parse_int=_number)
     except (ValueError, RecursionError) as error:
         raise useless(request, f"it is no JSON ({error})") from None
     if not isinstance(found, dict):
@@ -198,12 +201,17 @@ def _parsed(raw: bytes | str, request: Request) -> Mapping[str, Any]:
     return found
 
 
+def _number(digits: str) -> int | float:
+    """A whole number, or where no count and no log-probability is as large, a float."""
+    return int(digits) if len(digits) < 16 else float(digits)
+
+
 def _usage(found: Mapping[str, Any], request: Request) -> Usage:
     """What the server says it billed; at most, where it does not say."""
     told = found.get("usage")
     told = told if isinstance(told, dict) else {}
     prompt, completion = told.get("prompt_tokens"), told.get("completion_tokens")
-    if type(prompt) is int and type(completion) is int and min(prompt, completion) >= 0:
+    if all(type(each) is int and 0 <= each <= MOST_TOKENS for each in (prompt, completion)):
         return Usage(1, 0, prompt, completion)
     return Usage(1, 0, *most_tokens(request))
 

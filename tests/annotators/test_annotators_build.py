@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pasture.annotators import make_annotator
 from pasture.annotators.runner import annotate
+from pasture.cli.shared.material import named_annotator
 from pasture.core.errors import InputError, UnknownName
 from pasture.core.records import Comparison, Preference
 
@@ -188,3 +189,17 @@ def test_a_file_that_a_toml_names_is_seen_from_the_toml(tmp_path: Path, some_pai
     assert made.constitution == ("Be brief.",)
     with pytest.raises(InputError, match=r"gone\.txt"):
         make_annotator("icai", constitution="gone.txt")
+
+
+@pytest.mark.parametrize("option", ["world", "items"])
+def test_what_is_of_the_work_is_no_option_of_an_annotator(tmp_path: Path, option: str):
+    (tmp_path / "j.toml").write_text(f'kind = "judge"\n{option} = 1\n')
+    with pytest.raises(InputError, match=f"{option!r} is not an option of the annotator 'judge'"):
+        make_annotator(tmp_path / "j.toml")
+    with pytest.raises(InputError, match=f"{option!r} is not an option of the annotator 'flip'"):
+        named_annotator("flip", None, [f"{option}=1"], False, 0.0)
+
+
+def test_an_option_may_be_called_spec(tmp_path: Path):
+    with pytest.raises(InputError, match="has no option 'spec'"):
+        make_annotator("judge", spec=1)

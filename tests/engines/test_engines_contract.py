@@ -123,3 +123,17 @@ def test_one_bad_request_fails_alone(tiny_engine):
 def test_an_answer_is_held_to_choices_or_to_a_schema():
     with pytest.raises(ValueError, match="both choices and a schema were given; give one of them"):
         Sampling(choices=("yes", "no"), schema="{}")
+
+
+@pytest.mark.parametrize(("engine", "model"), [("scripted", ""), ("openai", "m")])
+def test_the_documented_option_name_can_be_given(engine: str, model: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    assert make_engine(engine, model, name="mine").name == "mine"
+    assert make_engine(engine, **({"model": model} if model else {}), name="mine").name == "mine"
+
+
+def test_a_model_that_is_given_twice_or_is_no_text_is_refused():
+    with pytest.raises(InputError, match="given twice"):
+        make_engine("scripted", "x:y", model="x:z")
+    with pytest.raises(InputError, match="'model' of the engine 'scripted' is 7"):
+        make_engine("scripted", model=7)

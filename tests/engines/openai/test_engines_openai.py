@@ -460,12 +460,19 @@ def first_token(**logprobs: float | None) -> dict[str, Any]:
     return {"content": [{"top_logprobs": [{"token": token, "logprob": number} for token, number in logprobs.items()]}]}
 
 
-def test_a_sure_judge_is_heard_though_the_other_label_is_not_among_the_alternatives():
-    sure = first_token(A=-0.0001, The=-9.5, It=-11.0)
-    assert label_logprobs(sure, ("A", "B")) == {"A": -0.0001, "B": -11.0}  # B is no likelier than the least
+def test_a_label_that_is_not_among_the_alternatives_is_bounded_strictly_below_them():
+    sure = label_logprobs(first_token(A=-0.001, The=-9.5, It=-11.0), ("A", "B"))
+    assert sure == {"A": -0.001, "B": pytest.approx(-11.0 + math.log(0.5))}  # half of what the least of them has
+    alone = label_logprobs(first_token(A=math.log(0.9)), ("A", "B"))
+    assert alone["B"] == pytest.approx(math.log(0.05))  # half of what is left over
+    rounded = label_logprobs(first_token(A=0.0, The=-9.0), ("A", "B"))
+    assert rounded["B"] == pytest.approx(-9.0 + math.log(0.5))
+    refusal = label_logprobs(first_token(I=-0.001, Sorry=-8.0, A=-15.0), ("A", "B"))
+    assert refusal["B"] < refusal["A"]  # no tie out of ignorance; and no vote, for want of mass
     assert label_logprobs(first_token(The=-0.1, It=-3.0), ("A", "B")) == {}
     assert label_logprobs(first_token(A=-0.1, It=float("nan")), ("A", "B")) == {"A": -0.1}
     assert label_logprobs(first_token(A=-0.1, B=None), ("A", "B")) == {"A": -0.1}
+    assert label_logprobs(first_token(A=-0.1, B=float("nan"), It=-2.0), ("A", "B")) == {"A": -0.1}
 
 
 @pytest.mark.parametrize("server", ["openai", "vllm"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from .errors import BudgetExceeded, InputError
 from .records import Usage
@@ -61,6 +61,7 @@ class Ledger:
         self.budget = budget
         self.prices = prices
         self.prices_by_model = prices_by_model or {}
+        self.refused = 0
         self._requests = 0
         self._tokens: dict[tuple[float, float], list[int]] = {prices: [0, 0]}
 
@@ -104,7 +105,8 @@ class Ledger:
         return Usage(1, 0, reply.prompt_tokens, reply.completion_tokens, dollars)
 
     def exceeded(self, request: Request) -> BudgetExceeded:
-        """The error for a request that does not fit."""
+        """The error for a request that does not fit, which is counted in `refused`."""
+        self.refused += 1
         if self.budget.requests is not None and self.usage.requests >= self.budget.requests:
             what = f"the budget of {self.budget.requests} requests is used up; raise it with --budget-requests"
         else:
@@ -120,27 +122,33 @@ class Ledger:
 class Quote:
     """The price of a run before it starts.
 
-    `requests` would go to the engine and `cached` are free. `prompt_tokens` is an estimate (a quarter of the characters),
-    `completion_tokens` are at most, and `dollars` are of both, for one turn an item: later turns depend on the answers.
+    `requests` at most would go to the engine, with `prompt_tokens` and `completion_tokens` at most, for `dollars` at most; `cached`
+    are free. A prompt has at most as many tokens as bytes; `about_prompt_tokens` and `about_dollars` are an estimate, with tokens
+    of CHARACTERS_A_TOKEN characters, and answers at their longest. is_bound: whether all turns of every item could be followed;
+    otherwise more may be asked, and all of these are "at least".
     """
 
     items: int
-    requests: int
-    cached: int
-    prompt_tokens: int
-    completion_tokens: int
-    dollars: float
+    requests: int = 0
+    cached: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    dollars: float = 0.0
+    about_prompt_tokens: int = 0
+    about_dollars: float = 0.0
+    is_bound: bool = True
+
+    @staticmethod
+    def most(quotes: Sequence[Quote], count: int) -> Quote:
+        """Of `count` items, each as dear as the dearest of those quoted, none of them found in a store."""
+        names = [each.name for each in fields(Quote) if each.name not in ("items", "cached", "is_bound")]
+        most = {name: count * max(getattr(each, name) for each in quotes) for name in names}
+        return Quote(count, is_bound=all(each.is_bound for each in quotes), **most)
 
     def __add__(self, other: Quote) -> Quote:
         """Of both, one after the other."""
-        return Quote(
-            self.items + other.items,
-            self.requests + other.requests,
-            self.cached + other.cached,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.dollars + other.dollars,
-        )
+        both = {each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)}
+        return Quote(**both | {"is_bound": self.is_bound and other.is_bound})
 
 
 def most_tokens(request: Request) -> tuple[int, int]:

@@ -35,6 +35,14 @@ class Annotator(Protocol):
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention: ...
 
 
+class Unread(Exception):
+    """A reply that an annotator's step needs could not be read; `because` is the abstention that ends the item."""
+
+    def __init__(self, because: Abstention) -> None:
+        super().__init__(because.detail)
+        self.because = because
+
+
 class Engine(Protocol):
     """Text generation in batches.
 

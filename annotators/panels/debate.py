@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Unread
 from ...core.records import Abstention, Comparison, Item, Preference
 from ..prompting.prompted import Prompted, json_schema
-from ..prompting.steps import Unread, label_p_left, parts, prose, together
+from ..prompting.steps import label_p_left, parts, prose, together
 from ..traits import Traits
 from ..wrappers.pairwise import pair_of, request_seed
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
 from ...core.errors import EngineError
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Unread
 from ...core.records import Abstention, Item, Reason
 from ...core.requests import Request, read_labels
 from ..panels.panel import foremost
@@ -18,14 +18,6 @@ from .prompted import unread
 def parts(name: str, given: Mapping[str, Any] | None, **own: Any) -> dict[str, Any]:
     """The parts of a template (see `Prompted`): an annotator's own, and those that its caller gave in their place."""
     return {"name": name, **own, **(given or {})}
-
-
-class Unread(Exception):
-    """A step's reply could not be read; `because` is the abstention that ends the item."""
-
-    def __init__(self, because: Abstention) -> None:
-        super().__init__(because.detail)
-        self.because = because
 
 
 async def together(asked: Iterable[Awaitable[Any]]) -> list[Any]:

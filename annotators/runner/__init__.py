@@ -1,5 +1,18 @@
-"""Asks everybody at once: the batch runner. It knows no annotator; `annotate` for a list, `annotate_stream` for any number."""
+"""Asks everybody at once, and pays for nothing twice: the batch runner. It knows no annotator.
 
-from .stream import Annotations, AnnotatorFailed, Progress, Stream, annotate, annotate_stream, price
+All items of a window are driven together. Their requests are collected, answered from the store where it holds them, put in
+prefix order, and sent to the engine in large batches; each reply is in the store before the annotator sees it, so a kill
+loses only what was in flight. Results come back in the order of the items. Nothing depends on window, order or sharding.
 
-__all__ = ["Annotations", "AnnotatorFailed", "Progress", "Stream", "annotate", "annotate_stream", "price"]
+`Session` is what asks; `annotate`, `annotate_stream` and `price` are a session of one call.
+"""
+
+from .calls import annotate, annotate_stream, price
+from .run import AnnotatorFailed, Progress
+from .session import DrySession, Session, Watch
+from .stream import Annotations, Stream
+
+__all__ = [
+    "Annotations", "AnnotatorFailed", "DrySession", "Progress", "Session", "Stream", "Watch",
+    "annotate", "annotate_stream", "price",
+]  # fmt: skip

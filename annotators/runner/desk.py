@@ -66,8 +66,9 @@ class Desk:
 
     def __init__(self, engine: Engine | None, store: Store | None, ledger: Ledger) -> None:
         self.ledger = ledger
+        self.engine_name = engine.name if engine else ""
+        self._before = ledger.usage
         self._engine = engine
-        self._model = engine.name if engine else ""
         self._given = store
         self._own: Store | None = None
         self._tickets: dict[bytes, _Ticket] = {}
@@ -81,7 +82,8 @@ class Desk:
 
     @property
     def spent(self) -> Usage:
-        return self.ledger.usage + Usage(cached=self._cached)
+        """By this run: the ledger may be shared by several, one after another."""
+        return self.ledger.usage - self._before + Usage(cached=self._cached)
 
     @property
     def store(self) -> Store:
@@ -93,7 +95,7 @@ class Desk:
         return self._own
 
     def key(self, request: Request) -> bytes:
-        return request.key(self._model)
+        return request.key(self.engine_name)
 
     async def ask(self, request: Request) -> Answer:
         key = self.key(request)
@@ -205,7 +207,7 @@ class Desk:
             raise feed.error
         for ticket in left.values():
             del self._tickets[ticket.key]
-            ticket.fail(EngineError(f"the engine {self._model!r} ended without an answer to this request"))
+            ticket.fail(EngineError(f"the engine {self.engine_name!r} ended without an answer to this request"))
 
     def _receive(self, outcomes: Sequence[tuple[int, Reply | Exception]], left: dict[int, _Ticket]) -> None:
         """Keeps replies, then hands them out; an index that is not awaited stops the run."""
@@ -224,9 +226,8 @@ class Desk:
                 if isinstance(outcome, EngineError) and outcome.usage is not None:  # answered, billed, and of no use
                     outcome.usage = self.ledger.charge(outcome.usage, ticket.request.model)
                     lost.append(outcome.usage)
-        stands = (
-            self.store.put_many([Paid(t.key, reply, usage.dollars) for t, reply, usage in replies], self._model) if replies else {}
-        )
+        paid = [Paid(ticket.key, reply, usage.dollars) for ticket, reply, usage in replies]
+        stands = self.store.put_many(paid, self.engine_name) if paid else {}
         if lost:
             self.store.lose(lost)
         for ticket, reply, usage in replies:
@@ -237,7 +238,7 @@ class Desk:
             ticket.fail(error if isinstance(error, PastureError) else EngineError(f"{type(error).__name__}: {error}"))
         if unknown:
             raise EngineError(
-                f"the engine {self._model!r} answered request {unknown[0]} twice, or was never asked it; mend the engine"
+                f"the engine {self.engine_name!r} answered request {unknown[0]} twice, or was never asked it; mend the engine"
             )
 
 

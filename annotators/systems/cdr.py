@@ -17,11 +17,11 @@ import numpy as np
 from scipy.special import expit
 
 from ...core.errors import InputError, UnknownName
-from ...core.protocols import Ask, Policy
+from ...core.protocols import Ask, Policy, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Message, Preference, Prompt, Rating, Reason
 from ...core.requests import Reply, Request, Sampling
 from ..prompting.prompted import Prompted, template_file
-from ..prompting.steps import Unread, together
+from ..prompting.steps import together
 from ..traits import Traits
 from ..wrappers.pairwise import completion_of
 

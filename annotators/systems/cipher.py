@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Preference, Prompt, Revision
 from ...core.requests import Request
 from ...simulators.text.edits import improve
@@ -24,7 +24,7 @@ from ...simulators.text.grammar import parse_instruction, split_sentences
 from ...simulators.text.principles import read_rules, value
 from ...simulators.text.rules import GOLD
 from ..prompting.prompted import Prompted, json_schema
-from ..prompting.steps import Unread, parts, prose, together
+from ..prompting.steps import parts, prose, together
 from ..traits import Traits
 from ..wrappers.pairwise import answer_seed, completion_of, shared_seed
 from .icai.extraction import Embed, tfidf

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Unread
 from ...core.records import Abstention, Item, Preference
 from ..prompting.prompted import Prompted, template_file
-from ..prompting.steps import Unread, label_p_left, together
+from ..prompting.steps import label_p_left, together
 from ..traits import Traits
 from ..wrappers.pairwise import pair_of
 

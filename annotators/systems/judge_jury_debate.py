@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.options import check_types
-from ...core.protocols import Annotator, Ask
+from ...core.protocols import Annotator, Ask, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Preference
 from ..judges.judge import Judge
 from ..judges.verdict import P_LEFT, PromptedVerdict
@@ -22,7 +22,7 @@ from ..panels.debate import Debate
 from ..panels.jury import Jury
 from ..parsing.values import read_scores
 from ..prompting.prompted import Prompted, json_schema
-from ..prompting.steps import Unread, together
+from ..prompting.steps import together
 from ..traits import Traits
 from ..wrappers.pairwise import answer_seed, pair_of, renamed, shared_seed, verdict_of
 

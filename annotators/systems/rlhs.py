@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Preference
 from ...core.requests import Request
 from ..prompting.prompted import Prompted, json_schema
-from ..prompting.steps import Unread, label_p_left, parts, prose, together
+from ..prompting.steps import label_p_left, parts, prose, together
 from ..scripted.truth import BradleyTerry
 from ..traits import Traits
 from ..wrappers.pairwise import answer_seed, pair_of, shared_seed

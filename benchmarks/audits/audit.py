@@ -8,26 +8,23 @@ answers. Departure: under the first seed every pair is shown in both orders, so 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...annotators import make_annotator
-from ...annotators.runner import annotate
+from ...annotators.runner import Session
 from ...core.errors import InputError
 from ...core.protocols import Annotator, World
-from ...core.records import Abstention, Comparison, Item, Preference, blind, score_of
+from ...core.records import Abstention, Comparison, Preference, blind, score_of
 from ...core.results import Measure
 from ...core.seeds import rng_for
 from ...eval.files.labelled_pairs import LabelledPairs, read_labelled
 from ...eval.judges.judge_audit import Asked, AuditReport, GoldLabels, audit_measures
 from .gaming import GamingReport, verdicts_of
 
-Asking = Callable[[Sequence[Item], Annotator, int], Sequence[Any]]
-"""(items, annotator, seed) -> one answer an item, in their order."""
 Verdict = Preference | Abstention
 
 
@@ -39,15 +36,15 @@ def audit(
     seeds: int = 1,
     seed: int = 0,
     own: str = "",
-    asking: Asking | None = None,
+    session: Session | None = None,
     level: float = 0.95,
 ) -> AuditReport:
     """Asks `annotator` about every pair, S + 1 times for S seeds, blind to who made the answers, and measures it.
 
-    own: the model whose answers are the judge's own. asking: who answers items; by default the runner without an engine. Raises
-    InputError for no pairs, and for an annotator that gives no preferences.
+    own: the model whose answers are the judge's own. session: how it is asked; by default without an engine. Raises InputError for
+    no pairs, and for an annotator that gives no preferences.
     """
-    asked = replace(ask(annotator, pairs, seeds=seeds, seed=seed, asking=asking or runner()), own=own)
+    asked = replace(ask(annotator, pairs, seeds=seeds, seed=seed, session=session or Session()), own=own)
     facts = {"pairs": str(len(pairs)), "prompts": str(len({pair.prompt.id for pair in pairs})), "seeds": str(seeds)}
     return AuditReport(annotator.name, facts | _gold_fact(gold), tuple(audit_measures(asked, gold, seed, level)))
 
@@ -71,7 +68,7 @@ def audit_stored(
     return AuditReport(name, facts | _gold_fact(gold), tuple(audit_measures(asked, gold, seed, level)))
 
 
-def ask(annotator: Annotator, pairs: Sequence[Comparison], *, seeds: int, seed: int, asking: Asking) -> Asked:
+def ask(annotator: Annotator, pairs: Sequence[Comparison], *, seeds: int, seed: int, session: Session) -> Asked:
     """Every pair in both orders under the first seed, and in an order drawn by the seed under each further one."""
     if not pairs:
         raise InputError("there are no pairs to ask about; give at least one")
@@ -79,23 +76,18 @@ def ask(annotator: Annotator, pairs: Sequence[Comparison], *, seeds: int, seed: 
     turned_SN = np.array(
         [[rng_for(seed + each, "audit order", pair.key).random() < 0.5 for pair in shown] for each in range(seeds)]
     )
-    answers = verdicts_of(asking([*shown, *(pair.swapped() for pair in shown)], annotator, seed), annotator)
+    answers = verdicts_of(session.ask([*shown, *(pair.swapped() for pair in shown)], annotator, seed).results, annotator)
     first, second = answers[: len(shown)], answers[len(shown) :]
     calls = [first, second]
     for each in range(1, seeds):
         items = [pair.swapped() if turn else pair for pair, turn in zip(shown, turned_SN[each], strict=True)]
-        calls.append(verdicts_of(asking(items, annotator, seed + each), annotator))
+        calls.append(verdicts_of(session.ask(items, annotator, seed + each).results, annotator))
     calls_CN = np.array([[_p_left(said, pair) for said, pair in zip(call, shown, strict=True)] for call in calls])
     dollars_CN = np.array([[np.nan if said.usage.cached else said.usage.dollars for said in call] for call in calls])
     labels_SN = np.stack([np.where(turned_SN[0], calls_CN[1], calls_CN[0]), *calls_CN[2:]])
     both = [_both(one, other, pair) for one, other, pair in zip(first, second, shown, strict=True)]
     reasons = Counter(said.reason.value for call in calls for said in call if isinstance(said, Abstention))
     return Asked(pairs, labels_SN, both, calls_CN, dollars_CN, reasons=reasons)
-
-
-def runner(**options: Any) -> Asking:
-    """Asks through `annotators.runner.annotate`, with these options (engine, store, progress ...)."""
-    return lambda items, annotator, seed: annotate(items, annotator, seed=seed, **options).results
 
 
 def gold_from_file(path: Path, limit: int | None = None, flip: float | None = None) -> tuple[Sequence[Comparison], GoldLabels]:
@@ -124,15 +116,15 @@ def gold_from_world(world: World, limit: int | None = None) -> tuple[Sequence[Co
         trio = [Comparison(one, rival), Comparison(one, better), Comparison(rival, better)]
         pairs += [pair if int(pair.key, 16) % 2 else pair.swapped() for pair in trio if pair.left.text != pair.right.text]
     pairs = pairs[:limit]
-    said = annotate(pairs, make_annotator("gold", world=world)).preferences
+    said = Session().ask(pairs, make_annotator("gold", world=world)).preferences
     return pairs, GoldLabels(f"the truth of the world {world.name!r}", np.array([[each.p_left for each in said]]), 0.0)
 
 
 def gold_from_annotator(
-    annotator: Annotator, pairs: Sequence[Comparison], *, seed: int = 0, asking: Asking | None = None
+    annotator: Annotator, pairs: Sequence[Comparison], *, seed: int = 0, session: Session | None = None
 ) -> GoldLabels:
     """What another annotator says of the pairs, both orders averaged."""
-    asked = ask(annotator, pairs, seeds=1, seed=seed, asking=asking or runner())
+    asked = ask(annotator, pairs, seeds=1, seed=seed, session=session or Session())
     labels = [each.p_left if isinstance(each, Preference) else np.nan for each in asked.both_orders]
     return GoldLabels(f"the annotator {annotator.name!r}", np.array([labels], dtype=float))
 

@@ -10,17 +10,17 @@ judge does not do both. Without a truth it cannot be told from being better, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ...annotators import make_annotator
-from ...annotators.runner import annotate
+from ...annotators.runner import Session
 from ...core.errors import InputError
 from ...core.protocols import Annotator, World
-from ...core.records import Abstention, Comparison, Estimate, Item, Preference
+from ...core.records import Abstention, Comparison, Estimate, Preference
 from ...eval.intervals.clusters import Scores
 from ...eval.judges.position_bias import MeasuredPositionBias, position_bias
 from ...eval.win_rates.difference import holm, paired_difference
@@ -30,8 +30,6 @@ from .gaming_attacks import ATTACKS, Attack
 
 LEVEL = 0.05
 Verdict = Preference | Abstention
-Judge = Callable[[Sequence[Item]], Sequence[Any]]
-"""Whoever answers items in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +82,23 @@ def gaming(
     judge_model: str = "",
     world: World | None = None,
     seed: int = 0,
-    ask: Judge | None = None,
+    session: Session | None = None,
     attacks: Sequence[Attack] = ATTACKS,
 ) -> GamingReport:
     """Runs every attack on `annotator`.
 
     material: honest answer (left) and rival (right), one pair a prompt. judge_model: what the answers' `model` says of those that
-    the judge itself made. world: the truth for self-preference. ask: who answers items in both orders; by default `annotator` here,
-    without an engine (`both_orders` makes one with). Raises InputError for two
-    pairs of one prompt, and for an annotator that gives no preferences.
+    the judge itself made. world: the truth for self-preference. session: how it is asked; by default without an engine. Raises
+    InputError for two pairs of one prompt, and for an annotator that gives no preferences.
     """
-    ask = ask or both_orders(annotator, seed=seed)
+    both_orders = make_annotator("swap", inner=annotator)
     honest, rivals = [pair.left for pair in material], [pair.right for pair in material]
     attacked = [[replace(each, text=it.rewrite(each.prompt.text, each.text), tokens=()) for each in honest] for it in attacks]
     own = [pair if pair.left.model == judge_model else pair.swapped() for pair in material if _is_own(pair, judge_model)]
     shown = [blind_pairs(answers, rivals, seed) for answers in (honest, *attacked)]
     shown.append(blind_pairs([pair.left for pair in own], [pair.right for pair in own], seed))
-    verdicts = verdicts_of(ask([pair for pairs, _ in shown for pair in pairs]), annotator)
+    asked = [pair for pairs, _ in shown for pair in pairs]
+    verdicts = verdicts_of((session or Session()).ask(asked, both_orders, seed).results, annotator)
     said: list[tuple[list[Verdict], list[bool]]] = []
     for pairs, is_left in shown:
         said.append((verdicts[: len(pairs)], is_left))
@@ -111,12 +109,6 @@ def gaming(
     why = _no_self_preference(material, judge_model, own, world)
     everything = [each for its, _ in said[:-1] for each in its]  # the last are among the first
     return GamingReport(annotator.name, len(material), _judged(by_rules, why), position_bias(everything))
-
-
-def both_orders(annotator: Annotator, **options: Any) -> Judge:
-    """Asks `annotator` in both orders and averages; `options` go to `annotators.runner.annotate` (engine, store, seed ...)."""
-    swap = make_annotator("swap", inner=annotator)
-    return lambda items: annotate(items, swap, **options).results
 
 
 def verdicts_of(answers: Sequence[Any], annotator: Annotator) -> list[Verdict]:
@@ -196,7 +188,7 @@ def _is_own(pair: Comparison, judge_model: str) -> bool:
 
 def _truth(world: World, shown: tuple[list[Comparison], list[bool]]) -> tuple[list[Verdict], list[bool]]:
     gold = make_annotator("gold", world=world)
-    return verdicts_of(annotate(shown[0], gold).results, gold), shown[1]
+    return verdicts_of(Session().ask(shown[0], gold).results, gold), shown[1]
 
 
 def _no_self_preference(material: Sequence[Comparison], judge_model: str, own: Sequence[Comparison], world: World | None) -> str:

@@ -14,16 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...annotators.prompting.steps import Unread, prose
-from ...annotators.runner import annotate
+from ...annotators.prompting.steps import prose
+from ...annotators.runner import Session
 from ...annotators.systems.cipher import EditingUser, Memory, Steps, edit_cost
 from ...annotators.systems.icai.extraction import Embed, tfidf
-from ...core.errors import InputError, PastureError
-from ...core.protocols import Ask, Engine
-from ...core.records import Abstention, Completion, Item, Prompt, Revision
+from ...core.errors import BudgetExceeded, EngineError, InputError, PastureError
+from ...core.protocols import Ask, Unread
+from ...core.records import Abstention, Completion, Prompt, Revision
 from ...core.results import Measure
 from ...core.seeds import rng_for
-from ...core.store import Store
 from ...simulators.text.actor.engine import Actor
 from ...simulators.text.principles import read_rules
 from ...simulators.text.world import TextWorld
@@ -44,8 +43,8 @@ class Round:
     is_right: bool
 
 
-class Session:
-    """One learner's stream, as the one task of a run, so that its requests are kept, budgeted and resumed."""
+class Learner:
+    """One learner at its stream of prompts."""
 
     def __init__(self, learner: str, prompts: Sequence[Prompt], user: EditingUser, memory: Memory) -> None:
         if learner not in LEARNERS:
@@ -54,17 +53,12 @@ class Session:
         self.learner, self.prompts, self.user, self.memory, self.steps = learner, prompts, user, memory, Steps()
         self.rounds: list[Round] = []
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
-        self.rounds, said = [], None
-        try:
-            for prompt in self.prompts:
-                said = await self._round(prompt, ask, rng)
-        except Unread as unread:
-            return unread.because
-        assert said is not None
-        return said
+    async def learn(self, ask: Ask, rng: np.random.Generator) -> list[Round]:
+        for prompt in self.prompts:
+            await self._round(prompt, ask, rng)
+        return self.rounds
 
-    async def _round(self, prompt: Prompt, ask: Ask, rng: np.random.Generator) -> Revision:
+    async def _round(self, prompt: Prompt, ask: Ask, rng: np.random.Generator) -> None:
         recalled = self._recalled(prompt)
         examples = self.memory.recall_edits(prompt) if self.learner == "examples" else []
         request = self.steps.draft_like(prompt, examples) if examples else self.steps.draft(prompt, recalled)
@@ -84,7 +78,6 @@ class Session:
             self.memory.add(said, inferred)
         elif self.learner == "examples":
             self.memory.add(said, "")
-        return said
 
     def _recalled(self, prompt: Prompt) -> str:
         if self.learner == "oracle":
@@ -97,18 +90,21 @@ def one_context(texts: Sequence[str]) -> np.ndarray:
     return np.ones((len(texts), 1))
 
 
-def stream(
-    learner: str, prompts: Sequence[Prompt], user: EditingUser, engine: Engine, *, k: int = 5, store: Store | None = None
-) -> list[Round]:
+def stream(learner: str, prompts: Sequence[Prompt], user: EditingUser, session: Session, *, k: int = 5) -> list[Round]:
     """One learner's rounds. Raises PastureError where a reply could not be read or was not given, saying which."""
     embed: Embed = one_context if learner == "agnostic" else tfidf
-    session = Session(learner, prompts, user, Memory(k, embed))
-    said = annotate([Completion(prompts[0], "")], session, engine=engine, store=store).results[0]
-    if isinstance(said, Abstention):
-        raise PastureError(
-            f"the stream of {learner!r} ended after {len(session.rounds)} rounds: {said.reason.value}: {said.detail}"
-        )
-    return session.rounds
+    done: list[Round] = []
+
+    async def task(ask: Ask) -> list[Round]:
+        nonlocal done
+        learning = Learner(learner, prompts, user, Memory(k, embed))
+        done = learning.rounds
+        return await learning.learn(ask, rng_for(session.seed, learning.name, Completion(prompts[0], "").key))
+
+    try:
+        return session.run_task(f"cipher-{learner}", task)
+    except (BudgetExceeded, EngineError, Unread) as error:
+        raise PastureError(f"the stream of {learner!r} ended after {len(done)} rounds: {error}") from error
 
 
 def run(seeds: int = 4, rounds: int = 100, k: int = 5) -> list[Measure]:
@@ -119,7 +115,7 @@ def run(seeds: int = 4, rounds: int = 100, k: int = 5) -> list[Measure]:
     check_seeds(seeds)
     if rounds < 4:
         raise InputError(f"streams of {rounds} rounds were asked for; a stream has 4 rounds at least")
-    user, engine = EditingUser(), Actor(temperature=0.0)
+    user, session = EditingUser(), Session(Actor(temperature=0.0))
     costs: dict[str, list[float]] = {learner: [] for learner in LEARNERS}
     right: dict[str, list[float]] = {learner: [] for learner in LEARNERS}
     for seed in range(seeds):
@@ -127,7 +123,7 @@ def run(seeds: int = 4, rounds: int = 100, k: int = 5) -> list[Measure]:
         order = rng_for(seed, "cipher").permutation(rounds)
         prompts = [world.prompts("preference")[place] for place in order]
         for learner in LEARNERS:
-            done = stream(learner, prompts, user, engine, k=k)
+            done = stream(learner, prompts, user, session, k=k)
             costs[learner].append(float(sum(each.cost for each in done)))
             right[learner].append(float(np.mean([each.is_right for each in done[-(rounds // 4) :]])))
     saved = {other: [a - b for a, b in zip(costs["cipher"], costs[other], strict=True)] for other in LEARNERS[1:]}

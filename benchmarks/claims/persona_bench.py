@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from ...annotators.runner import Annotations, annotate
+from ...annotators.function import FunctionAnnotator
+from ...annotators.runner import Session
 from ...annotators.systems.persona.editor import PersonaEditor
 from ...annotators.systems.persona.judge import PersonaJudge
 from ...core.errors import InputError
-from ...core.protocols import Annotator, Ask, Engine, World
-from ...core.records import Abstention, Comparison, Completion, Estimate, Item, Revision, score_of
+from ...core.protocols import Annotator, World
+from ...core.records import Abstention, Comparison, Completion, Estimate, Revision, score_of
 from ...core.results import Measure
 from ...core.seeds import rng_for
-from ...core.store import Store
 from ...eval.judges.agreement import agreement, cohen_kappa
 from ...eval.win_rates.pass_at_k import mean_pass_at_k
 from ...eval.win_rates.win_rate import win_rate_from_scores
@@ -52,33 +52,24 @@ class PersonaBench:
         return next(each.estimate for each in self.rows if each.name == name)
 
 
-class _For:
-    """An annotator who takes each prompt to be one person's: prompt id -> person."""
-
-    def __init__(self, name: str, people: Mapping[str, Persona], do: Callable[..., Any]) -> None:
-        self.name, self._people, self._do = name, people, do
-
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Any:
-        return await self._do(self._people[item.prompt.id], item, ask, rng)
+def _for(people: Mapping[str, Persona], name: str, do: Callable[..., Any]) -> Annotator:
+    """An annotator that takes each prompt to be one person's: prompt id -> person."""
+    return FunctionAnnotator(lambda item, ask, rng: do(people[item.prompt.id], item, ask, rng), name)
 
 
 def persona_bench(
     answers: Sequence[Completion],
+    session: Session,
     *,
-    engine: Engine | None,
     personas: int | Sequence[Persona] = 13,
     samples: int = 4,
     style: str = "full",
     attributes: Sequence[str] = ATTRIBUTES,
     world: World | None = None,
     temperature: float = 0.7,
-    store: Store | None = None,
-    seed: int = 0,
-    on_step: Callable[[str], None] = lambda step: None,
 ) -> PersonaBench:
     """answers: one first answer a prompt. samples: revisions of each. attributes: left out one at a time; none to skip that.
-
-    on_step is told what is being asked. Raises InputError for two answers to one prompt, and for fewer than two personas.
+    The seed is the session's. Raises InputError for two answers to one prompt, and for fewer than two personas.
     """
     if len({each.prompt.id for each in answers}) < len(answers):
         raise InputError("some prompt has two answers; give one first answer a prompt")
@@ -86,31 +77,26 @@ def persona_bench(
     judge, editor = PersonaJudge(**options), PersonaEditor(**options, temperature=temperature)
     if len(judge.personas) < 2:
         raise InputError("there is one persona; the loop also asks another person, so it needs two or more")
+    seed = session.seed
     own, other = _assigned(answers, judge.personas, seed)
-
-    def ask(items: Sequence[Item], annotator: Annotator, step: str, run: int = 0) -> Annotations:
-        on_step(f"{step}: {len(items)}")
-        return annotate(items, annotator, engine=engine, store=store, seed=seed + run)
-
     revised: list[Comparison] = []
     lost = 0
     for run in range(samples):
-        for said in ask(answers, _For("persona-editor", own, editor.revised), f"revision {run + 1} of {samples}", run).results:
+        for said in session.ask_all(answers, _for(own, "persona-editor", editor.revised), seed + run).results:
             if isinstance(said, Revision):
                 revised.append(_shown(said, seed))
             else:
                 lost += 1
-    judged = ask(revised, _For("persona", own, judge.verdict), "judged by whom it was for").results
-    by_others = ask(revised, _For("persona", other, judge.verdict), "judged by others").results
-    again = ask(
-        [pair.swapped() for pair in revised], _For("persona", own, judge.verdict), "judged again, in the other order"
-    ).results
+    own_judge, other_judge = _for(own, "persona", judge.verdict), _for(other, "persona", judge.verdict)
+    judged = session.ask_all(revised, own_judge).results
+    by_others = session.ask_all(revised, other_judge).results
+    again = session.ask_all([pair.swapped() for pair in revised], own_judge).results
     firsts = _first_of_each(revised)
-    told = ask(firsts, _For("persona", own, judge.verdict), "with all attributes").results
+    told = session.ask_all(firsts, own_judge).results
     without = []
     for attribute in attributes:
         silent = PersonaJudge(**options, without=(attribute,))
-        said = ask(firsts, _For("persona", own, silent.verdict), f"without {attribute}").results
+        said = session.ask_all(firsts, _for(own, "persona", silent.verdict)).results
         same = agreement(_signs(told), _signs(said), [each.prompt.id for each in firsts])
         means = "verdicts of a judge that is not told of it, as of one that is told all"
         without.append(Measure("same verdict", f"without {attribute}", same, "share", means))
@@ -227,11 +213,8 @@ def run(seeds: int = 5, prompts: int = 60, personas: int = 13) -> list[Measure]:
         people = population(personas, seed).personas
         world = text_personas(seed, personas=personas, preference=prompts)
         answers = [each for each in world_items(world, "answer", prompts, seed) if isinstance(each, Completion)]
-        found.append(
-            persona_bench(
-                answers, engine=Actor(), personas=people, samples=1, attributes=(), world=world, seed=seed, temperature=0.0
-            )
-        )
+        options = {"personas": people, "samples": 1, "attributes": (), "world": world, "temperature": 0.0}
+        found.append(persona_bench(answers, Session(Actor(), seed=seed), **options))
     by_S = {name: [each.row(name).value for each in found] for name in ("as its person", "as another person", "by true utility")}
     rows = [
         Measure("revision wins", name, share_over_seeds(values), "share", "against the first answer")

@@ -4,18 +4,18 @@ labels best is written as a TOML, an annotator like any other."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...annotators.runner import Annotations
+from ...annotators.runner import Session
 from ...core.errors import InputError
 from ...core.files.tables import check_folder
 from ...core.files.writing import write_atomically
 from ...core.protocols import Annotator
-from ...core.records import Comparison, score_of
+from ...core.records import score_of
 from ...eval.files.labelled_pairs import LabelledPairs
 from ...eval.labels.pool_fit import PoolFit, fit_pool
 
@@ -26,14 +26,12 @@ LEAST_SHARE = 0.005
 def fit_to_labels(
     labelled: LabelledPairs,
     members: Mapping[str, Annotator],
-    ask: Callable[[Sequence[Comparison], Annotator], Annotations],
-    *,
-    seed: int = 0,
+    session: Session,
 ) -> PoolFit:
-    """Shares and flip rate of the `members` that make the labels likeliest. ask: how a member is asked (engine, store, progress).
+    """Shares and flip rate of the `members` that make the labels likeliest.
 
-    Ties and pairs without a verdict are no labels here; every one of several labels of a pair counts. Raises InputError where none
-    is left.
+    Ties and pairs without a verdict are not labels here; every one of several labels of a pair counts. Raises InputError where none
+    is left, and BudgetExceeded where a member was asked about some pairs only, for it would be fitted to those.
     """
     places = [(row, item) for row, item in zip(*np.nonzero(_is_label(labelled.labels_AN)), strict=True)]
     if not places:
@@ -44,10 +42,10 @@ def fit_to_labels(
     column_N = [at[int(item)] for _, item in places]
     p_left = {}
     for name, member in members.items():
-        said = ask(pairs, member).results
+        said = session.ask_all(pairs, member).results
         p_left[name] = np.array([score_of(each) for each in said])[column_N]
     labels_N = np.array([labelled.labels_AN[row, item] > 0.5 for row, item in places], dtype=float)
-    return fit_pool(p_left, labels_N, [pairs[place].prompt.id for place in column_N], seed=seed)
+    return fit_pool(p_left, labels_N, [pairs[place].prompt.id for place in column_N], seed=session.seed)
 
 
 def _is_label(labels_AN: np.ndarray) -> np.ndarray:

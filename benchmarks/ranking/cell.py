@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...annotators import make_annotator
+from ...annotators.runner import Session
 from ...core.errors import InputError
-from ...core.protocols import Policy, Truth, World
+from ...core.protocols import Annotator, Policy, Truth, World
 from ...core.records import Abstention, Comparison, Completion, Preference, score_of
 from ...core.results import Curve, Example
 from ...core.seeds import rng_for, seed_for
-from ...core.store import Store
 from ...eval.win_rates.pairing import blind_pairs
 from ...methods import METHODS
-from .feedback import ask_all, feedback_source
+from .feedback import feedback_source
 from .ground import Ground, Stopwatch, train_method
 from .suite import Suite, suite_world
 
@@ -48,10 +48,10 @@ class Cell:
     examples: tuple[Example, ...]
 
 
-def run_cell(suite: Suite, method: str, seed: int, ground: Ground, store: Store | None = None) -> Cell:
+def run_cell(suite: Suite, method: str, seed: int, ground: Ground, session: Session) -> Cell:
     """Trains and judges one method. SFT is the ground itself: its policy is not trained twice."""
     world, watch = suite_world(suite), Stopwatch()
-    feedback = feedback_source(suite, world, seed, ground.offline, store)
+    feedback = feedback_source(suite, world, seed, ground.offline, session)
     if method == "sft":
         policy, curve = ground.sft, ground.sft_curve
     else:
@@ -61,7 +61,7 @@ def run_cell(suite: Suite, method: str, seed: int, ground: Ground, store: Store 
     prompts = world.prompts("eval")[: suite.eval_prompts]
     answers = policy.sample(prompts, suite.samples, rng_for(seed, "evaluate"))
     watch.lap("sample")
-    preferences, is_left = judge(suite, world, answers, store)
+    preferences, is_left = judge(make_annotator(suite.evaluator, world=world), world, answers, session)
     watch.lap("judge")
     truth = true_values(suite, world, policy, answers)
     flat = [each for row in answers for each in row]
@@ -103,7 +103,7 @@ def check_truth(suite: Suite, policy: Policy) -> None:
 
 
 def judge(
-    suite: Suite, world: World, answers: Sequence[Sequence[Completion]], store: Store | None = None
+    evaluator: Annotator, world: World, answers: Sequence[Sequence[Completion]], session: Session
 ) -> tuple[list[Preference | Abstention], list[bool]]:
     """The evaluator's verdicts on answers against the world's fixed rivals, blind to who made them and in random order.
 
@@ -111,11 +111,10 @@ def judge(
     candidates = [each for row in answers for each in row]
     rivals = world.rivals([row[0].prompt for row in answers])
     comparisons, is_left = blind_pairs(candidates, rivals, seed=seed_for(0, "evaluate"))
-    evaluator = make_annotator(suite.evaluator, world=world)
-    said = ask_all(suite, comparisons, evaluator, seed_for(0, "evaluate"), store)
+    said = session.ask_all(comparisons, evaluator, seed_for(0, "evaluate")).results
     verdicts = [each for each in said if isinstance(each, Preference | Abstention)]
     if len(verdicts) < len(said):
-        raise InputError(f"the evaluator {suite.evaluator!r} gives no preferences; name an annotator that compares two answers")
+        raise InputError(f"the evaluator {evaluator.name!r} gives no preferences; name an annotator that compares two answers")
     return verdicts, list(is_left)
 
 

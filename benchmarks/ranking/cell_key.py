@@ -47,11 +47,11 @@ def cell_key(suite: Suite, method: str, engine: str = "") -> str:
 
     engine: its name, which says what model answers and changes with its weights; blank where there is none."""
     methods = {each: suite.settings(each) for each in ("sft", method)}
-    told = asdict(replace(suite, ranked=(method,), seeds=1, abstained=0.0, methods=methods))
+    told = asdict(replace(suite, ranked=(method,), seeds=1, abstained=0.0, engine_options={}, methods=methods))
     sources = Sources()
     for registry, name in ((METHODS, "sft"), (METHODS, method), (WORLDS, suite.world)):
         sources.add_entry(registry, name)
-    for name in (suite.feedback, suite.evaluator, suite.model):
+    for name in texts_in((suite.feedback, suite.evaluator, suite.model)):
         sources.add_reference(name, Path())
     for text in texts_in((suite.world_options, methods)):
         sources.add_reference(text, Path())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 from ...annotators import make_annotator
-from ...annotators.runner import annotate
+from ...annotators.runner import Session
 from ...core.errors import BudgetExceeded
 from ...core.protocols import Annotator, Engine, World
 from ...core.records import Abstention, Completion, Feedback, Item, Preference, Prompt
@@ -71,20 +72,20 @@ class MeteredFeedback:
         self.abstained += sum(isinstance(each, Abstention) for each in answers)
 
 
-@lru_cache(maxsize=1)
-def _engine(name: str, model: str) -> Engine:
-    return make_engine(name, model)
-
-
 def engine_of(suite: Suite) -> Engine | None:
-    """The suite's engine, made once per process; None where it names none."""
-    return _engine(suite.engine, suite.model) if suite.engine else None
+    """The suite's engine; None where it names none."""
+    return make_engine(suite.engine, suite.model, **suite.engine_options) if suite.engine else None
 
 
-def ask_all(
-    suite: Suite, items: Sequence[Item], annotator: Annotator, seed: int, store: Store | None
-) -> list[Feedback | Abstention]:
-    return list(annotate(items, annotator, engine=engine_of(suite), store=store, seed=seed).results)
+@contextmanager
+def suite_session(suite: Suite, store: Path) -> Iterator[Session]:
+    """A session with the suite's engine, and the store of its replies open within; with neither where it names no engine."""
+    engine = engine_of(suite)
+    if engine is None:
+        yield Session()
+        return
+    with closing(Store(store)) as opened:
+        yield Session(engine, opened)
 
 
 def training_annotator(suite: Suite, world: World) -> Annotator:
@@ -98,10 +99,10 @@ def training_annotator(suite: Suite, world: World) -> Annotator:
 
 
 def feedback_source(
-    suite: Suite, world: World, seed: int, offline: Sequence[Feedback | Abstention], store: Store | None = None
+    suite: Suite, world: World, seed: int, offline: Sequence[Feedback | Abstention], session: Session
 ) -> MeteredFeedback:
     annotator = training_annotator(suite, world)
     prompts = world.prompts("unlabeled")[: suite.prompts]
     return MeteredFeedback(
-        prompts, world.demonstrations(), offline, lambda items: ask_all(suite, items, annotator, seed, store), suite.labels
+        prompts, world.demonstrations(), offline, lambda items: session.ask_all(items, annotator, seed).results, suite.labels
     )

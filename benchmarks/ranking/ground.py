@@ -9,14 +9,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ...annotators.runner import Session
 from ...core.errors import InputError
 from ...core.protocols import FeedbackSource, Policy
 from ...core.records import Abstention, Comparison, Feedback, Prompt
 from ...core.results import Curve, CurvePoint
 from ...core.seeds import rng_for
-from ...core.store import Store
 from ...methods import METHODS
-from .feedback import ask_all, feedback_source, training_annotator
+from .feedback import feedback_source, training_annotator
 from .suite import Suite, method_config, suite_world, yields_policy
 from .users_code import blamed_on
 
@@ -74,13 +74,13 @@ def preference_pairs(policy: Policy, prompts: Sequence[Prompt], count: int, seed
     return [Comparison(row[2 * k], row[2 * k + 1]) for k in range(rounds) for row in answers][:count]
 
 
-def make_ground(suite: Suite, seed: int, store: Store | None = None) -> Ground:
+def make_ground(suite: Suite, seed: int, session: Session) -> Ground:
     """Trains the seed's SFT policy, samples two answers to each preference prompt from it, and has the pairs labelled."""
     world, watch = suite_world(suite), Stopwatch()
-    sft, curve = train_method(suite, "sft", world.base_policy(seed), feedback_source(suite, world, seed, ()), seed)
+    sft, curve = train_method(suite, "sft", world.base_policy(seed), feedback_source(suite, world, seed, (), session), seed)
     watch.lap("sft")
     pairs = preference_pairs(sft, world.prompts("preference"), suite.labels, seed)
     watch.lap("pairs")
-    offline = ask_all(suite, pairs, training_annotator(suite, world), seed, store)
+    offline = session.ask_all(pairs, training_annotator(suite, world), seed).results
     watch.lap("labels")
-    return Ground(sft, tuple(offline), curve, watch.seconds)
+    return Ground(sft, offline, curve, watch.seconds)

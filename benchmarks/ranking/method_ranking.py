@@ -17,14 +17,14 @@ from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
+from ...annotators.runner import Session
 from ...core.files.writing import write_atomically
 from ...core.results import RankingResult
-from ...core.store import Store
 from ...simulators import WORLDS
 from .aggregation import aggregate
 from .cell import check_truth, run_cell
 from .cell_key import cell_key, cell_path
-from .feedback import engine_of
+from .feedback import suite_session
 from .ground import make_ground
 from .run_folder import read_cell, write_cell
 from .suite import Suite, check_suite, suite_world
@@ -38,14 +38,28 @@ Paths = Mapping[tuple[str, int], Path]
 """Where the cell of each method and seed is kept."""
 
 
-def rank(suite: Suite, folder: Path, *, jobs: int = 2, report: Report = lambda done, total, what: None) -> RankingResult:
-    """Runs what the folder lacks, and aggregates. Raises InputError before any work where a name or setting is unknown, or where a
-    cell in the folder cannot be read."""
+def rank(
+    suite: Suite,
+    folder: Path,
+    *,
+    session: Session | None = None,
+    jobs: int = 2,
+    report: Report = lambda done, total, what: None,
+) -> RankingResult:
+    """Runs what the folder lacks, and aggregates.
+
+    session: how annotators are asked; by default the suite's engine, without a budget. Raises InputError before any work where a
+    name or setting is unknown, or where a cell in the folder cannot be read, and BudgetExceeded where the session's budget ended:
+    finished cells are kept.
+    """
     check_suite(suite)
+    if session is None:
+        with suite_session(suite, folder / "store.sqlite") as session:
+            return rank(suite, folder, session=session, jobs=jobs, report=report)
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     # Once, at the start: a method's file that is edited meanwhile changes what the next run is called, and not this one.
-    paths = cell_paths(suite, folder)
+    paths = cell_paths(suite, folder, session)
     cells = {key: read_cell(path, suite, *key) for key, path in paths.items() if path.is_file()}
     missing, stages = sorted({seed for _, seed in paths.keys() - cells.keys()}), dict[str, float]()
     if missing:
@@ -58,7 +72,7 @@ def rank(suite: Suite, folder: Path, *, jobs: int = 2, report: Report = lambda d
         with blamed_on(f"the world {suite.world!r}", suite.world, WORLDS):
             check_truth(suite, suite_world(suite).base_policy(missing[0], on_progress=pretraining))
         stages["base policy"] = time.perf_counter() - started
-        for grounds in _run_seeds(suite, folder, paths, missing, 1 if suite.engine else jobs, report):
+        for grounds in _run_seeds(suite, folder, paths, missing, 1 if session.engine else jobs, report, session):
             _add(stages, grounds)
     by_method = {m: [cells.get((m, s)) or read_cell(paths[m, s], suite, m, s) for s in range(suite.seeds)] for m in suite.ranked}
     for cell in (each for of_method in by_method.values() for each in of_method):
@@ -70,9 +84,8 @@ def rank(suite: Suite, folder: Path, *, jobs: int = 2, report: Report = lambda d
     return result
 
 
-def cell_paths(suite: Suite, folder: Path) -> Paths:
-    engine = engine_of(suite)
-    keys = {method: cell_key(suite, method, engine.name if engine else "") for method in suite.ranked}
+def cell_paths(suite: Suite, folder: Path, session: Session) -> Paths:
+    keys = {method: cell_key(suite, method, session.engine.name if session.engine else "") for method in suite.ranked}
     return {(m, s): cell_path(folder, m, s, key) for m, key in keys.items() for s in range(suite.seeds)}
 
 
@@ -82,7 +95,7 @@ def _add(totals: dict[str, float], more: Mapping[str, float]) -> None:
 
 
 def _run_seeds(
-    suite: Suite, folder: Path, paths: Paths, seeds: Sequence[int], jobs: int, report: Report
+    suite: Suite, folder: Path, paths: Paths, seeds: Sequence[int], jobs: int, report: Report, session: Session
 ) -> list[Mapping[str, float]]:
     """Runs the seeds, in processes where that pays; the stages of each seed's ground come back."""
 
@@ -90,10 +103,10 @@ def _run_seeds(
         report(sum(path.is_file() for path in paths.values()), len(paths), "training and judging")
 
     if jobs == 1 or len(seeds) == 1:
-        return [run_seed(suite, folder, paths, seed, progress) for seed in seeds]
+        return [run_seed(suite, paths, seed, session, progress) for seed in seeds]
     context = multiprocessing.get_context("spawn")
     with _one_thread_each(), ProcessPoolExecutor(min(jobs, len(seeds)), context, _end_with_parent) as pool:
-        futures = [pool.submit(run_seed, suite, folder, paths, seed) for seed in seeds]
+        futures = [pool.submit(run_seed, suite, paths, seed) for seed in seeds]
         while wait(futures, timeout=0.2, return_when=FIRST_EXCEPTION).not_done:
             progress()
             for failed in [each for each in futures if each.done() and each.exception()]:
@@ -130,14 +143,15 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def run_seed(
-    suite: Suite, folder: Path, paths: Paths, seed: int, progress: Callable[[], None] = lambda: None
+    suite: Suite, paths: Paths, seed: int, session: Session | None = None, progress: Callable[[], None] = lambda: None
 ) -> Mapping[str, float]:
-    """All cells of one seed that the folder lacks; the stages of the seed's ground come back."""
-    store = Store(folder / "store.sqlite") if suite.engine else None
+    """All cells of one seed that the folder lacks; the stages of the seed's ground come back. session: None in a process of its
+    own, where no engine is asked."""
+    session = session or Session()
     with blamed_on(f"the world {suite.world!r}", suite.world, WORLDS):
-        ground = make_ground(suite, seed, store)
+        ground = make_ground(suite, seed, session)
         for method in suite.ranked:
             if not paths[method, seed].is_file():
-                write_cell(paths[method, seed], run_cell(suite, method, seed, ground, store))
+                write_cell(paths[method, seed], run_cell(suite, method, seed, ground, session))
                 progress()
     return ground.seconds

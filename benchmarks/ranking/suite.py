@@ -56,7 +56,9 @@ class Suite:
     """Share of a method's training labels above which abstentions are named in the headline."""
     engine: str = ""
     """Engine for annotators that need one (an LLM judge); blank where none does."""
-    model: str = ""
+    model: str | dict[str, str] = ""
+    """The engine's model; or several, by the names that requests call them by."""
+    engine_options: dict[str, Any] = field(default_factory=dict)
     world_options: dict[str, Any] = field(default_factory=dict)
     methods: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -168,18 +170,19 @@ def yields_policy(method: str) -> bool:
     return METHODS.entry(method).traits.get("yields", "policy") == "policy"
 
 
-def check_suite(suite: Suite, *, ranked: bool = True) -> None:
+def check_suite(suite: Suite, *, ranked: bool = True, annotators: bool = True) -> None:
     """Every name and setting of the suite is known, and every ranked method yields a policy, before anything is trained.
 
-    ranked: False where one method is trained, whatever it yields."""
+    ranked: False where one method is trained, whatever it yields. annotators: False where others are asked than the suite's."""
     for name in suite.ranked:
         if ranked and not yields_policy(name):
             raise InputError(
                 f"the method {name!r} yields a {METHODS.entry(name).traits['yields']}, which cannot be ranked; leave it out"
             )
         method_config(suite, name)
-    if suite.model and not suite.engine:
-        raise InputError(f"the model {suite.model!r} goes with an engine; name one, for instance --engine vllm")
+    for what, given in (("the model", suite.model), ("the table engine_options", suite.engine_options)):
+        if given and not suite.engine:
+            raise InputError(f"{what} {given!r} goes with an engine; name one, for instance --engine vllm")
     world = suite_world(suite)
     for amount, split in (("prompts", "unlabeled"), ("eval_prompts", "eval")):
         wanted, known = getattr(suite, amount), len(world.prompts(split))
@@ -188,7 +191,7 @@ def check_suite(suite: Suite, *, ranked: bool = True) -> None:
                 f"the suite has {amount} = {wanted} and the world {suite.world!r} has {known} {split} prompts; "
                 f"ask for at most {known}, or make the world larger in the suite's [world_options]"
             )
-    for name in {suite.feedback, suite.evaluator}:
+    for name in {suite.feedback, suite.evaluator} if annotators else ():
         _check_annotator(suite, name, world)
 
 

@@ -9,8 +9,22 @@ from typing import Annotated, Any
 import typer
 
 from ..shared.console import print_json, show_price
-from ..shared.material import items_from, kind_of, named_annotator, named_engine, named_world, opened_store
-from .annotated import Blinded, Work, annotate_items, are_pairs, check_out, facts_of, show
+from ..shared.material import items_from, kind_of, named_annotator, named_world
+from ..shared.options import (
+    Dollars,
+    DryRun,
+    EngineName,
+    EngineSet,
+    Json,
+    Limit,
+    Models,
+    Requests,
+    Seed,
+    Settings,
+    StorePath,
+)
+from ..shared.session import named_engine, opened_session
+from .annotated import Blinded, annotate_items, are_pairs, check_out, facts_of, show
 from .annotated_pairs import annotate_pairs
 
 
@@ -21,33 +35,33 @@ def annotate(
     pairs: Annotated[Path | None, typer.Option(help="Pairs: .jsonl, .json, .csv, .parquet or a data set folder.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where it goes: .parquet, .jsonl, .json, .csv, or a folder.")] = None,
     against: Annotated[Path | None, typer.Option(help="Rival's model outputs, where --pairs is a file of model outputs.")] = None,
-    answers: Annotated[list[Path] | None, typer.Option(help="Model outputs, for who reads answers or slates; repeat it.")] = None,
-    engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one: vllm, openai, actor ...")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Model for the engine; several as NAME=MODEL.")] = None,
-    engine_set: Annotated[list[str] | None, typer.Option(help="An option of the engine, as key=value; repeat it.")] = None,
+    answers: Annotated[
+        list[Path] | None, typer.Option(help="Model outputs, for annotators that rate or rank answers; repeat it.")
+    ] = None,
+    engine: EngineName = None,
+    model: Models = None,
+    engine_set: EngineSet = None,
     world: Annotated[
         str | None, typer.Option(help="World for annotators that know one; gives the items where no file does.")
     ] = None,
-    set: Annotated[list[str] | None, typer.Option("--set", help="An option of the annotator, as key=value; repeat it.")] = None,
+    set: Settings = None,
     both_orders: Annotated[bool, typer.Option("--both-orders", help="Ask in both orders and average.")] = False,
     flip: Annotated[float, typer.Option(min=0, max=0.5, help="Share of labels flipped at random.")] = 0.0,
-    store: Annotated[Path | None, typer.Option(help="Paid-for replies. [default: pasture.sqlite beside --out]")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first items.")] = None,
-    budget_dollars: Annotated[float | None, typer.Option(min=0, help="Stop before more than this is spent.")] = None,
-    budget_requests: Annotated[int | None, typer.Option(min=0, help="Stop before more requests than this are sent.")] = None,
+    store: StorePath = None,
+    seed: Seed = 0,
+    limit: Limit = None,
+    budget_dollars: Dollars = None,
+    budget_requests: Requests = None,
     budget_labels: Annotated[int | None, typer.Option(min=0, help="Ask about no more items than this.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would buy, and stop.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Ask an annotator about pairs, answers or slates. Nothing is paid for twice: replies are kept in the store as they come.
 
     Pairs are worked through in bounded memory. Killed, the same command goes on after the last part in the folder OUT.parts; from
     the first part with an item that the engine failed on, or that was over budget, it asks again.
     """
-    from ...annotators.runner import price
     from ...core.errors import InputError, PastureError
-    from ...core.ledger import Budget
 
     if out is None and not dry_run:
         raise InputError("there is no --out; say where the answers go, for instance --out prefs.parquet")
@@ -59,7 +73,7 @@ def annotate(
     blinded = Blinded(shown)
     judge = named_annotator(annotator, known, set or (), both_orders, flip, blinded)
     served = named_engine(engine, model, engine_set or ())
-    files = {"pairs": pairs, "against": against, "answers": answers}
+    files: dict[str, Any] = {"pairs": pairs, "against": against, "answers": answers}
     asked = {"annotator": annotator, "set": set or []} | files | {"world": world}
     asked |= {
         "engine": engine,
@@ -70,18 +84,20 @@ def annotate(
         "seed": seed,
         "limit": limit,
     }
-    with opened_store(store, (out.parent if out else Path()) / "pasture.sqlite", served, dry_run) as opened:
+    budget = {"dollars": budget_dollars, "requests": budget_requests, "labels": budget_labels}
+    place = (out.parent if out else Path()) / "pasture.sqlite"
+    with opened_session(served, store, place, seed=seed, **budget, dry_run=dry_run, hidden=json) as session:
         if dry_run:
-            show_price(price(list(blinded), judge, served, opened, seed), json)
+            show_price(session.price(list(blinded), judge), json)
             return
         assert out is not None
-        work = Work(judge, served, opened, seed, Budget(budget_dollars, budget_labels, budget_requests), out, hidden=json)
         if are_pairs(shown):  # those of another file are seen to be others, and a file that was moved is the same
-            told = annotate_pairs(shown, work, {name: each for name, each in asked.items() if name not in files})
+            asked = {name: each for name, each in asked.items() if name not in files}
+            told = annotate_pairs(shown, judge, session, out, asked)
         else:
-            told = annotate_items(shown, work)
-        facts = facts_of(told, work)
-    manifest = _write_manifest(out, facts, asked)
+            told = annotate_items(shown, judge, session, out)
+        facts = facts_of(told, judge, session)
+    manifest = _write_manifest(out, facts, asked | files)
     if json:
         print_json(facts | {"manifest": str(manifest)})
     else:

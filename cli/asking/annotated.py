@@ -8,28 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
-from ..shared.console import errors, plain, progress_bar, show_rows
+from ..shared.console import errors, plain, show_rows
 
 if TYPE_CHECKING:
+    from ...annotators.runner import Session
     from ...core.files.pair_files import PairFile
-    from ...core.ledger import Budget
-    from ...core.protocols import Annotator, Engine
+    from ...core.protocols import Annotator
     from ...core.records import Abstention, Comparison, Feedback, Item, Usage
     from ...core.results import Measure
-    from ...core.store import Store
-
-
-class Work(NamedTuple):
-    """Who is asked, at whose cost, and where the answers go."""
-
-    judge: Annotator
-    engine: Engine | None
-    store: Store | None
-    seed: int
-    budget: Budget
-    out: Path
-    hidden: bool
-    """Whether there is no progress to be shown."""
 
 
 class Told(NamedTuple):
@@ -99,32 +85,20 @@ def check_out(out: Path, items: Sequence[Item] | PairFile) -> None:
         check_feedback_path(out)
 
 
-def annotate_items(items: Sequence[Item] | PairFile, work: Work) -> Told:
+def annotate_items(items: Sequence[Item] | PairFile, judge: Annotator, session: Session, out: Path) -> Told:
     """Asks about answers or slates, and writes what was said, all of it in memory until then."""
-    from ...annotators.runner import annotate
-
-    with progress_bar(hidden=work.hidden) as bar:
-        task = bar.add_task(plain(f"{work.judge.name}: {len(items)} items"), total=len(items))
-        said = annotate(
-            list(Blinded(items)),
-            work.judge,
-            engine=work.engine,
-            store=work.store,
-            seed=work.seed,
-            budget=work.budget,
-            progress=lambda done, total, usage: bar.update(task, completed=done, total=total),
-        )
+    said = session.ask(list(Blinded(items)), judge)
     results = [unblinded(each, item) for each, item in zip(said.results, items, strict=True)]
     first = next(((each.reason.value, each.detail) for each in said.abstentions), None)
-    return Told(_feedback(results, work.out), len(items), dict(said.reasons), first, said.usage, said.seconds)
+    return Told(_feedback(results, out), len(items), dict(said.reasons), first, said.usage, said.seconds)
 
 
-def facts_of(told: Told, work: Work) -> dict[str, Any]:
+def facts_of(told: Told, judge: Annotator, session: Session) -> dict[str, Any]:
     """What scripts read, and the manifest holds."""
-    usage, store = told.usage, work.store
+    usage, store = told.usage, session.store
     return {
-        "annotator": work.judge.name,
-        "engine": work.engine.name if work.engine else None,
+        "annotator": judge.name,
+        "engine": session.engine.name if session.engine else None,
         **told.about,
         "abstentions": told.reasons,
         "requests": usage.requests,

@@ -7,67 +7,64 @@ import hashlib
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..shared.console import errors, plain, progress_bar
-from .annotated import Told, Work, unblinded
+from ..shared.console import errors, plain
+from .annotated import Told, unblinded
 
 if TYPE_CHECKING:
-    from ...annotators.runner import Stream
+    from ...annotators.runner import Session, Stream
     from ...core.files.pair_files import PairFile
     from ...core.files.parts import PreferenceParts
+    from ...core.protocols import Annotator
     from ...core.records import Abstention, Comparison, Preference
 
 PART_ROWS, PART_SECONDS = 10_000, 30.0
 """A part is written when it has so many results, or when the last one was written so long ago."""
 
 
-def annotate_pairs(pairs: Sequence[Comparison] | PairFile, work: Work, asked: Mapping[str, Any]) -> Told:
+def annotate_pairs(
+    pairs: Sequence[Comparison] | PairFile, judge: Annotator, session: Session, out: Path, asked: Mapping[str, Any]
+) -> Told:
     """Asks about each pair, and writes what was said. asked: what makes the results, so that only such a run goes on."""
-    from ...annotators.runner import annotate_stream
     from ...core.files.parts import PreferenceParts
 
     # Not those of the engine's options: an engine may write to a file, and its replies are kept by what was asked.
     files = files_in([asked[name] for name in ("annotator", "set", "world", "engine")])
-    parts = PreferenceParts(work.out, {**asked, "files": files}, PART_ROWS, PART_SECONDS, _note)
+    parts = PreferenceParts(out, {**asked, "files": files}, PART_ROWS, PART_SECONDS, _note)
     # From the first part that holds what failed for a passing reason, all is asked again: what was paid for is in the store.
     parts.keep(sum(1 for _ in takewhile(lambda note: not note["passing"], parts.notes())))
-    left, found, budget = parts.left(pairs), parts.done, work.budget
+    left, found = parts.left(pairs), parts.done
     if found:
         errors().print(plain(f"going on after {found} of {len(pairs)} pairs, which {str(parts.folder)!r} holds"), highlight=False)
-    if budget.labels is not None:
-        budget = replace(budget, labels=max(0, budget.labels - found))
+    session.answered_before(found)
     waiting: deque[Comparison] = deque()
     started = time.perf_counter()
-    with progress_bar(hidden=work.hidden) as bar:
-        task = bar.add_task(plain(f"{work.judge.name}: {len(pairs)} items"), total=len(pairs), completed=found)
-        stream = annotate_stream(
-            _blinded(left, waiting),
-            work.judge,
-            engine=work.engine,
-            store=work.store,
-            seed=work.seed,
-            budget=budget,
-            progress=lambda done, _, usage: bar.update(task, completed=found + done),
-        )
-        with stream:
-            _gather(stream, waiting, parts)
+    with session.stream(_Blinded(left, waiting, len(pairs) - found), judge) as stream:
+        _gather(stream, waiting, parts)
     seconds = time.perf_counter() - started
     about, reasons, first = _finished(parts)
     about |= {"found": found} if found else {}
     return Told(about, len(pairs), reasons, first, stream.usage, seconds)
 
 
-def _blinded(pairs: Iterator[Comparison], waiting: deque[Comparison]) -> Iterator[Any]:
-    """The pairs without their makers' names; as they were, they wait for their answers."""
-    from ...core.records import blind
+class _Blinded:
+    """Pairs without their makers' names, to be read once; as they were, they wait for their answers."""
 
-    for pair in pairs:
-        waiting.append(pair)
-        yield blind(pair)
+    def __init__(self, pairs: Iterator[Comparison], waiting: deque[Comparison], count: int) -> None:
+        self.pairs, self.waiting, self.count = pairs, waiting, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Comparison]:
+        from ...core.records import blind
+
+        for pair in self.pairs:
+            self.waiting.append(pair)
+            yield blind(pair)
 
 
 def _gather(stream: Stream, waiting: deque[Comparison], parts: PreferenceParts) -> None:

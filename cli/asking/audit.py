@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..shared.console import plain, progress_bar, show_rows
-from ..shared.material import check_judges_pairs, named_annotator, named_engine, named_world, opened_store
+from ..shared.console import plain, show_price, show_rows
+from ..shared.material import check_judges_pairs, named_annotator, named_world
+from ..shared.options import Dollars, DryRun, EngineName, EngineSet, Json, Limit, Models, Requests, Seed, Settings, StorePath
+from ..shared.session import named_engine, opened_session
+from .attack import attacked
 
 if TYPE_CHECKING:
-    from ...benchmarks.audits.audit import Asking
-    from ...core.protocols import Annotator, Engine, World
-    from ...core.store import Store
+    from ...annotators.runner import Session
+    from ...core.protocols import Annotator, World
     from ...eval.judges.judge_audit import AuditReport
 
 
@@ -37,18 +38,21 @@ def audit(
         Path | None, typer.Option(help="Pairs. Under --attacks the left one is honest, the right one its rival.")
     ] = None,
     world: Annotated[str | None, typer.Option(help="Gives answers and truth. [default: text, if no files are given]")] = None,
-    engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Model for the engine; several as NAME=MODEL.")] = None,
-    engine_set: Annotated[list[str] | None, typer.Option(help="An option of the engine, as key=value; repeat it.")] = None,
-    set: Annotated[list[str] | None, typer.Option("--set", help="An option of ANNOTATOR, as key=value; repeat it.")] = None,
+    engine: EngineName = None,
+    model: Models = None,
+    engine_set: EngineSet = None,
+    set: Settings = None,
     own: Annotated[str | None, typer.Option(help="The model whose answers are the judge's own. [default: --model]")] = None,
     gold_noise: Annotated[float | None, typer.Option(min=0, max=0.5, help="Share of wrong gold labels, if it is known.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="How often it is asked. [default: 4; 1 with an engine]")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first pairs (under --attacks, prompts).")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    store: Annotated[Path | None, typer.Option(help="Paid-for replies. [default: audit.pasture.sqlite]")] = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    store: StorePath = None,
+    budget_dollars: Dollars = None,
+    budget_requests: Requests = None,
+    dry_run: DryRun = False,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page, too.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    json: Json = False,
 ) -> None:
     """Audit a judge: agreement, bias, variance, consistency, price; with --attacks, whether it can be gamed."""
     from ...core.errors import InputError
@@ -80,12 +84,24 @@ def audit(
         return
     if not attacks:
         _check_gold(gold, gold_noise, against, pairs)
-    truth = world or (None if gold or pairs or outputs else "text")
-    with _set_up(annotator, set or (), against, truth, engine, model or (), engine_set or (), own, seed, store, hidden=json) as at:
+    known = named_world(world or (None if gold or pairs or outputs else "text"))
+    judge = named_annotator(annotator, known, set or (), both_orders=False, flip=0.0)
+    rival = named_annotator(against, known, (), both_orders=False, flip=0.0) if against else None
+    for each in (judge, rival) if rival else (judge,):
+        check_judges_pairs(each)
+    served = named_engine(engine, model, engine_set)  # last, when all else is seen to fit: it may take long to start
+    its_own = own or (model[0] if model and len(model) == 1 else "")
+    budget = {"dollars": budget_dollars, "requests": budget_requests}
+    place = Path("audit.pasture.sqlite")
+    with opened_session(served, store, place, seed=seed, **budget, dry_run=dry_run, hidden=json) as session:
         if attacks:
-            _attacked(at, outputs or (), pairs, limit, html, json)
+            report, more, lines = attacked(judge, session, its_own, known, outputs or (), pairs, limit)
         else:
-            _show(_asked(at, gold, gold_noise, pairs, seeds, limit), html, json)
+            report, more, lines = _asked(judge, rival, session, its_own, known, gold, gold_noise, pairs, seeds, limit), None, ()
+        if dry_run:
+            show_price(session.quote, json)
+        else:
+            _show(report, html, json, more, lines)
 
 
 def _refuse(options: Mapping[str, Any], what: str, where: str) -> None:
@@ -111,7 +127,11 @@ def _stored(
 
 
 def _asked(
-    at: _SetUp,
+    judge: Annotator,
+    rival: Annotator | None,
+    session: Session,
+    own: str,
+    world: World | None,
     gold: Path | None,
     noise: float | None,
     pairs: Path | None,
@@ -127,13 +147,13 @@ def _asked(
     elif pairs:
         shown, labels = read_pairs(pairs)[:limit], None
     else:
-        assert at.world is not None
-        shown, labels = gold_from_world(at.world, limit)
-    if at.rival:
-        labels = gold_from_annotator(at.rival, shown, seed=at.seed, asking=at.asking)
-    times = seeds or (1 if at.engine else 4)
-    report = run(at.judge, shown, labels, seeds=times, seed=at.seed, own=at.own, asking=at.asking)
-    return replace(report, facts={"engine": at.engine.name if at.engine else "none", **report.facts})
+        assert world is not None
+        shown, labels = gold_from_world(world, limit)
+    if rival:
+        labels = gold_from_annotator(rival, shown, seed=session.seed, session=session)
+    engine = session.engine
+    report = run(judge, shown, labels, seeds=seeds or (1 if engine else 4), seed=session.seed, own=own, session=session)
+    return replace(report, facts={"engine": engine.name if engine else "none", **report.facts})
 
 
 def _check_gold(gold: Path | None, noise: float | None, against: str | None, pairs: Path | None) -> None:
@@ -149,119 +169,9 @@ def _check_gold(gold: Path | None, noise: float | None, against: str | None, pai
         raise InputError(f"--gold-noise {noise:g} is about the labels of --gold, and there are none")
 
 
-class _SetUp(NamedTuple):
-    """Who is audited, and by what: the truth's world, the engine, and how items are put to an annotator."""
-
-    judge: Annotator
-    rival: Annotator | None
-    world: World | None
-    engine: Engine | None
-    asking: Asking
-    own: str
-    seed: int
-
-
-@contextmanager
-def _set_up(
-    annotator: str,
-    settings: Sequence[str],
-    against: str | None,
-    world: str | None,
-    engine: str | None,
-    model: Sequence[str],
-    engine_settings: Sequence[str],
-    own: str | None,
-    seed: int,
-    store: Path | None,
-    hidden: bool,
-) -> Iterator[_SetUp]:
-    """The store is open, and progress is shown, within. The engine starts last, when all else is seen to fit."""
-    from ...annotators import make_annotator
-    from ...engines import named_models
-
-    known = named_world(world)
-    judge = named_annotator(annotator, known, settings, both_orders=False, flip=0.0)
-    rival = make_annotator(against, world=known) if against else None
-    for each in (judge, rival) if rival else (judge,):
-        check_judges_pairs(each)
-    served = named_engine(engine, model, engine_settings)
-    only = named_models(model)
-    with opened_store(store, Path("audit.pasture.sqlite"), served) as kept:
-        asking = _asking(served, kept, hidden)
-        yield _SetUp(judge, rival, known, served, asking, own or (only if isinstance(only, str) else ""), seed)
-
-
-def _asking(engine: Engine | None, store: Store | None, hidden: bool) -> Asking:
-    """Asks with a progress bar."""
-    from ...benchmarks.audits.audit import runner
-
-    def ask(items: Any, annotator: Annotator, seed: int) -> Any:
-        with progress_bar(hidden=hidden) as bar:
-            task = bar.add_task(plain(annotator.name), total=len(items))
-
-            def progress(done: int, total: int, usage: Any) -> None:
-                bar.update(task, completed=done, total=total)
-
-            return runner(engine=engine, store=store, progress=progress)(items, annotator, seed)
-
-    return ask
-
-
-def _attacked(at: _SetUp, outputs: Sequence[Path], pairs: Path | None, limit: int | None, html: Path | None, json: bool) -> None:
-    from ...annotators import make_annotator
-    from ...benchmarks.audits.attack_material import attack_material, read_models
-    from ...benchmarks.audits.audit import attack_report
-    from ...benchmarks.audits.constant_outputs import constant_share, is_constant
-    from ...benchmarks.audits.gaming import gaming
-
-    files = read_models(outputs)
-    shares = {maker: constant_share(answers) for maker, answers in files.items()}
-    constant = [maker for maker, share in shares.items() if is_constant(share)]
-    honest = {maker: each for maker, each in files.items() if maker not in constant}
-    material, source = attack_material(pairs, honest if outputs else None, at.world, limit)
-    swap = make_annotator("swap", inner=at.judge)
-    ask = lambda items: at.asking(items, swap, at.seed)  # noqa: E731
-    report = gaming(at.judge, material, judge_model=at.own, world=at.world, seed=at.seed, ask=ask)
-    _show(attack_report(report, source), html, json, _attack_facts(report, source) | _constant_facts(shares, constant))
-    if json:
-        return
-    for maker, share in shares.items():
-        typer.echo(plain(f"{maker}: {f'{share.value:.1%} of its outputs are alike' if share.value is not None else share.how}"))
-    for maker in constant:
-        typer.echo(plain(f"{maker} is a constant-answer model: leave it out of any ranking"))
-
-
-def _attack_facts(report: Any, source: str) -> dict[str, Any]:
-    """The keys that 0.1 had beside the rows."""
-    from ...core.results import estimate_json
-
-    return {
-        "annotator": report.annotator,
-        "material": source,
-        "prompts": report.prompts,
-        "attacks": [
-            {
-                "attack": each.attack,
-                "win_rate": estimate_json(each.win_rate),
-                "honest": estimate_json(each.honest),
-                "difference": estimate_json(each.difference),
-                "gamed": each.gamed,
-                "reason": each.reason,
-            }
-            for each in report.attacks
-        ],
-        "position": estimate_json(report.position.first),
-    }
-
-
-def _constant_facts(shares: Mapping[str, Any], constant: list[str]) -> dict[str, Any]:
-    return {
-        "constant_models": [{"model": maker, "share": shares[maker].value} for maker in constant],
-        "models": [{"model": maker, "share": share.value, "how": share.how} for maker, share in shares.items()],
-    }
-
-
-def _show(report: AuditReport, html: Path | None, json: bool, more: Mapping[str, Any] | None = None) -> None:
+def _show(
+    report: AuditReport, html: Path | None, json: bool, more: Mapping[str, Any] | None = None, lines: Sequence[str] = ()
+) -> None:
     from ...report.audit_page import write_audit_page
 
     if html:
@@ -273,3 +183,5 @@ def _show(report: AuditReport, html: Path | None, json: bool, more: Mapping[str,
     show_rows(
         report.measures, json, title=f"Audit of {report.annotator}", facts=dict(report.facts) | ({"page": html} if html else {})
     )
+    for line in lines:
+        typer.echo(plain(line))

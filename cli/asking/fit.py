@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..shared.console import errors, plain, print_json, progress_bar, show_price, show_rows
-from ..shared.material import named_engine, named_world, opened_store
+from ..shared.console import errors, plain, print_json, show_price, show_rows
+from ..shared.material import named_world
+from ..shared.options import Dollars, DryRun, EngineName, EngineSet, Json, Limit, Models, Requests, Seed, StorePath, WorldName
+from ..shared.session import named_engine, opened_session
 
 if TYPE_CHECKING:
     from ...core.protocols import Annotator
@@ -19,16 +21,6 @@ fit = typer.Typer(no_args_is_help=True, help="Annotators fitted to labels of you
 
 Labels = Annotated[Path, typer.Option(help="Your labels: preferences (prompt, chosen, rejected), or prompt, left, right, p_left.")]
 Out = Annotated[Path, typer.Option(help="The annotator, as a TOML.")]
-EngineName = Annotated[str | None, typer.Option(help="Engine for members that need one.")]
-EngineSet = Annotated[list[str] | None, typer.Option(help="An option of the engine, as key=value; repeat it.")]
-Model = Annotated[list[str] | None, typer.Option(help="Model for the engine; several as NAME=MODEL.")]
-WorldName = Annotated[str | None, typer.Option(help="World for members that know one.")]
-StorePath = Annotated[Path | None, typer.Option(help="Paid-for replies. [default: pasture.sqlite beside --out]")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first pairs.")]
-Dollars = Annotated[float | None, typer.Option(min=0, help="Stop before more than this is spent.")]
-Requests = Annotated[int | None, typer.Option(min=0, help="Stop before more requests than this are sent.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would buy at most, and stop.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
 
 
 @fit.command("pool")
@@ -37,12 +29,12 @@ def pool(
     out: Out,
     member: Annotated[list[str], typer.Option(help="A candidate: a name, a TOML, module:name, file.py:name; repeat it.")],
     engine: EngineName = None,
-    model: Model = None,
+    model: Models = None,
     engine_set: EngineSet = None,
     world: WorldName = None,
     store: StorePath = None,
     limit: Limit = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Seed = 0,
     budget_dollars: Dollars = None,
     budget_requests: Requests = None,
     dry_run: DryRun = False,
@@ -50,11 +42,8 @@ def pool(
 ) -> None:
     """Fit the shares of a pool's members, and how often its labels are flipped, to labels of your own."""
     from ...annotators import make_annotator
-    from ...annotators.runner import annotate, price
     from ...benchmarks.fits.pool import check_toml, fit_to_labels, write_pool
-    from ...core.errors import BudgetExceeded
-    from ...core.ledger import Budget
-    from ...core.records import Reason
+    from ...core.ledger import Quote
     from ...eval.files.labelled_pairs import read_labelled
 
     check_toml(out)
@@ -62,28 +51,13 @@ def pool(
     specs = {name: _spec(name, out) for name in dict.fromkeys(member)}
     members: dict[str, Annotator] = {name: make_annotator(name, world=known) for name in specs}
     labelled = read_labelled(labels).first(limit)
-    served = named_engine(engine, model, engine_set or ())
-    left = Budget(dollars=budget_dollars, requests=budget_requests)
-    with opened_store(store, out.parent / "pasture.sqlite", served, dry_run) as opened, progress_bar(hidden=json) as bar:
+    served = named_engine(engine, model, engine_set)
+    place, budget = out.parent / "pasture.sqlite", {"dollars": budget_dollars, "requests": budget_requests}
+    with opened_session(served, store, place, seed=seed, **budget, dry_run=dry_run, hidden=json) as session:
         if dry_run:
-            quotes = [price(labelled.pairs, each, served, opened, seed) for each in members.values()]
-            show_price(sum(quotes[1:], start=quotes[0]), json)
+            show_price(sum((session.price(labelled.pairs, each) for each in members.values()), start=Quote(0)), json)
             return
-
-        def ask(pairs: Any, annotator: Annotator) -> Any:
-            task = bar.add_task(plain(annotator.name), total=len(pairs))
-            done = lambda count, total, usage: bar.update(task, completed=count, total=total)  # noqa: E731
-            nonlocal left
-            said = annotate(pairs, annotator, engine=served, store=opened, seed=seed, budget=left, progress=done)
-            left = left.less(said.usage)
-            if said.reasons[Reason.OVER_BUDGET.value]:  # who was asked about some pairs only would be fitted to those
-                raise BudgetExceeded(
-                    f"the budget was used up before {annotator.name!r} had judged all {len(pairs)} pairs; raise --budget-dollars "
-                    "or --budget-requests: what was bought is kept, and is not paid for again"
-                )
-            return said
-
-        found = fit_to_labels(labelled, members, ask, seed=seed)
+        found = fit_to_labels(labelled, members, session)
     write_pool(out, found, specs)
     _tell(found, out, json)
 
@@ -93,14 +67,14 @@ def constitution(
     labels: Labels,
     out: Out,
     engine: Annotated[str, typer.Option(help="Whose language model proposes principles and votes.")],
-    model: Model = None,
+    model: Models = None,
     engine_set: EngineSet = None,
     top: Annotated[int, typer.Option(min=1, help="Principles at most. Few are followed better than many.")] = 5,
     proposing: Annotated[int, typer.Option(min=1, help="Pairs that principles are proposed for, at most.")] = 100,
     voting: Annotated[int, typer.Option(min=1, help="Pairs that each principle votes on, at most.")] = 200,
     store: StorePath = None,
     limit: Limit = None,
-    seed: Annotated[int, typer.Option(help="Seed of the pairs that are drawn.")] = 0,
+    seed: Seed = 0,
     budget_dollars: Dollars = None,
     budget_requests: Requests = None,
     dry_run: DryRun = False,
@@ -111,22 +85,17 @@ def constitution(
     from ...benchmarks.fits.pool import check_toml, write_table
     from ...core.errors import PastureError
     from ...core.files.labels import read_preferences
-    from ...core.ledger import Budget
 
     check_toml(out)
     preferences = read_preferences(labels)[:limit]
-    served = named_engine(engine, model, engine_set or ())
-    assert served is not None
+    served = named_engine(engine, model, engine_set)
     wanted: dict[str, Any] = {"proposing": proposing, "voting": voting, "seed": seed}
-    with opened_store(store, out.parent / "pasture.sqlite", served, dry_run) as opened:
+    place, budget = out.parent / "pasture.sqlite", {"dollars": budget_dollars, "requests": budget_requests}
+    with opened_session(served, store, place, seed=seed, **budget, dry_run=dry_run, hidden=json) as session:
         if dry_run:
-            show_price(price_constitution(preferences, served, store=opened, **wanted), json)
+            show_price(price_constitution(preferences, session, **wanted), json)
             return
-        with progress_bar(hidden=json) as bar:
-            task = bar.add_task("asked", total=None)
-            tell = lambda done, total, usage: bar.update(task, completed=usage.requests + usage.cached)  # noqa: E731
-            budget = Budget(dollars=budget_dollars, requests=budget_requests)
-            found = fit_constitution(preferences, served, store=opened, budget=budget, progress=tell, top=top, **wanted)
+        found = fit_constitution(preferences, session, top=top, **wanted)
     if not found.constitution:
         raise PastureError(
             f"no principle explains these {found.pairs} labels better than chance; {len(found.dropped)} were proposed and dropped"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..shared.console import plain, print_json
+from ..shared.options import Dollars, EngineSet, Json, Models, Requests, StorePath
 
 if TYPE_CHECKING:
     from ...simulators.personas.parameters import Parameters
@@ -35,7 +36,6 @@ class Side(StrEnum):
 N = Annotated[int, typer.Option("--n", min=1, help="How many. Persona k is the same however many are drawn.")]
 Seed = Annotated[int, typer.Option(help="Another seed, another population.")]
 Edited = Annotated[Path | None, typer.Option("--parameters", help="Assumptions: an edited copy of parameters.toml.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 
 
 @personas.command("sample")
@@ -158,43 +158,40 @@ def bench(
     ] = None,
     answers: Annotated[Path | None, typer.Option(help="First answers instead: one model's outputs.")] = None,
     engine: Annotated[str, typer.Option(help="Who critiques, revises and judges.")] = "actor",
-    model: Annotated[list[str] | None, typer.Option(help="Model for the engine.")] = None,
-    engine_set: Annotated[list[str] | None, typer.Option(help="An option of the engine, as key=value; repeat it.")] = None,
+    model: Models = None,
+    engine_set: EngineSet = None,
     n: Annotated[int, typer.Option("--personas", min=2, help="How many personas.")] = 13,
     samples: Annotated[int, typer.Option(min=1, help="Revisions of each answer; pass@k for k = 1 and this.")] = 4,
     style: Annotated[str, typer.Option(help="How they are told of: none, full, summary or cot.")] = "full",
     without: Annotated[list[str] | None, typer.Option(help="An attribute to leave out; repeat it. [default: five]")] = None,
     limit: Annotated[int, typer.Option(min=5, help="How many prompts.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    store: Annotated[Path, typer.Option(help="Paid-for replies.")] = Path("personas.pasture.sqlite"),
+    store: StorePath = None,
+    budget_dollars: Dollars = None,
+    budget_requests: Requests = None,
     json: Json = False,
 ) -> None:
     """Critique, revise for a person, and judge: does it help them, and them more than others?"""
-    from contextlib import closing
-
     from ...benchmarks.claims.persona_bench import ATTRIBUTES, persona_bench
     from ...core.errors import InputError
-    from ...core.store import Store
-    from ..shared.console import progress_bar, show_rows
-    from ..shared.material import items_from, named_engine, named_world
+    from ..shared.console import show_rows
+    from ..shared.material import items_from, named_world
+    from ..shared.session import named_engine, opened_session
 
     if answers and world:
         raise InputError("both --world and --answers were given; give the one whose answers are to be revised")
     known = None if answers else named_world(world or "text-personas", seed)
     items = items_from(None, None, [answers] if answers else (), known, "answer", limit, seed)
-    with closing(Store(store)) as opened, progress_bar(hidden=json) as bar:
-        task = bar.add_task("personas", total=None)
+    served, budget = named_engine(engine, model, engine_set), {"dollars": budget_dollars, "requests": budget_requests}
+    with opened_session(served, store, Path("personas.pasture.sqlite"), seed=seed, **budget, hidden=json) as session:
         found = persona_bench(
             items,  # pyright: ignore[reportArgumentType]
-            engine=named_engine(engine, model, engine_set or ()),
+            session,
             personas=n,
             samples=samples,
             style=style,
             attributes=tuple(without or ATTRIBUTES),
             world=known,
-            store=opened,
-            seed=seed,
-            on_step=lambda step: bar.update(task, description=plain(step)),
         )
     counts = {"answers": len(items), "revisions": found.revisions, "abstentions": found.abstentions}
     show_rows(found.rows, json, facts=counts)

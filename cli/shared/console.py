@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
     from ...core.ledger import Quote
     from ...core.results import Measure
@@ -70,23 +68,19 @@ def errors() -> Console:
     return Console(stderr=True)
 
 
-@contextmanager
-def progress_bar(hidden: bool = False) -> Iterator[Progress]:
-    """A progress bar on standard error; it is not drawn where that is no terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = errors()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=hidden or not console.is_terminal, transient=True) as bar:
-        yield bar
-
-
 def show_price(quote: Quote, as_json: bool) -> None:
     """What a run would buy, before it starts."""
     if as_json:
         print_json(asdict(quote))
         return
+    most = "at most" if quote.is_bound else "at least"
     sys.stdout.write(
-        f"{quote.items} items; {quote.requests} requests to send, {quote.cached} in the store; about {quote.prompt_tokens} prompt "
-        f"tokens and at most {quote.completion_tokens} completion tokens; at most about {quote.dollars:.4f} dollars\n"
+        f"{quote.items} items; {most} {quote.requests} requests to send, {quote.cached} in the store; {most} {quote.prompt_tokens} "
+        f"prompt tokens (about {quote.about_prompt_tokens}) and {quote.completion_tokens} completion tokens; {most} "
+        f"{quote.dollars:.4f} dollars (about {quote.about_dollars:.4f})\n"
     )
+    if not quote.is_bound:
+        problem(
+            "some items could not be played to their end with made-up answers, so that more may be asked; declare on the annotator "
+            "how many requests it sends per item at most, as in `most_requests = 2`"
+        )

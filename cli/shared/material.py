@@ -1,19 +1,17 @@
-"""What an annotator is asked about: pairs or answers of files, or a world's own; and the annotator and engine that options name."""
+"""What an annotator is asked about: pairs or answers of files, or a world's own; and the annotator that options name."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ...core.files.pair_files import PairFile
-    from ...core.protocols import Annotator, Engine, World
+    from ...core.protocols import Annotator, World
     from ...core.records import Item
-    from ...core.store import Store
 
 WORLD_ITEMS = 200
 """Items of a world that are asked about where no --limit says how many."""
@@ -104,23 +102,6 @@ def check_judges_pairs(annotator: Annotator) -> None:
         check_judges_pairs(inner)
 
 
-@contextmanager
-def opened_store(given: Path | None, default: Path, engine: Engine | None, dry_run: bool = False) -> Iterator[Store | None]:
-    """The store of an engine's replies, open within: `given`, or the default. None where there is no engine, which is refused where
-    one was given; a dry run reads one that is there, and makes none."""
-    from ...core.errors import InputError
-    from ...core.store import Store
-
-    if given is not None and engine is None:
-        raise InputError(f"--store {str(given)!r} keeps an engine's replies, and there is no engine; leave it out or name one")
-    path = given or default
-    if engine is None or (dry_run and not path.is_file()):
-        yield None
-        return
-    with closing(Store(path)) as store:
-        yield store
-
-
 def named_world(name: str | None, seed: int = 0) -> World | None:
     from ...simulators import make_world
 
@@ -156,17 +137,3 @@ def settings_from(settings: Sequence[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             found[key] = float(value) if BARE_POINT.fullmatch(value) else value
     return found
-
-
-def named_engine(name: str | None, model: Sequence[str] | str | None, settings: Sequence[str] = ()) -> Engine | None:
-    """The engine that the options name; None where they name none. `--model NAME=MODEL`, repeated, serves several."""
-    from ...core.errors import InputError
-    from ...engines import make_engine, named_models
-
-    models = [model] if isinstance(model, str) else list(model or ())
-    if name is None:
-        for option, given in (("--model", models), ("--engine-set", settings)):
-            if given:
-                raise InputError(f"{option} {given[0]!r} goes with an engine; name one, for instance --engine vllm")
-        return None
-    return make_engine(name, named_models(models), **settings_from(settings))

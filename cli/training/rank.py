@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..shared.console import errors, plain, print_json, progress_bar
+from ..shared.console import errors, plain, print_json, show_price
+from ..shared.options import Dollars, DryRun, EngineName, EngineSet, Json, Models, Requests, StorePath
+from ..shared.session import engine_told, opened_session
 
 if TYPE_CHECKING:
+    from ...annotators.runner import Session
     from ...benchmarks.ranking.suite import Suite
     from ...core.results import RankingResult
     from ...report.sweep import NoiseRun
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
 Out = Annotated[Path | None, typer.Option(help="Run folder; finished work found there is reused. [default: runs/SUITE]")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes; each takes whole seeds.")]
 
@@ -24,7 +27,9 @@ def quickstart(json: Json = False, out: Out = None, jobs: Jobs = 2) -> None:
     """The main job: rank the reference methods in the text world, in minutes on two cores, with an HTML report."""
     from ...benchmarks.ranking.suite import load_suite
 
-    _rank_and_show([load_suite("text")], out or Path("runs/quickstart"), json, jobs)
+    folder = out or Path("runs/quickstart")
+    with opened_session(None, None, folder, hidden=json) as session:
+        _rank_and_show([load_suite("text")], folder, session, json, jobs)
 
 
 def rank(
@@ -45,47 +50,64 @@ def rank(
     labels: Annotated[int | None, typer.Option(min=1, help="Label budget of each method and seed.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Independent trainings of each method.")] = None,
     eval_prompts: Annotated[int | None, typer.Option(min=1, help="Evaluation prompts; the worlds make as many as asked.")] = None,
-    engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model for the engine.")] = None,
+    engine: EngineName = None,
+    model: Models = None,
+    engine_set: EngineSet = None,
+    store: StorePath = None,
+    budget_dollars: Dollars = None,
+    budget_requests: Requests = None,
     out: Out = None,
     jobs: Jobs = 2,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and what it would buy, and stop.")] = False,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Rank methods: same labels, same starting policy, blind evaluation, and the ranking by gold beside it."""
-    from ...benchmarks.ranking.suite import load_suite, suite_for
+    from ...benchmarks.ranking.feedback import engine_of
+    from ...benchmarks.ranking.suite import check_suite, load_suite, suite_for
     from ...core.errors import InputError
 
     told = {"feedback": feedback, "evaluator": evaluator, "labels": labels, "seeds": seeds, "eval_prompts": eval_prompts}
-    told |= {"world": world, "ranked": method or None, "engine": engine, "model": model}
+    told |= {"world": world, "ranked": method or None} | engine_told(engine, model, engine_set)
     if len(set(flip or ())) < len(flip or ()):
         raise InputError(f"--flip was given as {', '.join(f'{each:g}' for each in flip or ())}; give each share once")
     suites = [load_suite(suite or suite_for(world or "text"), add=add or (), flip=each, **told) for each in flip or [None]]
-    if dry_run:
-        _price(suites, json)
-        return
-    _rank_and_show(suites, out or Path("runs") / (Path(suite).stem or suites[0].world), json, jobs)
-
-
-def _price(suites: list[Suite], json: bool) -> None:
-    from ...benchmarks.ranking.suite import check_suite
-
-    cells = labels = verdicts = 0
+    folder = out or Path("runs") / (Path(suite).stem or suites[0].world)
     for each in suites:
         check_suite(each)
-        cells += len(each.ranked) * each.seeds
-        labels += each.labels * each.seeds
-        verdicts += len(each.ranked) * each.seeds * each.eval_prompts * each.samples
+    budget = {"dollars": budget_dollars, "requests": budget_requests}
+    served = engine_of(suites[0])
+    with opened_session(served, store, folder / "store.sqlite", **budget, dry_run=dry_run, hidden=json) as session:
+        if dry_run:
+            _show_price(suites, folder, session, json)
+        else:
+            _rank_and_show(suites, folder, session, json, jobs)
+
+
+def _folder_of(suite: Suite, suites: Sequence[Suite], out: Path) -> Path:
+    return out / f"flip-{suite.flip:g}" if len(suites) > 1 else out
+
+
+def _show_price(suites: Sequence[Suite], out: Path, session: Session, json: bool) -> None:
+    from dataclasses import asdict
+
+    from ...benchmarks.ranking.price import price_ranking
+
+    prices = [price_ranking(each, _folder_of(each, suites, out), session) for each in suites]
+    quote = sum((each.quote for each in prices[1:]), start=prices[0].quote)
+    counts = {name: sum(getattr(each, name) for each in prices) for name in ("trainings", "found", "training_labels", "verdicts")}
     if json:
-        print_json({"cells": cells, "training_labels": labels, "verdicts": verdicts})
+        print_json({"cells": counts["trainings"], **counts, **asdict(quote)})
+        return
+    found = f" ({counts['found']} more are in {str(out)!r})" if counts["found"] else ""
+    asked = f"at most {counts['training_labels']} training labels and {counts['verdicts']} verdicts"
+    typer.echo(plain(f"{counts['trainings']} trainings (methods x seeds){found}; {asked}"))
+    if session.engine:
+        show_price(quote, json)
     else:
-        asked = (
-            f" through {suites[0].engine} {suites[0].model}".rstrip() if suites[0].engine else ", by rule: no request and no dollar"
-        )
-        typer.echo(plain(f"{cells} trainings (methods x seeds); {labels} training labels and {verdicts} verdicts{asked}"))
+        typer.echo("by rule: no request and no dollar")
 
 
-def _rank_and_show(suites: list[Suite], out: Path, json: bool, jobs: int) -> None:
+def _rank_and_show(suites: Sequence[Suite], out: Path, session: Session, json: bool, jobs: int) -> None:
     from ...benchmarks.ranking.method_ranking import rank as run
     from ...core.errors import InputError
     from ...report.page import write_page
@@ -94,17 +116,15 @@ def _rank_and_show(suites: list[Suite], out: Path, json: bool, jobs: int) -> Non
     started = time.perf_counter()
     runs: list[NoiseRun] = []
     for each in suites:
-        folder = out / f"flip-{each.flip:g}" if len(suites) > 1 else out
-        with progress_bar(hidden=json) as bar:
-            task = bar.add_task(plain(f"{each.world}: {len(each.ranked)} methods"), total=len(each.ranked) * each.seeds)
+        folder = _folder_of(each, suites, out)
 
-            def show(done: int, total: int, what: str, task: Any = task, bar: Any = bar, name: str = each.world) -> None:
-                bar.update(task, completed=done, total=total, description=plain(f"{name}: {what}"))
+        def show(done: int, total: int, what: str, name: str = each.world) -> None:
+            session.tell(f"{name}: {what}", done, total)
 
-            try:
-                result = run(each, folder, jobs=jobs, report=show)
-            except OSError as error:
-                raise InputError(f"the run folder {str(folder)!r} cannot be written ({error}); give another with --out") from error
+        try:
+            result = run(each, folder, session=session, jobs=jobs, report=show)
+        except OSError as error:
+            raise InputError(f"the run folder {str(folder)!r} cannot be written ({error}); give another with --out") from error
         runs.append(NoiseRun(each.flip, result, write_page(result, folder / "index.html").relative_to(out).as_posix()))
     if len(runs) > 1:
         write_sweep(runs, out / "index.html")

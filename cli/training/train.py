@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..shared.console import errors, plain, print_json, problem, progress_bar
+from ..shared.console import errors, plain, print_json, problem, show_price
 from ..shared.material import settings_from
+from ..shared.options import Dollars, DryRun, EngineName, EngineSet, Json, Models, Requests, Seed, StorePath
+from ..shared.session import engine_told, opened_session
 
 if TYPE_CHECKING:
     from ...benchmarks.ranking.suite import Suite
@@ -25,38 +27,48 @@ def train(
         float | None, typer.Option(min=0, max=0.499, help="Share of training labels flipped. [default: the suite's]")
     ] = None,
     labels: Annotated[int | None, typer.Option(min=1, help="Label budget. [default: the suite's]")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Seed = 0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method, NAME=VALUE; repeat it.")] = None,
-    engine: Annotated[str | None, typer.Option(help="Engine for annotators that need one.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model for the engine.")] = None,
+    engine: EngineName = None,
+    model: Models = None,
+    engine_set: EngineSet = None,
+    store: StorePath = None,
+    budget_dollars: Dollars = None,
+    budget_requests: Requests = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the policy. [default: runs/train/WORLD-METHOD-SEED]")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Train one method from the world's SFT policy and save what it made."""
-    from ...benchmarks.ranking.feedback import feedback_source
+    from ...benchmarks.ranking.feedback import engine_of, feedback_source, training_annotator
     from ...benchmarks.ranking.ground import make_ground, train_method
+    from ...benchmarks.ranking.price import price_of_pairs
     from ...benchmarks.ranking.suite import check_suite, load_suite, suite_for, suite_record, suite_world, yields_policy
     from ...core.manifest import command_line, write_manifest
     from ...core.seeds import rng_for
-    from ...core.store import Store
     from ...methods import METHODS
 
     METHODS.entry(method)
-    told = {"world": world, "feedback": feedback, "flip": flip, "labels": labels, "engine": engine, "model": model}
+    told = {"world": world, "feedback": feedback, "flip": flip, "labels": labels} | engine_told(engine, model, engine_set)
     loaded = load_suite(suite or suite_for(world or "text"), settings_of=method, **told)
     loaded = _with_settings(loaded, method, set_ or [])
     check_suite(loaded, ranked=False)
     folder = out or Path("runs/train") / f"{Path(loaded.world).stem}-{Path(method).stem}-{seed}"
-    store = Store(folder / "store.sqlite") if loaded.engine else None
-    with progress_bar(hidden=json) as bar:
-        task = bar.add_task("preparing the base policy", total=3)
-        simulated = suite_world(loaded)
+    simulated, budget = suite_world(loaded), {"dollars": budget_dollars, "requests": budget_requests}
+    place = folder / "store.sqlite"
+    with opened_session(engine_of(loaded), store, place, seed=seed, **budget, dry_run=dry_run, hidden=json) as session:
+        if dry_run:
+            labels_of = training_annotator(loaded, simulated)
+            show_price(price_of_pairs(loaded, labels_of, session, 2 * loaded.labels), json)  # the shared ones, and its own
+            return
+        tell = session.tell
+        tell("preparing the base policy", 0, 3)
         base = simulated.base_policy(seed)
-        bar.update(task, advance=1, description="SFT and labelled pairs")
-        ground = make_ground(loaded, seed, store)
-        bar.update(task, advance=1, description=plain(f"training {method}"))
+        tell("SFT and labelled pairs", 1, 3)
+        ground = make_ground(loaded, seed, session)
+        tell(f"training {method}", 2, 3)
         start = base if METHODS.entry(method).traits.get("starts_from") == "base" else ground.sft
-        source = feedback_source(loaded, simulated, seed, ground.offline, store)
+        source = feedback_source(loaded, simulated, seed, ground.offline, session)
         trained, curve = train_method(loaded, method, start, source, seed)
     trained.save(folder)
     facts = {"method": method, "world": loaded.world, "seed": seed, "labels": source.bought, "abstentions": source.abstained}

@@ -31,6 +31,10 @@ class Usage:
             self.dollars + other.dollars,
         )
 
+    def __sub__(self, other: Usage) -> Usage:
+        """What was spent since it was `other`."""
+        return self + Usage(-other.requests, -other.cached, -other.prompt_tokens, -other.completion_tokens, -other.dollars)
+
 
 NOTHING = Usage()
 

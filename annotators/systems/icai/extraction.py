@@ -20,27 +20,24 @@ from typing import Any
 import numpy as np
 
 from ....core.conversions import drawn_order
-from ....core.errors import InputError, PastureError
+from ....core.errors import BudgetExceeded, EngineError, InputError, PastureError
 from ....core.files.labels import read_preferences
-from ....core.ledger import Budget, Quote, approximate_tokens
-from ....core.protocols import Ask, Engine
-from ....core.records import Abstention, Directive, Item, Preference
+from ....core.ledger import Quote
+from ....core.protocols import Ask, Unread
+from ....core.records import Abstention, Item, Preference
 from ....core.requests import Request
 from ....core.seeds import rng_for
-from ....core.store import Store
 from ...panels.panel import nobody
 from ...parsing.objects import read_texts
 from ...prompting.prompted import Prompted, json_schema
 from ...prompting.prompted import unread as unread_reply
-from ...prompting.steps import Unread, heard, label_p_left
-from ...runner.stream import Progress, annotate, ledger_of, price
+from ...prompting.steps import heard, label_p_left
+from ...runner.session import Session
 
 NAME = "constitution"
 """Of who proposes and votes, in what is said of replies that could not be read."""
 Embed = Callable[[Sequence[str]], np.ndarray]
 """Texts to vectors, [N, D]; they are scaled to length 1."""
-PRINCIPLE_CHARACTERS = 60
-"""Of a principle, for a price before the start."""
 EVERYWHERE = frozenset((
     "a", "an", "and", "answer", "answers", "better", "favour", "for", "in", "is", "it", "of", "one", "or", "prefer", "preferred",
     "response", "select", "that", "the", "to", "which",
@@ -171,74 +168,25 @@ async def extract(
     return Extraction(tuple(good), dropped, len(shown), len(shown[:proposing]), len(asked), unread + unheard)
 
 
-def fit_constitution(
-    preferences: Sequence[Preference] | str | Path,
-    engine: Engine,
-    *,
-    store: Store | None = None,
-    budget: Budget | None = None,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Extraction:
-    """`extract` from preferences, or a file of them, by the runner: what was asked before comes from `store`, `budget` is kept, and
-    a killed run goes on where it was. progress: as the runner's, of one item. options: `extract`'s. Raises PastureError where it
-    could not be finished, saying why."""
+def fit_constitution(preferences: Sequence[Preference] | str | Path, session: Session, **options: Any) -> Extraction:
+    """`extract` from preferences, or a file of them, as one task of the session: kept, budgeted, and resumed where it was killed.
+    options: `extract`'s. Raises PastureError where it could not be finished, saying why."""
     found = read_preferences(preferences) if isinstance(preferences, str | Path) else preferences
-    fitting = _Fitting(found, options)
-    pairs = [found[0].comparison] if found else []
-    said = annotate(pairs, fitting, engine=engine, store=store, budget=budget, progress=progress).results
-    if fitting.extraction is None or fitting.extraction.says_nothing:
-        why = said[0].detail if said and isinstance(said[0], Abstention) else "there are no preferences"
-        raise PastureError(f"no constitution was extracted: {why}; run it again with the same store to go on from there")
-    return fitting.extraction
+    why = "there are no preferences"
+    try:
+        extraction = session.run_task(NAME, lambda ask: extract(found, ask, **options)) if found else None
+        if extraction and not extraction.says_nothing:
+            return extraction
+        if extraction:
+            why = nobody(found[0].comparison, extraction.silent, NAME).detail
+    except (BudgetExceeded, EngineError, Unread) as error:
+        why = str(error)
+    raise PastureError(f"no constitution was extracted: {why}; run it again with the same store to go on from there")
 
 
-def price_constitution(
-    preferences: Sequence[Preference],
-    engine: Engine,
-    *,
-    store: Store | None = None,
-    per_pair: int = 3,
-    voting: int = 200,
-    **options: Any,
-) -> Quote:
-    """What `fit_constitution` would buy, at most: how many votes there are depends on what is proposed, so where the store does not
-    hold the proposals this is said of the case that no two are alike, and of PRINCIPLE_CHARACTERS each."""
-    fitting = _Fitting(preferences, {"per_pair": per_pair, "voting": voting, **options})
-    known = price([each.comparison for each in preferences[:1]], fitting, engine, store)
-    shown = [each for each in preferences if not each.is_tied][:voting]
-    principles = per_pair * (fitting.extraction.unproposed if fitting.extraction else known.requests)
-    voter = options.get("voter") or Voter()
-    tokens = [approximate_tokens(voter.request(each.comparison, ("p" * PRINCIPLE_CHARACTERS,))) for each in shown]
-    prompt, completion = (principles * sum(each) for each in zip(*tokens, strict=True))
-    return Quote(
-        len(shown),
-        known.requests + principles * len(shown),
-        known.cached,
-        known.prompt_tokens + prompt,
-        known.completion_tokens + completion,
-        known.dollars + ledger_of(engine).dollars(prompt, completion),
-    )
-
-
-class _Fitting:
-    """The extraction as the one task of a run."""
-
-    name = NAME
-
-    def __init__(self, preferences: Sequence[Preference], options: dict[str, Any]) -> None:
-        self.preferences, self.options = preferences, options
-        self.extraction: Extraction | None = None
-
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Directive | Abstention:
-        try:
-            self.extraction = await extract(self.preferences, ask, **self.options)
-        except Unread as unread:
-            return replace(unread.because, item=item)
-        if self.extraction.says_nothing:
-            return replace(nobody(self.preferences[0].comparison, self.extraction.silent, NAME), item=item)
-        text = "\n".join(self.extraction.constitution)
-        return Directive(text, self.name, silent=self.extraction.silent)
+def price_constitution(preferences: Sequence[Preference], session: Session, **options: Any) -> Quote:
+    """What `fit_constitution` would buy, at most: as if no two of the proposed principles were alike."""
+    return replace(session.price_task(NAME, lambda ask: extract(preferences, ask, **options)), items=len(preferences))
 
 
 def _in_drawn_order(preference: Preference) -> Preference:

@@ -19,10 +19,10 @@ from ....core.errors import InputError
 from ....core.files.labels import read_preferences
 from ....core.files.reading import read_text
 from ....core.options import check_types
-from ....core.protocols import Ask
+from ....core.protocols import Ask, Unread
 from ....core.records import Abstention, Comparison, Item, Preference, Reason
 from ...panels.panel import nobody
-from ...prompting.steps import Unread, label_p_left
+from ...prompting.steps import label_p_left
 from ...traits import Traits
 from ...wrappers.pairwise import pair_of
 from .extraction import Extraction, Voter, extract

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pasture.annotators import make_annotator
-from pasture.annotators.runner import annotate
+from pasture.annotators.runner import Session, annotate
 from pasture.annotators.systems.cipher import EditingUser, Memory, Steps, aggregated, edit_cost
 from pasture.core.errors import InputError, PastureError
 from pasture.core.records import Abstention, Comparison, Completion, Prompt, Revision
@@ -123,9 +123,9 @@ def test_of_opposites_the_more_frequent_is_recalled():
 def test_cipher_costs_less_than_a_learner_without_contexts_and_than_none_and_the_oracle_is_the_floor():
     from pasture.benchmarks.claims.cipher import stream
 
-    user, engine = EditingUser(), Actor(temperature=0.0)
+    user, session = EditingUser(), Session(Actor(temperature=0.0))
     rounds = {
-        learner: stream(learner, WORLD.prompts("preference"), user, engine)
+        learner: stream(learner, WORLD.prompts("preference"), user, session)
         for learner in ("cipher", "examples", "agnostic", "none", "oracle")
     }
     cost = {learner: sum(each.cost for each in done) for learner, done in rounds.items()}
@@ -143,13 +143,13 @@ def test_a_stream_is_resumed_from_the_store():
 
     prompts, user = WORLD.prompts("preference")[:8], EditingUser()
     with Store() as store:
-        one = stream("cipher", prompts, user, Actor(temperature=0.0), store=store)
+        one = stream("cipher", prompts, user, Session(Actor(temperature=0.0), store))
         paid = store.paid.requests
         assert paid >= 8
-        assert stream("cipher", prompts, user, Actor(temperature=0.0), store=store) == one
+        assert stream("cipher", prompts, user, Session(Actor(temperature=0.0), store)) == one
         assert store.paid.requests == paid
     with pytest.raises(PastureError, match="ended after 0 rounds"):
-        stream("cipher", prompts, user, ScriptedEngine(respond=lambda _: "{", name="cut"))
+        stream("cipher", prompts, user, Session(ScriptedEngine(respond=lambda _: "{", name="cut")))
 
 
 @pytest.mark.parametrize("options", [{"by": "hand"}, {"user": {"max_tokens": 3}}])

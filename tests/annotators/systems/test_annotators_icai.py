@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pasture.annotators import make_annotator
 from pasture.annotators.judges.judge import Judge
-from pasture.annotators.runner import annotate
+from pasture.annotators.runner import Session, annotate
 from pasture.annotators.systems.icai.extraction import clustered, fit_constitution, price_constitution, tfidf
 from pasture.annotators.systems.icai.judge import Icai
 from pasture.core.errors import EngineError, InputError, PastureError
@@ -59,7 +59,7 @@ def accuracy(said: list[Preference], truth: list[Preference]) -> float:
 def test_a_planted_rule_is_recovered_and_reconstructs_what_the_default_judge_does_not(rule):
     labelled, engine = preferred(rule, pairs()), Actor()
     fitted, held_out = labelled[: len(labelled) // 2], labelled[len(labelled) // 2 :]
-    found = fit_constitution(fitted, engine, **FIT)
+    found = fit_constitution(fitted, Session(engine), **FIT)
     assert found.constitution[0] == rule
     assert found.kept[0].accuracy > 0.95
     icai = Icai(constitution=found.constitution[:1])
@@ -74,7 +74,7 @@ def test_a_planted_rule_is_recovered_and_reconstructs_what_the_default_judge_doe
 
 def test_two_planted_rules_are_both_in_the_constitution_and_opposites_are_dropped():
     rules = "Prefer the shorter answer. Prefer formal answers."
-    found = fit_constitution(preferred(rules, pairs()), Actor(), top=3, proposing=30, voting=60)
+    found = fit_constitution(preferred(rules, pairs()), Session(Actor()), top=3, proposing=30, voting=60)
     assert {"Prefer the shorter answer.", "Prefer formal answers."} <= set(found.constitution)
     assert not {"Prefer the longer answer.", "Prefer casual answers."} & set(found.constitution)
 
@@ -106,12 +106,12 @@ def test_a_budget_stops_the_extraction_and_it_goes_on_from_there():
     labelled = preferred("Prefer lists.", pairs())[:40]
     with Store() as store:
         with pytest.raises(PastureError, match="no constitution was extracted"):
-            fit_constitution(labelled, Actor(), store=store, budget=Budget(requests=30), **FIT)
+            fit_constitution(labelled, Session(Actor(), store, budget=Budget(requests=30)), **FIT)
         kept = len(store)
         assert kept == 30
-        found = fit_constitution(labelled, Actor(), store=store, **FIT)
+        found = fit_constitution(labelled, Session(Actor(), store), **FIT)
         assert found.constitution[0] == "Prefer lists."
-        assert found == fit_constitution(labelled, Actor(), **FIT)
+        assert found == fit_constitution(labelled, Session(Actor()), **FIT)
 
 
 def test_where_nothing_is_found_it_abstains():
@@ -120,7 +120,7 @@ def test_where_nothing_is_found_it_abstains():
     said = annotate(items, Icai(preferences=preferred("Prefer lists.", pairs())[:5]), engine=engine)
     assert [each.reason for each in said.abstentions] == [Reason.UNPARSABLE] * 3
     with pytest.raises(PastureError, match="none of 5 gave a verdict; the first: no list of `principles` in the reply"):
-        fit_constitution(preferred("Prefer lists.", pairs())[:5], engine)
+        fit_constitution(preferred("Prefer lists.", pairs())[:5], Session(engine))
     never = Icai(preferences=preferred("Prefer lists.", pairs()), fit=FIT | {"margin": 0.4999999})
     said = annotate(items, never, engine=Actor())
     assert [each.reason for each in said.abstentions] == [Reason.NOT_APPLICABLE] * 3
@@ -148,7 +148,7 @@ class Patchy:
 def test_what_cannot_be_had_is_one_less_and_is_asked_again_the_next_time(fails, tmp_path):
     labelled, engine = preferred("Prefer lists.", pairs())[:60], Patchy(fails)
     with Store(tmp_path / "s.sqlite") as store:
-        found = fit_constitution(labelled, engine, store=store, **FIT)
+        found = fit_constitution(labelled, Session(engine, store), **FIT)
         asked = found.proposals + found.votes
         assert found.constitution[0] == "Prefer lists."
         assert 0.2 * asked < len(found.silent) < 0.45 * asked
@@ -156,10 +156,10 @@ def test_what_cannot_be_had_is_one_less_and_is_asked_again_the_next_time(fails, 
         assert all(sum((p.right, p.wrong, p.neither)) < FIT["voting"] for p in (*found.kept, *found.dropped))
         assert len(store) == asked - len(found.silent)  # never cached
         engine.wrong, engine.asked = False, []
-        mended = fit_constitution(labelled, engine, store=store, **FIT)
+        mended = fit_constitution(labelled, Session(engine, store), **FIT)
         assert mended.silent == ()
         assert len(engine.asked) == mended.proposals + mended.votes - (asked - len(found.silent))
-    assert mended == fit_constitution(labelled, Actor(), **FIT)
+    assert mended == fit_constitution(labelled, Session(Actor()), **FIT)
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -173,7 +173,7 @@ def test_where_no_vote_can_be_had_nothing_is_found_of_the_preferences_and_a_heal
 
     labelled, down = preferred("Prefer lists.", pairs())[:30], ScriptedEngine(respond=respond, name="patchy")
     with pytest.raises(PastureError, match="no constitution was extracted: none of 30 gave a verdict"):
-        fit_constitution(labelled, down, **FIT)
+        fit_constitution(labelled, Session(down), **FIT)
     icai, items = Icai(preferences=labelled, fit=FIT), [each.comparison for each in labelled[:3]]
     said = annotate(items, icai, engine=down).results
     assert {each.reason for each in said} == {Reason.ENGINE_FAILED if fails else Reason.UNPARSABLE}
@@ -185,7 +185,8 @@ def test_proposals_that_a_killed_run_left_unread_are_asked_for_once_more_in_the_
     labelled, engine = preferred("Prefer lists.", pairs())[:30], Actor()
     with Store() as store:
         asked: list[Request] = []
-        fit_constitution(labelled, ScriptedEngine(respond=lambda r: asked.append(r) or engine.respond(r), name=engine.name), **FIT)
+        noting = ScriptedEngine(respond=lambda r: asked.append(r) or engine.respond(r), name=engine.name)
+        fit_constitution(labelled, Session(noting), **FIT)
         proposals = [each for each in asked if not each.sampling.labels]
         store.put_many([Paid(each.key(engine.name), Reply("garbled"), 0.0) for each in proposals], engine.name)
         said = annotate([labelled[0].comparison], Icai(preferences=labelled, fit=FIT), engine=engine, store=store)
@@ -212,15 +213,15 @@ def test_unread_votes_of_an_extraction_at_the_first_pair_are_not_cached_either(t
 def test_the_price_is_known_before_and_is_not_passed():
     labelled, engine = preferred("Prefer lists.", pairs())[:60], Patchy()
     engine.wrong = False
-    quote = price_constitution(labelled, engine, **FIT)
+    quote = price_constitution(labelled, Session(engine), **FIT)
     assert engine.asked == []
-    assert (quote.items, quote.requests) == (40, 20 + 20 * 3 * 40)
+    assert (quote.items, quote.requests) == (60, 20 + 20 * 3 * 40)
     with Store() as store:
-        found = fit_constitution(labelled, engine, store=store, **FIT)
+        found = fit_constitution(labelled, Session(engine, store), **FIT)
         assert quote.requests >= found.proposals + found.votes == len(store)
-        bought = price_constitution(labelled, engine, store=store, **FIT)
+        bought = price_constitution(labelled, Session(engine, store), **FIT)
         assert (bought.requests, bought.cached, bought.dollars) == (0, len(store), 0.0)
-        more = price_constitution(labelled, engine, store=store, proposing=22, voting=40)
+        more = price_constitution(labelled, Session(engine, store), proposing=22, voting=40)
         assert (more.requests, more.cached) == (2 + 2 * 3 * 40, len(store))
         prompts = sum(len(turn.content) for request in engine.asked for turn in request.messages) / 4
         assert quote.prompt_tokens > prompts
@@ -235,12 +236,12 @@ def test_a_voter_who_likes_what_comes_first_makes_no_principle_look_right():
 
     labelled = preferred("Prefer lists.", pairs())
     chosen_first = [each if each.p_left > 0.5 else each.swapped() for each in labelled]
-    found = fit_constitution(chosen_first, ScriptedEngine(respond=respond, name="first"), voting=200, least_accuracy=0.0)
+    found = fit_constitution(chosen_first, Session(ScriptedEngine(respond=respond, name="first")), voting=200, least_accuracy=0.0)
     (principle,) = found.kept
     assert principle.relevance == 1.0
     assert 0.35 < principle.accuracy < 0.65
     turned = [each.swapped() for each in chosen_first]
-    assert found == fit_constitution(turned, ScriptedEngine(respond=respond, name="first"), voting=200, least_accuracy=0.0)
+    assert found == fit_constitution(turned, Session(ScriptedEngine(respond=respond, name="first")), voting=200, least_accuracy=0.0)
 
 
 @pytest.mark.parametrize(("speaks", "right", "kept"), [(40, 10, True), (40, 5, False), (2, 10, False), (8, 10, True)])
@@ -260,7 +261,7 @@ def test_a_principle_that_speaks_to_few_pairs_or_against_the_labels_is_dropped(s
         p = 0.5 if place >= speaks else 0.9 if first else 0.1
         return Reply("A", label_logprobs={"A": math.log(p), "B": math.log(1 - p)})
 
-    found = fit_constitution(labelled, ScriptedEngine(respond=respond, name="votes"), voting=40)
+    found = fit_constitution(labelled, Session(ScriptedEngine(respond=respond, name="votes")), voting=40)
     (principle,) = (*found.kept, *found.dropped)
     assert (principle.relevance, principle.accuracy) == (speaks / 40, right / 10)
     assert (bool(found.kept), principle.proposed) == (kept, 80)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from pasture.annotators.runner import Session
 from pasture.annotators.systems.persona.judge import PersonaJudge
 from pasture.benchmarks.claims.persona_bench import persona_bench
 from pasture.core.errors import InputError
@@ -21,7 +22,7 @@ ANSWERS = [each for each in world_items(WORLD, "answer", 60) if isinstance(each,
 
 
 def test_a_revision_helps_whom_it_was_made_for_more_than_others():
-    found = persona_bench(ANSWERS, engine=Actor(), world=WORLD, samples=2, attributes=("religion",), temperature=0.0)
+    found = persona_bench(ANSWERS, Session(Actor()), world=WORLD, samples=2, attributes=("religion",), temperature=0.0)
     assert found.revisions == 120
     assert found.row("by true utility").low > 0.7
     assert found.row("as its person").value > found.row("as another person").value + 0.03
@@ -47,7 +48,7 @@ def test_the_worst_served_person_is_the_one_that_is_misread(misread: int):
         return replace(reply, label_logprobs=turned)
 
     engine = ScriptedEngine(respond=respond, name="misreads")
-    found = persona_bench(ANSWERS, engine=engine, world=WORLD, personas=3, samples=1, attributes=())
+    found = persona_bench(ANSWERS, Session(engine), world=WORLD, personas=3, samples=1, attributes=())
     (worst,) = (each for each in found.rows if each.name == "worst served person")
     assert worst.finding == person.id
     assert worst.estimate.value < 0.3
@@ -55,7 +56,7 @@ def test_the_worst_served_person_is_the_one_that_is_misread(misread: int):
 
 
 def test_sampled_revisions_differ_so_more_tries_please_more_often():
-    found = persona_bench(ANSWERS, engine=Actor(), world=WORLD, samples=4, attributes=(), temperature=1.0)
+    found = persona_bench(ANSWERS, Session(Actor()), world=WORLD, samples=4, attributes=(), temperature=1.0)
     assert found.row("pass@4").value > found.row("pass@1").value + 0.03
     assert found.row("by true utility").low > 0.7
     assert found.row("same person, other order").value > found.row("another person").value
@@ -69,7 +70,7 @@ def test_what_cannot_be_read_is_counted():
         return Reply("hm") if "critique" in reply.text and len(reply.text) % 3 == 0 else reply
 
     found = persona_bench(
-        ANSWERS[:20], engine=ScriptedEngine(respond=respond, name="forgetful"), world=WORLD, samples=1, attributes=()
+        ANSWERS[:20], Session(ScriptedEngine(respond=respond, name="forgetful")), world=WORLD, samples=1, attributes=()
     )
     assert 0 < found.abstentions < 20
     assert found.revisions == 20 - found.abstentions
@@ -77,6 +78,6 @@ def test_what_cannot_be_read_is_counted():
 
 def test_bad_material_is_refused():
     with pytest.raises(InputError, match="two answers"):
-        persona_bench([ANSWERS[0], ANSWERS[0]], engine=Actor())
+        persona_bench([ANSWERS[0], ANSWERS[0]], Session(Actor()))
     with pytest.raises(InputError, match="needs two or more"):
-        persona_bench(ANSWERS[:2], engine=Actor(), personas=1)
+        persona_bench(ANSWERS[:2], Session(Actor()), personas=1)

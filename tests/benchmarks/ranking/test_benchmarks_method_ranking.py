@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pasture.annotators.runner import Session
 from pasture.benchmarks.ranking import method_ranking
 from pasture.benchmarks.ranking.cell import run_cell
 from pasture.benchmarks.ranking.cell_key import cell_key, cell_path
@@ -97,7 +98,7 @@ def test_evaluators_do_not_see_who_made_an_answer(tmp_path: Path):
     spy = tmp_path / "spy.py"
     spy.write_text("def spy(comparison):\n    assert not comparison.left.model and not comparison.right.model\n    return 0.5\n")
     suite = replace(SMALL, ranked=("sft",), seeds=1, evaluator=f"{spy}:spy")
-    cell = run_cell(suite, "sft", 0, make_ground(suite, 0))
+    cell = run_cell(suite, "sft", 0, make_ground(suite, 0, Session()), Session())
     assert {score for row in cell.scores_PK for score in row} == {0.5}
 
 
@@ -105,7 +106,7 @@ def test_candidates_are_shown_on_both_sides(tmp_path: Path):
     first = tmp_path / "first.py"
     first.write_text("def first(comparison):\n    return 1.0\n")
     suite = replace(SMALL, ranked=("sft",), seeds=1, evaluator=f"{first}:first")
-    cell = run_cell(suite, "sft", 0, make_ground(suite, 0))
+    cell = run_cell(suite, "sft", 0, make_ground(suite, 0, Session()), Session())
     won = sum(score == 1.0 for row in cell.scores_PK for score in row)
     assert 0.3 < won / SMALL.eval_prompts / SMALL.samples < 0.7
 

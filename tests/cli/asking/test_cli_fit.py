@@ -20,7 +20,7 @@ def labels(pasture, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_constitution_is_priced_stopped_by_its_budget_and_then_written(pasture, labels: Path, tmp_path: Path):
     words = ("fit", "constitution", "--labels", str(labels), "--engine", "actor", "--out", "c.toml", "--proposing", "20", "--json")
     quote = json.loads(pasture(*words, "--dry-run", cwd=tmp_path).stdout)
-    assert (quote["requests"], quote["items"]) == (20 + 20 * 3 * 59, 59)
+    assert (quote["requests"], quote["items"]) == (20 + 20 * 3 * 59, 60)
     assert list(tmp_path.iterdir()) == []
     stopped = pasture(*words, "--budget-requests", "30", cwd=tmp_path)
     assert stopped.returncode == 1
@@ -47,7 +47,7 @@ def test_a_pool_has_one_budget_for_all_its_members_and_goes_on_from_there(pastur
     words += ("--out", "pool.toml")
     stopped = pasture(*words, "--budget-requests", "80", cwd=tmp_path)
     assert stopped.returncode == 1
-    assert "the budget was used up before 'verdict' had judged all 59 pairs" in stopped.stderr
+    assert "the budget was used up before 'verdict' had judged all 59 items" in stopped.stderr
     assert not (tmp_path / "pool.toml").exists()
     done = pasture(*words, "--budget-requests", "38", cwd=tmp_path)
     assert (done.returncode, (tmp_path / "pool.toml").exists()) == (0, True), done.stderr

@@ -30,7 +30,7 @@ def test_two_files_give_the_share_that_the_judge_prefers(folder: Path, pasture):
 def test_samples_are_a_policys_and_a_file_refuses_them(folder: Path, pasture):
     done = pasture("evaluate", "long.json", "--against", "short.json", "--annotator", "longest", "--samples", "2", cwd=folder)
     assert done.returncode == 2
-    assert "--samples 2 goes with a policy, and 'long.json' is a file of outputs; leave it out" in done.stderr
+    assert "--samples 2 does not go with a file of outputs; leave it out" in done.stderr
     assert not done.stdout
     assert {each.name for each in folder.iterdir()} == {"long.json", "short.json"}
 

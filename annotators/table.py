@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..core.registry import Registry, within
-from . import judges, panels, scripted, systems, wrappers
+from . import judges, panels, scripted, systems, tournaments, wrappers
 
 ANNOTATORS = Registry(
-    "annotator", {name: each for room in (judges, systems, scripted, panels, wrappers) for name, each in within(room).items()}
+    "annotator",
+    {name: each for room in (judges, systems, scripted, panels, tournaments, wrappers) for name, each in within(room).items()},
 )

@@ -16,11 +16,15 @@ from .asking.audit import audit
 from .asking.fit import fit
 from .asking.personas import personas
 from .listing import annotators, methods, worlds
+from .scores.aggregate import aggregate
 from .scores.claims import claims
 from .scores.compare import compare
+from .scores.corrected import corrected
 from .scores.leaderboard import leaderboard
 from .scores.over_optimisation import over_optimisation
+from .scores.pluralism import pluralism
 from .scores.power import power
+from .scores.rank_models import rank_models
 from .shared.console import problem
 from .training.evaluate import evaluate
 from .training.rank import quickstart, rank
@@ -34,7 +38,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A sandbox for methods that learn from feedback: simulated annotators, reference methods, an evaluator with intervals.",
 )
-for command in (quickstart, rank, annotate, train, evaluate, audit, compare, leaderboard, power, over_optimisation, report):
+for command in (quickstart, rank, annotate, train, evaluate, audit, compare, leaderboard, rank_models, report):
+    app.command()(command)
+for command in (aggregate, corrected, pluralism, power, over_optimisation):
     app.command()(command)
 groups = {"annotators": annotators, "methods": methods, "worlds": worlds, "claims": claims, "personas": personas, "fit": fit}
 for name, group in groups.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,11 +22,17 @@ def power(
     flip: Annotated[float, typer.Option(help="Share of the evaluator's verdicts flipped at random, below 0.5.")] = 0.0,
     samples: Annotated[int, typer.Option(min=1, help="Answers judged a prompt.")] = 1,
     between: Annotated[
-        float, typer.Option(help="Share of the variance that lies between prompts, 0 to 1; more samples shrink the rest.")
-    ] = 0.5,
+        float | None,
+        typer.Option(help="Share of the variance that lies between prompts, 0 to 1; more samples shrink the rest. [default: 0.5]"),
+    ] = None,
     variance: Annotated[
-        float, typer.Option(help="Variance of one verdict's score, or of a paired difference: 0.25 for wins and losses near 50 %.")
-    ] = 0.25,
+        float | None,
+        typer.Option(help="Variance of one verdict's score, or of a paired difference. [default: 0.25, wins and losses near 50 %]"),
+    ] = None,
+    verdicts: Annotated[
+        list[Path] | None,
+        typer.Option(help="Measure both in these verdicts about one model instead; several files are samples; repeat it."),
+    ] = None,
     alpha: Annotated[float, typer.Option(help="Two-sided level of the test.")] = 0.05,
     wanted: Annotated[float, typer.Option("--power", help="Chance to see a difference that is there.")] = 0.8,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
@@ -33,6 +41,11 @@ def power(
     from ...core.errors import InputError
     from ...eval.intervals.power import Design, detectable_difference, flip_inflation, power_of, prompts_needed
 
+    if verdicts:
+        if between is not None or variance is not None:
+            raise InputError("--verdicts measures --between and --variance; leave these out")
+        variance, between = _measured(verdicts)
+    between, variance = 0.5 if between is None else between, 0.25 if variance is None else variance
     design = Design(variance, samples, between, flip, alpha, wanted)
     if delta is None and prompts is None:
         raise InputError(
@@ -66,6 +79,26 @@ def power(
     typer.echo(plain(f"{words} (two-sided level {alpha:g}, variance {variance:g}, {each} a prompt)"))
     if flip:
         typer.echo(plain(f"flips of {flip:.0%} cost {inflation:.2f} times the prompts: take the noise out of the evaluator first"))
+
+
+def _measured(paths: Sequence[Path]) -> tuple[float, float]:
+    """(variance of a score, the share of it between prompts) of verdicts with several samples of some prompts."""
+    import numpy as np
+
+    from ...core.errors import InputError
+    from ...eval.files.verdicts import read_verdicts
+    from ...eval.intervals.sources_of_variance import sources_of_variance
+
+    read = [read_verdicts(path).scores for path in paths]
+    found = sources_of_variance(
+        np.concatenate([each.scores_N for each in read]), {"prompt": [p for s in read for p in s.clusters_N]}
+    )
+    if found.components is None:
+        raise InputError(f"{found.reason}; give verdicts with several samples of a prompt, or say --variance and --between")
+    variance = sum(found.components.values())
+    if not variance > 0:
+        raise InputError("all verdicts are alike, so there is no variance to measure; say --variance and --between")
+    return variance, found.components["prompt"] / variance
 
 
 def _share(points: float) -> float:

@@ -25,7 +25,7 @@ class Knockout(NamedTuple):
 
 
 def knockout(candidates: int, rng: np.random.Generator) -> Search[Knockout]:
-    """Drive it with `search.run_search`; wrap the judge in `order_swap.both_orders` to ask in both orders. Raises InputError
+    """Drive it with `search.run_search`; Raises InputError
     for none."""
     if candidates < 1:
         raise InputError(f"there are {candidates} candidates; a tournament needs 1 or more")

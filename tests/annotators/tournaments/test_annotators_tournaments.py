@@ -1,4 +1,4 @@
-"""PairS, knockout, sampled and active comparisons, and calibration by order swap."""
+"""PairS, knockout, sampled and active comparisons, and the annotator that ranks a slate by them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pasture.annotators import make_annotator
+from pasture.annotators.runner import annotate
+from pasture.annotators.scripted.truth import BradleyTerry
+from pasture.annotators.tournaments.active import Posterior, active_search, information_gain, posterior
+from pasture.annotators.tournaments.knockout import knockout, survival_probability
+from pasture.annotators.tournaments.pairs_search import call_limit, pairs_search
+from pasture.annotators.tournaments.sampled_comparisons import sampled_pairs
+from pasture.annotators.tournaments.search import run_search
+from pasture.annotators.tournaments.tournament import Tournament
 from pasture.core.errors import InputError
+from pasture.core.records import Abstention, Ranking, Slate
 from pasture.core.seeds import rng_for
 from pasture.eval.rankings.battles import battles, win_matrix
 from pasture.eval.rankings.bradley_terry import bradley_terry
-from pasture.eval.searches.active import Posterior, active_search, information_gain, posterior
-from pasture.eval.searches.knockout import knockout, survival_probability
-from pasture.eval.searches.order_swap import both_orders, first_place_bias, less_bias, swapped_mean
-from pasture.eval.searches.pairs_search import call_limit, pairs_search
-from pasture.eval.searches.sampled_comparisons import sampled_pairs
-from pasture.eval.searches.search import run_search
-from scipy.special import expit, logit
+from pasture.simulators.exact.world import ExactWorld
+from scipy.special import expit
 from scipy.stats import spearmanr
 
 
@@ -87,32 +92,11 @@ def test_pairs_of_one_candidate_asks_nothing():
             run_search(pairs_search(**wrong), judge_of([0, 1, 2]))
 
 
-@given(st.floats(-4, 4), st.floats(-3, 3))
-def test_swapping_the_order_takes_out_any_additive_bias(difference, bias):
-    first, swapped = float(expit(difference + bias)), float(expit(-difference + bias))
-    assert swapped_mean(np.array([first]), np.array([swapped]))[0] == pytest.approx(expit(difference), abs=1e-6)
-    assert first_place_bias(np.array([first]), np.array([swapped])) == pytest.approx(bias, abs=1e-5)
-
-
-def test_calibrated_judges_are_symmetric_and_rank_right():
-    strengths = np.linspace(0, 3, 9)
-    biased = judge_of(strengths, bias=2.5)
-    assert run_search(pairs_search(9), biased).order != tuple(range(8, -1, -1))
-    calibrated = both_orders(biased)
-    (there,), (back,) = calibrated([(0, 1)]), calibrated([(1, 0)])
-    assert there + back == pytest.approx(1)
-    assert run_search(pairs_search(9, unsure=0.0), calibrated).order == tuple(range(8, -1, -1))
-    once = less_bias(biased, first_place_bias(*np.array([biased([(0, 1), (2, 5)]), biased([(1, 0), (5, 2)])])))
-    assert logit(once([(3, 7)])[0]) == pytest.approx(strengths[3] - strengths[7], abs=1e-5)
-
-
 def test_a_judge_that_gives_no_probability_is_refused():
     with pytest.raises(InputError, match="one probability"):
         run_search(pairs_search(3), lambda pairs: [float("nan")] * len(pairs))
     with pytest.raises(InputError, match="one probability"):
         run_search(knockout(4, rng_for(0)), lambda pairs: [0.5])
-    with pytest.raises(InputError, match="no probability"):
-        swapped_mean(np.array([1.2]), np.array([0.5]))
 
 
 @settings(max_examples=30, deadline=None)
@@ -211,3 +195,40 @@ def test_active_choice_needs_fewer_comparisons_than_random_pairs():
         of = battles([str(i) for i, _ in pairs], [str(j) for _, j in pairs], judge(pairs), models=[str(k) for k in range(12)])
         drawn.append(np.sqrt(np.mean((posterior(win_matrix(of)).strengths_M - (strengths - strengths.mean())) ** 2)))
     assert np.mean(chosen) < 0.95 * np.mean(drawn)
+
+
+WORLD = ExactWorld(3, prompts=5, responses=9)
+SLATES = [Slate(tuple(WORLD.completion(prompt, answer) for answer in range(9))) for prompt in WORLD.prompts("eval")[:4]]
+
+
+@pytest.mark.parametrize(("how", "calls"), [("pairs", 28), ("knockout", 8), ("active", 28), ("random", 28)])
+def test_a_tournament_ranks_a_slate_by_verdicts_on_few_pairs(how: str, calls: int):
+    asked = []
+
+    class Counting(BradleyTerry):
+        async def annotate(self, item, ask, rng):
+            asked.append(item)
+            return await super().annotate(item, ask, rng)
+
+    truth = Counting(WORLD, temperature=0.02, soft=True)
+    for slate in SLATES:
+        asked.clear()
+        (said,) = annotate([slate], Tournament(truth, how)).results
+        assert isinstance(said, Ranking)
+        assert 8 <= len(asked) <= calls
+        utility = WORLD.utility(slate.completions)
+        if how in ("pairs", "knockout"):
+            assert said.order[0] == int(utility.argmax())
+        ranks = [said.order.index(k) for k in range(9)]
+        assert spearmanr(ranks, -utility).statistic > {"pairs": 0.99, "active": 0.7, "random": 0.5, "knockout": 0.3}[how]
+
+
+def test_a_tournament_without_a_verdict_gives_no_ranking_and_nonsense_is_refused():
+    never = make_annotator("rationed", inner=BradleyTerry(WORLD), share=0.0)
+    (said,) = annotate([SLATES[0]], Tournament(never)).results
+    assert isinstance(said, Abstention)
+    for options in ({"how": "lots"}, {"how": "pairs", "budget": 3}, {"how": "active", "budget": 0}):
+        with pytest.raises(InputError):
+            Tournament(never, **options)
+    with pytest.raises(InputError, match="ranks 2 answers or more"):
+        annotate([SLATES[0].completions[0]], Tournament(never))

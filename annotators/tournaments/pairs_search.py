@@ -51,8 +51,7 @@ def pairs_search(candidates: int, beam: int = 4, unsure: float = 0.2) -> Search[
     """beam: merges kept open at once; 1 is plain merge sort. unsure: both branches are followed where p is within 0.5 +-
     unsure, in [0, 0.5].
 
-    Drive it with `search.run_search`, and wrap the judge in `order_swap.both_orders` to calibrate it (twice the calls of the
-    judge)."""
+    Drive it with `search.run_search`."""
     if candidates < 1 or beam < 1 or not 0 <= unsure <= 0.5:
         raise InputError(
             f"there are {candidates} candidates, beam {beam}, unsure {unsure}; the first two are 1 or more, unsure is in [0, 0.5]"

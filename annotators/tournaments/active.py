@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
 from ...core.errors import InputError
-from ..rankings.newton import maximise
 from .search import Pair, Search
 
 
@@ -38,16 +38,18 @@ def posterior(wins_MM: np.ndarray, prior_sd: float = 2.0) -> Posterior:
     games_MM = wins_MM + wins_MM.T
     precision = prior_sd**-2
 
-    def log_posterior(s_M: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    def loss(s_M: np.ndarray) -> tuple[float, np.ndarray]:
         d_MM = s_M[:, None] - s_M
-        value = (wins_MM * log_expit(d_MM)).sum() - precision / 2 * s_M @ s_M
-        slope_M = (wins_MM - games_MM * expit(d_MM)).sum(axis=1) - precision * s_M
-        return float(value), slope_M, _information(games_MM, d_MM) + precision * np.eye(len(s_M))
+        value = precision / 2 * s_M @ s_M - (wins_MM * log_expit(d_MM)).sum()
+        return float(value), precision * s_M - (wins_MM - games_MM * expit(d_MM)).sum(axis=1)
 
-    strengths_M = maximise(log_posterior, np.zeros(len(wins_MM)), float(games_MM.sum()) + precision)
-    assert strengths_M is not None, "Newton's method did not converge on a strictly concave function"
-    curvature_MM = log_posterior(strengths_M)[2]
-    return Posterior(strengths_M, np.linalg.inv(curvature_MM))
+    def curvature(s_M: np.ndarray) -> np.ndarray:
+        return _information(games_MM, s_M[:, None] - s_M) + precision * np.eye(len(s_M))
+
+    found = minimize(
+        loss, np.zeros(len(wins_MM)), jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-9 * (1 + games_MM.sum())}
+    )
+    return Posterior(found.x, np.linalg.inv(curvature(found.x)))
 
 
 def information_gain(of: Posterior) -> np.ndarray:

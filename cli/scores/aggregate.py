@@ -1,0 +1,73 @@
+"""`pasture aggregate`: the labels that several workers gave, made into one per item, and how far each worker can be relied on."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..shared.console import show_rows
+
+if TYPE_CHECKING:
+    from ...eval.labels.consensus import Consensus
+
+
+class Aggregation(StrEnum):
+    majority = "majority"
+    one_coin = "one-coin"
+    dawid_skene = "dawid-skene"
+    glad = "glad"
+
+
+def aggregate(
+    labels: Annotated[Path, typer.Argument(help="Rows of worker, item and label; or preferences by several annotators.")],
+    how: Annotated[Aggregation, typer.Option(help="The model of workers.")] = Aggregation.dawid_skene,
+    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples for the workers' intervals; 0 for none.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Write item, label and probability here: .jsonl, .json, .csv or .parquet.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+) -> None:
+    """One label per item from the votes of many, none where two are equally likely, and each worker's reliability."""
+    from ...core.files.tables import check_writable
+    from ...core.results import Measure
+    from ...eval.files.votes import read_votes
+
+    if out:
+        check_writable(out)
+    votes = read_votes(labels)
+    if how is Aggregation.majority:
+        from ...eval.labels.majority import majority
+
+        found = majority(votes)
+    else:
+        from ...eval.labels.dawid_skene import dawid_skene
+        from ...eval.labels.glad import glad
+        from ...eval.labels.one_coin import one_coin
+
+        model = {Aggregation.one_coin: one_coin, Aggregation.dawid_skene: dawid_skene, Aggregation.glad: glad}[how]
+        found = model(votes, resamples=resamples, seed=seed)
+    if out:
+        _write(found, out)
+    means = "agrees with the others" if how is Aggregation.majority else "right on an item drawn at random"
+    rows = [Measure("reliability", str(name), each, "share", means) for name, each in found.reliability.items()]
+    decided = sum(label is not None for label in found.label.values())
+    counts = {"items": len(found.items), "labelled": decided, "votes": found.votes, "abstentions": found.abstentions}
+    show_rows(rows, json, title=f"Reliability of workers, {found.how}", facts=counts | {"out": str(out) if out else None})
+
+
+def _write(found: Consensus, out: Path) -> None:
+    import pyarrow as pa
+
+    from ...core.files.tables import write_rows
+
+    schema = pa.schema([("item", pa.string()), ("label", pa.string()), ("probability", pa.float64())])
+    best_I = found.posterior_IL.max(axis=1)
+    rows = [
+        {"item": str(item), "label": None if (label := found.label[item]) is None else str(label), "probability": float(best)}
+        for item, best in zip(found.items, best_I, strict=True)
+    ]
+    write_rows(out, rows, schema)

@@ -1,0 +1,223 @@
+"""`pasture rank-models`: a ranking of models from battles, or from each model's verdicts against one baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..shared.console import show_rows
+
+if TYPE_CHECKING:
+    from ...core.files.tables import Row
+    from ...core.records import Estimate
+    from ...core.results import Measure
+    from ...eval.rankings.battles import Battles
+
+
+class RatingModel(StrEnum):
+    bradley_terry = "bradley-terry"
+    rao_kupper = "rao-kupper"
+    davidson = "davidson"
+    style = "style"
+    crowd = "crowd"
+    elo = "elo"
+    social_choice = "social-choice"
+
+
+def rank_models(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="One file of battles (model_a, model_b, winner); or two or more of verdicts, one model each."),
+    ],
+    how: Annotated[
+        RatingModel | None,
+        typer.Option(
+            help="How battles are rated. rao-kupper, davidson: with a parameter for ties; style: at equal style, from response_a "
+            "and response_b; crowd: with each annotator's reliability. [default: bradley-terry]"
+        ),
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples; 0 for no interval.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    against: Annotated[
+        Path | None, typer.Option(help="For verdicts: another leaderboard's .json; does it order the models alike?")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+) -> None:
+    """Rank models. From battles: ratings on the arena's scale. From verdicts: win rates, and differences that hold all at once."""
+    from ...core.errors import InputError
+
+    if len(files) > 1:
+        if how:
+            raise InputError(
+                f"--how {how.value} rates one file of battles, and {len(files)} files of verdicts were given; leave it out"
+            )
+        show_rows(_of_verdicts(files, against, resamples, seed), json)
+        return
+    if against:
+        raise InputError(f"--against {str(against)!r} goes with files of verdicts, and one file was given; leave it out")
+    show_rows(_of_battles(files[0], how or RatingModel.bradley_terry, resamples, seed), json)
+
+
+def _of_battles(path: Path, how: RatingModel, resamples: int, seed: int) -> list[Measure]:
+    from ...core.files.tables import read_rows
+    from ...core.results import Measure
+    from ...eval.files.battles import battles_of_rows
+    from ...eval.rankings.bradley_terry import bradley_terry_ratings
+    from ...eval.rankings.elo import elo_ratings
+
+    rows = read_rows(path)
+    of = battles_of_rows(rows, path)
+    match how:
+        case RatingModel.bradley_terry:
+            return _ratings(bradley_terry_ratings(of, seed, resamples))
+        case RatingModel.elo:
+            return [Measure("rating", name, each, "points") for name, each in elo_ratings(of, seed, resamples).items()]
+        case RatingModel.rao_kupper | RatingModel.davidson:
+            from ...eval.rankings.tie_models import TieModel, ratings_with_ties
+
+            return _ratings(ratings_with_ties(of, TieModel(how.value), seed, resamples)[0])
+        case RatingModel.style:
+            return _at_equal_style(_fought(rows, path), path, of, resamples, seed)
+        case RatingModel.crowd:
+            from ...core.files.cells import given
+            from ...eval.labels.crowd_bt import crowd_bradley_terry
+
+            workers = [str(given(row, "annotator", f"{str(path)!r}, row {at}")) for at, row in enumerate(_fought(rows, path), 1)]
+            found = crowd_bradley_terry(of, workers, seed=seed, resamples=resamples)
+            honest = [Measure("annotators", str(name), each, "share", "verdicts that are honest, and not inverted")
+                      for name, each in found.reliability.items()]  # fmt: skip
+            return [*_ratings(found.strengths), *honest]
+        case _:
+            return _social_choice(of)
+
+
+def _fought(rows: list[Row], path: Path) -> list[Row]:
+    """The rows that hold a battle, in their order."""
+    from ...eval.files.battles import battles_of_rows
+
+    return [row for row in rows if len(battles_of_rows([row], path))]
+
+
+def _ratings(strengths: Mapping[str, Estimate]) -> list[Measure]:
+    """Strengths in nats as ratings on the arena's scale, 1000 for the mean model."""
+    from ...core.results import Measure
+    from ...eval.rankings.bradley_terry import ELO_A_NAT
+
+    def on_scale(nats: float | None) -> float | None:
+        return None if nats is None else float(1000 + ELO_A_NAT * nats)
+
+    return [
+        Measure("rating", name, replace(each, value=on_scale(each.value), low=on_scale(each.low), high=on_scale(each.high),
+                standard_error=None if each.standard_error is None else float(ELO_A_NAT * each.standard_error)), "points")
+        for name, each in strengths.items()
+    ]  # fmt: skip
+
+
+def _at_equal_style(rows: list[Row], path: Path, of: Battles, resamples: int, seed: int) -> list[Measure]:
+    import numpy as np
+
+    from ...core.files.cells import given
+    from ...core.results import Measure
+    from ...eval.leaderboards.mediators import style_counts
+    from ...eval.rankings.contextual_bradley_terry import ratings_with_style, style_features
+
+    def counts_of(side: str) -> list[dict[str, int]]:
+        texts = [str(given(row, side, f"{str(path)!r}, row {at}")) for at, row in enumerate(rows, 1)]
+        return [{"length": len(text), **style_counts(text)} for text in texts]
+
+    counts = [counts_of(side) for side in ("response_a", "response_b")]
+    left_NF, right_NF = (np.array([list(each.values()) for each in side], dtype=float) for side in counts)
+    z_NF = style_features(left_NF, right_NF)
+    varies_F = np.any(z_NF != 0, axis=0)
+    found = ratings_with_style(of, z_NF[:, varies_F], seed, resamples)
+    names = [name for name, varies in zip(counts[0][0], list(varies_F), strict=True) if varies]
+    weights = [Measure("style", name, each, "nats", "per standard deviation of the feature")
+               for name, each in zip(names, found.weights_F, strict=True)]  # fmt: skip
+    return [*_ratings(found.strengths), *weights]
+
+
+def _social_choice(of: Battles) -> list[Measure]:
+    import numpy as np
+
+    from ...core.records import Estimate
+    from ...core.results import Measure
+    from ...eval.rankings import social_choice
+    from ...eval.rankings.battles import win_matrix
+
+    p_MM = social_choice.preference_matrix(win_matrix(of))
+    lottery = social_choice.maximal_lottery(p_MM)
+    shares_M = np.full(len(of.models), np.nan) if lottery.shares_M is None else lottery.shares_M
+    winner = social_choice.condorcet_winner(p_MM)
+    rules: list[tuple[str, Callable[[Any], Any], str, str]] = [
+        ("Borda", social_choice.borda, "share", "mean win rate against the others, each alike"),
+        ("Copeland", social_choice.copeland, "models", "beaten by majority, a tie half"),
+        ("worst case", social_choice.worst_case, "share", "win rate against its hardest opponent"),
+        ("maximal lottery", lambda _: shares_M, "share", "of the mixture that no model beats"),
+    ]
+    found = []
+    for group, rule, unit, means in rules:
+        values_M = rule(p_MM)
+        for m in np.argsort(-values_M, kind="stable"):
+            how = lottery.reason if group == "maximal lottery" and lottery.reason else "of all battles; no interval by this rule"
+            value = None if np.isnan(values_M[m]) else float(values_M[m])
+            of_model = Estimate(value, None, None, len(of), how, of.abstentions)
+            finding = "beats every other model (Condorcet)" if group == "Copeland" and winner == m else ""
+            found.append(Measure(group, of.models[m], of_model, unit, means, finding))
+    cycles = social_choice.cyclic_triples(p_MM)
+    return [*found, Measure("cycles", "cyclic triples", cycles, "share", "of three models; 0.25 for coins")]
+
+
+def _of_verdicts(files: list[Path], against: Path | None, resamples: int, seed: int) -> list[Measure]:
+    """Win rates, every paired difference with an interval that holds with all the others, and how many pairs are told apart."""
+    import numpy as np
+
+    from ...core.results import Measure
+    from ...eval.files.verdicts import read_verdicts
+    from ...eval.intervals.multiple import simultaneous_differences
+    from ...eval.rankings.leaderboards_compared import separability
+    from ...eval.win_rates.win_rate import win_rate_from_scores
+
+    read = {each.model or str(path): each.scores for path in files for each in [read_verdicts(path)]}
+    rates = {name: win_rate_from_scores(s.scores_N, s.clusters_N, s.abstentions) for name, s in read.items()}
+    order = sorted(rates, key=lambda name: -1.0 if (value := rates[name].value) is None else value, reverse=True)
+    prompts = list(dict.fromkeys(prompt for scores in read.values() for prompt in scores.clusters_N))
+    column = {prompt: at for at, prompt in enumerate(prompts)}
+    sums_2MP = np.zeros((2, len(order), len(prompts)))
+    for row, name in enumerate(order):
+        for score, prompt in zip(read[name].scores_N, read[name].clusters_N, strict=True):
+            sums_2MP[:, row, column[prompt]] += (score, 1)
+    scores_MP = np.divide(sums_2MP[0], sums_2MP[1], out=np.full(sums_2MP.shape[1:], np.nan), where=sums_2MP[1] > 0)
+    gaps = simultaneous_differences(dict(zip(order, scores_MP, strict=True)), seed=seed, resamples=max(resamples, 200))
+    found = [Measure("win rate", name, rates[name], "share", "against the baseline") for name in order]
+    found += [
+        Measure("difference", f"{a} less {b}", each, "difference", "all these intervals hold together")
+        for (a, b), each in gaps.items()
+    ]
+    gold_M = None if against is None else _gold(against, order)
+    apart = separability(scores_MP, gold_M)
+    found.append(Measure("ranking", "separable", apart.separable, "share", "pairs of models that are told apart"))
+    if apart.agreement:
+        found.append(Measure("ranking", "ordered alike", apart.agreement, "share", "of these, as the other leaderboard has them"))
+    return found
+
+
+def _gold(path: Path, models: list[str]) -> Any:
+    """The other leaderboard's win rate of each model."""
+    import numpy as np
+
+    from ...core.errors import InputError
+    from ...core.files.cells import given, number_of
+    from ...core.files.tables import read_rows
+
+    where = repr(str(path))
+    values = {
+        str(given(row, "model", where)): number_of(given(row, "win_rate", where), f"{where}: `win_rate`") for row in read_rows(path)
+    }
+    if missing := [name for name in models if name not in values]:
+        raise InputError(f"{where} has no {', '.join(missing[:5])}; it has: {', '.join(list(values)[:10])}")
+    return np.array([values[name] for name in models])

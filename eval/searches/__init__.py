@@ -1,1 +1,0 @@
-"""Rankings from few questions."""

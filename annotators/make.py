@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..core.errors import InputError
-from ..core.files.reading import read_toml
-from ..core.options import check_types
+from ..core.errors import InputError, explained
+from ..core.files.reading import exists, read_toml
+from ..core.options import check_types, parameters_of
 from ..core.protocols import Annotator, World
 from ..core.records import Item
 from .function import FunctionAnnotator
@@ -56,7 +56,7 @@ class _Given(NamedTuple):
             return value
         if not is_path and not Path(value).suffix and len(Path(value).parts) < 2:
             return value
-        return str(self.folder / value) if not Path(value).exists() and (self.folder / value).exists() else value
+        return str(self.folder / value) if not exists(value) and exists(self.folder / value) else value
 
 
 def make_annotator(spec: Any, /, *, world: World | None = None, items: Iterable[Item] | None = None, **options: Any) -> Annotator:
@@ -112,13 +112,15 @@ def _from_object(found: Any, name: str, options: Mapping[str, Any], given: _Give
     if isinstance(found, ModuleType):
         raise InputError(f"{name!r} is a module; say which annotator in it, as in {name}:name")
     if isinstance(found, type):
-        made = found(**_arguments(found, name, options, given))
+        arguments = _arguments(found, name, options, given)
+        with explained(f"the annotator {name!r}"):
+            made = found(**arguments)
     elif callable(getattr(found, "annotate", None)):
         if options:
             raise InputError(f"the annotator {name!r} is made already and takes no options, and was given: {', '.join(options)}")
         made = found
     elif callable(found):
-        takes_world = "world" in inspect.signature(found).parameters
+        takes_world = "world" in parameters_of(found, f"the annotator {name!r}")
         known = {"world": _required(given.world, name)} if takes_world and "world" not in options else {}
         own = {key: value for key, value in options.items() if key != "name"}
         made = FunctionAnnotator(found, str(options.get("name", "")), {**known, **own})
@@ -134,10 +136,7 @@ def _from_object(found: Any, name: str, options: Mapping[str, Any], given: _Give
 
 def _arguments(maker: type, name: str, options: Mapping[str, Any], given: _Given) -> dict[str, Any]:
     """Options for a class, with the world where it takes one and nested annotators made."""
-    try:
-        parameters = inspect.signature(maker).parameters
-    except ValueError as error:
-        raise InputError(f"{name!r} is a built-in class of Python, which is no annotator") from error
+    parameters = parameters_of(maker, f"the annotator {name!r}")
     nested = [key for key in NESTED if key not in parameters or "[str]" not in str(parameters[key].annotation)]
     paths = [key for key, each in parameters.items() if "Path" in str(each.annotation)]
     arguments = {

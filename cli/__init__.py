@@ -6,11 +6,14 @@ standard error; with `--json`, standard output holds one JSON document and nothi
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 import typer
 
 from ..core.errors import InputError, PastureError
+from ..core.files.reading import cause
 from .asking.annotate import annotate
 from .asking.audit import audit
 from .asking.fit import fit
@@ -61,12 +64,20 @@ def _main(context: typer.Context, version: bool = typer.Option(False, "--version
 def main() -> None:
     """The installed command."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            if not sys.stdout.closed:
+                sys.stdout.flush()
     except InputError as error:
         problem(str(error))
         sys.exit(2)
     except PastureError as error:
         problem(str(error))
+        sys.exit(1)
+    except (OSError, MemoryError) as error:  # a full disk under standard output, say
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (what cannot be written is not tried again)
+        problem(f"{cause(error)}: {getattr(error, 'filename', None) or 'standard output'}")
         sys.exit(1)
     except SystemExit as stop:
         if stop.code == 130:  # Typer's answer to Ctrl-C

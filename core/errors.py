@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import sysconfig
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .text import sound
+from .text import one_line, sound
 
 if TYPE_CHECKING:
     from .records import Usage
@@ -27,7 +31,9 @@ class UnknownName(InputError):
         names = sorted(known)
         close = difflib.get_close_matches(name, names, n=1)
         guess = f" Did you mean {close[0]!r}?" if close else ""
-        super().__init__(f"no {kind} is called {name!r}; known: {', '.join(names) or 'none'}.{guess}{' ' + hint if hint else ''}")
+        super().__init__(
+            f"no {kind} is called {one_line(name, 200)}; known: {', '.join(names) or 'none'}.{guess}{' ' + hint if hint else ''}"
+        )
 
     def __reduce__(self) -> tuple[type[InputError], tuple[object, ...]]:
         return InputError, self.args  # crosses processes as its message
@@ -50,3 +56,26 @@ class StoreError(PastureError):
 
 class BudgetExceeded(PastureError):
     """The next purchase would pass the budget."""
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turns whatever code of a user's raises within into an InputError that says what failed, why, and in which file and line."""
+    try:
+        yield
+    except (PastureError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # sys.exit() and the like among them: the code is not ours
+        raise InputError(f"{what} fails: {raised_in(error)}") from error
+
+
+def raised_in(error: BaseException) -> str:
+    """What was raised, on one line, and the file and line of the user's code that it came from: the innermost place that is neither
+    Pasture's nor a library's."""
+    words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".removesuffix(": ")
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg}, in {error.filename}, line {error.lineno}"
+    libraries = (str(Path(__file__).parents[1]), *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(libraries)] or frames[-1:]
+    return f"{words}, in {own[-1].filename}, line {own[-1].lineno}" if own else words

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def write_manifest(path: Path, **fields: Any) -> Path:
     return path
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)

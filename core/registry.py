@@ -8,14 +8,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import InputError, UnknownName
+from .errors import InputError, UnknownName, explained
+from .files.reading import is_file
+from .options import check_options
+from .text import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,9 @@ def add(kind: str, entries: Mapping[str, Entry]) -> None:
 class Registry:
     """The built-ins of one kind, and whatever plugins add under the entry-point group `pasture.<kind>s`."""
 
-    def __init__(self, kind: str, table: Mapping[str, Entry]) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, table: Mapping[str, Entry], makes: Sequence[str] = ()) -> None:
+        """makes: methods of what a maker of this kind returns."""
+        self.kind, self.makes = kind, tuple(makes)
         self.table = {**table, **_ADDED.get(kind, {})}
         self.group = f"pasture.{kind}s"
 
@@ -73,14 +78,35 @@ class Registry:
         raise UnknownName(self.kind, name, known, "One of your own is given as module:name or path/to/file.py.")
 
     def load(self, name: str) -> Any:
-        """The object behind a name."""
+        """The object behind a name. Raises InputError where it cannot be loaded."""
         return load_target(self.entry(name).target, self.kind)
+
+    def explained(self, name: str) -> AbstractContextManager[None]:
+        """What the user's code behind a name raises within becomes an InputError with its file and line; what is built in raises as
+        it is."""
+        return nullcontext() if name in self.table else explained(f"the {self.kind} {name!r}")
+
+    def make(self, name: str, **options: Any) -> Any:
+        """What the maker behind a name returns for these options. Raises InputError for options that it does not have, and where it
+        fails or returns something of another kind."""
+        maker, who = self.load(name), f"the {self.kind} {name!r}"
+        if not callable(maker):
+            raise InputError(f"{who} is a {type(maker).__name__}; give a class or a function that makes one, as in module:name")
+        check_options(maker, options, who)
+        with self.explained(name):
+            made = maker(**options)
+        if lacking := [each for each in self.makes if not hasattr(type(made), each)]:
+            raise InputError(
+                f"{who} makes a {type(made).__name__}, which has no `{lacking[0]}`; core/protocols.py says what it needs"
+            )
+        return made
 
 
 def load_target(target: str, kind: str = "object") -> Any:
     """Imports `package.module[:attribute]` or `path/to/file.py[:attribute]`. Without an attribute it is the module itself."""
     path, _, attribute = target.partition(":")
-    module = _load_file(Path(path), kind) if path.endswith(".py") else _load_module(path, kind)
+    with explained(f"the {kind} {target!r}"):
+        module = _load_file(Path(path), kind) if path.endswith(".py") else _load_module(path, kind)
     if not attribute:
         return module
     found: Any = module
@@ -93,6 +119,8 @@ def load_target(target: str, kind: str = "object") -> Any:
 
 
 def _load_module(name: str, kind: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise InputError(f"{one_line(name)} is not the name of a module; name the {kind} as module:name or path/to/file.py:name")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # an installed command does not look where the user stands
     try:
@@ -108,7 +136,7 @@ def _load_module(name: str, kind: str) -> ModuleType:
 
 
 def _load_file(path: Path, kind: str) -> ModuleType:
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"no file {str(path)!r} for the {kind}; give the path of a Python file")
     path = path.resolve()
     name = f"pasture_file_{path.stem}"

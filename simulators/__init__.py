@@ -1,10 +1,7 @@
 """What is simulated: worlds with a known truth, users, choice models and noise. The table is read top to bottom."""
 
-from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
-from ..core.errors import InputError
 from ..core.protocols import World
 from ..core.registry import Entry, Registry
 
@@ -40,6 +37,7 @@ WORLDS = Registry(
             "arXiv:2407.17387",
         ),
     },
+    makes=("prompts", "truth", "base_policy"),
 )
 """A target is called as `make(seed=0, **options)` and returns a `core.protocols.World`."""
 
@@ -47,12 +45,4 @@ WORLDS = Registry(
 def make_world(name: str, **options: Any) -> World:
     """The world of this name, made with its own options (`seed` among them). Raises UnknownName for an unknown name, InputError for
     an option that the world does not take."""
-    maker: Callable[..., World] | ModuleType = WORLDS.load(name)
-    if isinstance(maker, ModuleType) or not callable(maker):
-        raise InputError(f"{name!r} is a {type(maker).__name__}; say what in it makes the world, as in {name}:name")
-    try:
-        return maker(**options)
-    except TypeError as error:
-        if "unexpected keyword argument" not in str(error):
-            raise
-        raise InputError(f"the world {name!r} does not take the options {options}: {error}") from error
+    return WORLDS.make(name, **options)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sized
 from dataclasses import replace
 from typing import Any
 
-from ...core.errors import BudgetExceeded, EngineError, PastureError
+from ...core.errors import BudgetExceeded, EngineError, PastureError, raised_in
 from ...core.protocols import Annotator
 from ...core.records import NOTHING, Abstention, Comparison, Directive, Feedback, Item, Preference, Reason, Usage
 from ...core.requests import Reply, Request
@@ -153,12 +153,12 @@ class Run:
             return Abstention(item, Reason.OVER_BUDGET, self.name, str(error)), asked
         except EngineError as error:
             return Abstention(item, Reason.ENGINE_FAILED, self.name, str(error)), asked
-        except PastureError:
+        except (PastureError, KeyboardInterrupt, asyncio.CancelledError):
             raise
-        except Exception as error:
+        except BaseException as error:
             raise AnnotatorFailed(
-                f"the annotator {self.name!r} failed on the item {item.key}: {type(error).__name__}: {error}; mend it and run "
-                "again: finished replies are kept"
+                f"the annotator {self.name!r} failed on the item {item.key}: {raised_in(error)}; mend it and run again: finished "
+                "replies are kept"
             ) from error
         _check(result, item, self.name)
         return result, asked

@@ -18,7 +18,6 @@ from ...core.seeds import rng_for
 from ...methods import METHODS
 from .feedback import feedback_source, training_annotator
 from .suite import Suite, method_config, suite_world, yields_policy
-from .users_code import blamed_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class CurveLog:
 def train_method(suite: Suite, name: str, policy: Policy, feedback: FeedbackSource, seed: int) -> tuple[Policy, Curve]:
     """What the method makes of the policy, and its log."""
     log, config = CurveLog(), method_config(suite, name)
-    with blamed_on(f"the method {name!r}", name, METHODS):
+    with METHODS.explained(name):
         trained = METHODS.load(name).train(policy, feedback, config, rng=rng_for(seed, "train", name), log=log)
     if yields_policy(name) and not callable(getattr(trained, "sample", None)):
         raise InputError(f"the method {name!r} returned a {type(trained).__name__}; `train` returns the new policy")

@@ -28,7 +28,6 @@ from .feedback import suite_session
 from .ground import make_ground
 from .run_folder import read_cell, write_cell
 from .suite import Suite, check_suite, suite_world
-from .users_code import blamed_on
 
 Report = Callable[[int, int, str], None]
 """Called with (cells done, cells in all, what was last done)."""
@@ -69,7 +68,7 @@ def rank(
             report(len(cells), len(paths), f"pre-training the base policy, once: step {step} of {steps}, loss {loss:.2f}")
 
         # Here, so that what is trained and cached is so once, and not by every process.
-        with blamed_on(f"the world {suite.world!r}", suite.world, WORLDS):
+        with WORLDS.explained(suite.world):
             check_truth(suite, suite_world(suite).base_policy(missing[0], on_progress=pretraining))
         stages["base policy"] = time.perf_counter() - started
         for grounds in _run_seeds(suite, folder, paths, missing, 1 if session.engine else jobs, report, session):
@@ -148,7 +147,7 @@ def run_seed(
     """All cells of one seed that the folder lacks; the stages of the seed's ground come back. session: None in a process of its
     own, where no engine is asked."""
     session = session or Session()
-    with blamed_on(f"the world {suite.world!r}", suite.world, WORLDS):
+    with WORLDS.explained(suite.world):
         ground = make_ground(suite, seed, session)
         for method in suite.ranked:
             if not paths[method, seed].is_file():

@@ -23,7 +23,6 @@ from ...core.text import one_line
 from ...methods import METHODS
 from ...simulators import WORLDS, make_world
 from ...simulators.material import world_items
-from .users_code import blamed_on
 
 Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 Name = Annotated[str, Field(min_length=1)]
@@ -148,7 +147,7 @@ def _table(name: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=2)
 def _world(name: str, options: str, sizes: tuple[tuple[str, int], ...]) -> World:
-    with blamed_on(f"the world {name!r}", name, WORLDS):
+    with WORLDS.explained(name):
         own = json.loads(options)
         made = make_world(name, **own)
         more = {split: size for split, size in sizes if split not in own and len(made.prompts(split)) < size}
@@ -210,7 +209,7 @@ def method_config(suite: Suite, name: str) -> Any:
     """The method's Config under the suite's settings. Raises InputError for a setting that it does not have or take, and for a
     method without a `Config` or a `train`."""
     settings, who = suite.settings(name), f"the method {name!r}"
-    with blamed_on(who, name, METHODS):
+    with METHODS.explained(name):
         method = METHODS.load(name)
         missing = [part for part in ("Config", "train") if not callable(getattr(method, part, None))]
         if missing:

@@ -111,7 +111,7 @@ def _rank_and_show(suites: Sequence[Suite], out: Path, session: Session, json: b
     from ...benchmarks.ranking.method_ranking import rank as run
     from ...core.errors import InputError
     from ...report.page import write_page
-    from ...report.sweep import write_sweep
+    from ...report.sweep import NoiseRun, write_sweep
 
     started = time.perf_counter()
     runs: list[NoiseRun] = []

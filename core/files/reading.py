@@ -114,8 +114,13 @@ class _Inflated(io.RawIOBase):
 
 def is_file(path: Path | str) -> bool:
     """Whether there is such a file; False for what cannot be a path, such as a name of 300 characters."""
+    return exists(path) and Path(path).is_file()
+
+
+def exists(path: Path | str) -> bool:
+    """Whether there is such a file or folder; False for what cannot be a path."""
     try:
-        return Path(path).is_file()
+        return Path(path).exists()
     except OSError:
         return False
 

@@ -95,7 +95,7 @@ def test_a_module_that_lacks_a_package_says_which(tmp_path: Path, monkeypatch: p
 def test_a_file_that_fails_to_load_is_not_kept(tmp_path: Path):
     broken = tmp_path / "broken_file.py"
     broken.write_text("raise RuntimeError('no')\n")
-    with pytest.raises(RuntimeError):
+    with pytest.raises(InputError, match=r"RuntimeError: no, in .*broken_file.py, line 1"):
         load_target(str(broken))
     assert "pasture_file_broken_file" not in sys.modules
 

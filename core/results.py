@@ -159,5 +159,4 @@ def read_record(path: Path, kind: type[T], expected: str) -> T:
     """The record that a JSON file holds, its numbers finite. Raises InputError for what is not `expected`."""
     found = read_json(path, expected)
     with reading(path, expected):
-        json.dumps(found, allow_nan=False)
-        return TypeAdapter(kind).validate_python(found)
+        return TypeAdapter(kind).validate_json(json.dumps(found, allow_nan=False), strict=True)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import site
-import sysconfig
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
@@ -25,14 +23,12 @@ from ...core.seeds import digest
 from ...engines import ENGINES
 from ...methods import METHODS
 from ...simulators import WORLDS
-from .imports import PACKAGE, ROOT, file_of, imports_of
+from .imports import PACKAGE, ROOT, file_of, imports_of, is_library
 from .suite import Suite
 
 ALWAYS = (f"{PACKAGE}.benchmarks.ranking.cell", f"{PACKAGE}.annotators.make")
 LONGEST = 400
 """Characters of a text that may name a file."""
-LIBRARIES = {sysconfig.get_path(each) for each in ("stdlib", "platstdlib", "purelib", "platlib")}
-INSTALLED = tuple(Path(each) for each in {*LIBRARIES, *site.getsitepackages(), site.getusersitepackages()})
 WORDS = re.compile(r"[^\s\"'`:,\[\]{}()]+")
 
 
@@ -70,6 +66,7 @@ class Sources:
         self.facts: set[str] = set()
         self.packages = {PACKAGE}
         """Whose modules are read though they are installed."""
+        self.annotators = ANNOTATORS.entries()
 
     def digests(self) -> Iterator[str]:
         """What was found, in an order of its own; where the files of Pasture and the user's lie does not matter."""
@@ -82,7 +79,7 @@ class Sources:
         self.facts.add(f"{registry.kind} {name}: {entry.target} {dict(entry.traits)}")
         path, _, _ = entry.target.partition(":")
         if path.endswith(".py"):
-            self.add_python(Path(path))
+            self.add_file(Path(path))
         else:
             self.packages.add(path.partition(".")[0])
             self.add_module(path)
@@ -91,7 +88,7 @@ class Sources:
         """What a text names, if anything: an annotator, a file or folder seen from `folder` or from here, `module:name`."""
         if not 0 < len(text) <= LONGEST or not text.isprintable():
             return
-        if text in ANNOTATORS.entries():
+        if text in self.annotators:
             self.add_entry(ANNOTATORS, text)
             return
         named = text.partition(":")[0] if text.partition(":")[0].endswith(".py") else text
@@ -100,46 +97,45 @@ class Sources:
                 self.add_file(path)
             elif path.is_dir() and path.resolve() != Path.cwd():
                 for each in sorted(each for each in path.rglob("*") if each.is_file()):
-                    self._is_new(each, each.relative_to(path).as_posix())
+                    self._is_new(each.resolve(), each.relative_to(path).as_posix())
         module, colon, _ = text.partition(":")
         if colon and module.replace(".", "").isidentifier():
             self.add_module(module)
 
     def add_file(self, path: Path) -> None:
         """A file and what it names in turn."""
-        if path.suffix == ".py":
+        if path.suffix == ".py" and path.is_file():
             self.add_python(path)
-        elif self._is_new(path, path.name) and path.suffix in (".toml", ".yaml", ".yml"):
+        elif self._is_new(path.resolve(), path.name) and path.suffix in (".toml", ".yaml", ".yml"):
             for text in _texts_of(path):
                 for folder in (path.parent, path.parent.parent) if path.suffix != ".toml" else (path.parent,):
                     self.add_reference(text, folder)
 
     def add_module(self, name: str) -> None:
         """A module and what it imports: of Pasture, or of the user's side. Installed packages are not read."""
-        path = file_of(name)
-        is_read = name.partition(".")[0] in self.packages or (path is not None and not _is_installed(path))
-        if path is not None and not _is_table(path) and is_read:
+        top = name.partition(".")[0]
+        path = None if top not in self.packages and is_library(top) else file_of(name)
+        if path is not None and not _is_table(path):
             self.add_python(path, _module_name(name, path))
 
     def add_python(self, path: Path, name: str = "") -> None:
         """A Python file and what it imports; of the user's, the files that its texts name too."""
-        if not path.is_file() or not self._is_new(path, name or path.name):
+        is_own = name.partition(".")[0] == PACKAGE
+        if not self._is_new(path if is_own else path.resolve(), name or path.name):
             return
-        known = imports_of(path.resolve(), name, path.stat().st_mtime_ns)
+        known = imports_of(path, name, 0 if is_own else path.stat().st_mtime_ns)
         for each in known.modules:
             self.add_module(each)
-        if ROOT not in path.resolve().parents:
-            for text in known.texts:
-                if Path(text).suffix and len(text) <= LONGEST and text.isprintable():
-                    for place in (path.parent / text, Path(text)):
-                        if place.is_file():
-                            self.add_file(place)
-        elif f"{PACKAGE}.benchmarks." not in name:
+        if is_own and not name.startswith(f"{PACKAGE}.benchmarks."):
             for data in _data_beside(path.parent):
                 self._is_new(data, data.relative_to(ROOT).as_posix())
+        for text in () if is_own else known.texts:
+            if Path(text).suffix and len(text) <= LONGEST and text.isprintable():
+                for place in {path.parent / text, Path(text)}:
+                    if place.is_file():
+                        self.add_file(place)
 
     def _is_new(self, path: Path, name: str) -> bool:
-        path = path.resolve()
         return path not in self.files and self.files.setdefault(path, name) == name
 
 
@@ -185,10 +181,6 @@ def _is_table(path: Path) -> bool:
     if path.name == "table.py" or path == ROOT / "__init__.py":
         return ROOT in path.parents
     return path.name == "__init__.py" and ROOT in path.parents and "Entry(" in path.read_text(encoding="utf-8")
-
-
-def _is_installed(path: Path) -> bool:
-    return any(place in path.parents for place in INSTALLED)
 
 
 @cache

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import site
 import sys
+import sysconfig
 from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import PathFinder
@@ -13,6 +15,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 """Where Pasture lies."""
 PACKAGE = __name__.partition(".")[0]
+LIBRARIES = {sysconfig.get_path(each) for each in ("stdlib", "platstdlib", "purelib", "platlib")}
+INSTALLED = tuple(Path(each).resolve() for each in {*LIBRARIES, *site.getsitepackages(), site.getusersitepackages()})
+"""Folders of Python's own modules and of installed packages."""
 
 
 class Imports(NamedTuple):
@@ -56,16 +61,26 @@ def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
 
 def file_of(name: str) -> Path | None:
     """The file of a dotted name: of the module, or of the one that holds the name; None where there is no such file."""
-    if not all(part.isidentifier() for part in name.split(".")):
-        return None
-    places, found = [*sys.path, str(Path.cwd())], None
-    if name.partition(".")[0] == PACKAGE:
-        places = [str(ROOT.parent)]
-    for depth, part in enumerate(name.split(".")):
-        if depth == 0 and part == PACKAGE:
-            found, places = ROOT / "__init__.py", [str(ROOT)]
-            continue
-        spec = PathFinder.find_spec(part, places)
+    return _own_file(name) if name.partition(".")[0] == PACKAGE else _found(name, [*sys.path, str(Path.cwd())])
+
+
+@cache
+def _own_file(name: str) -> Path | None:
+    below = name.partition(".")[2]
+    return (_found(below, [str(ROOT)]) if below else None) or ROOT / "__init__.py"
+
+
+@cache
+def is_library(top: str) -> bool:
+    """Whether a top-level name is Python's own or an installed package's."""
+    path = _found(top, [*sys.path, str(Path.cwd())])
+    return top in sys.stdlib_module_names or (path is not None and any(place in path.parents for place in INSTALLED))
+
+
+def _found(name: str, places: list[str]) -> Path | None:
+    found = None
+    for part in name.split("."):
+        spec = PathFinder.find_spec(part, places) if part.isidentifier() else None
         if spec is None or (spec.origin is None and not spec.submodule_search_locations):
             return found
         found = Path(spec.origin).resolve() if spec.origin and spec.origin.endswith(".py") else None

@@ -45,7 +45,7 @@ def audit(
     no pairs, and for an annotator that gives no preferences.
     """
     asked = replace(ask(annotator, pairs, seeds=seeds, seed=seed, session=session or Session()), own=own)
-    facts = {"pairs": str(len(pairs)), "prompts": str(len({pair.prompt.id for pair in pairs})), "seeds": str(seeds)}
+    facts = {"pairs": str(len(pairs)), "prompts": str(len({pair.prompt.content for pair in pairs})), "seeds": str(seeds)}
     return AuditReport(annotator.name, facts | _gold_fact(gold), tuple(audit_measures(asked, gold, seed, level)))
 
 
@@ -63,7 +63,7 @@ def audit_stored(
         raise InputError(f"there are no labels by {name!r}; give annotations that hold some")
     silent = {"no verdict": missing} if (missing := int(np.isnan(stored.labels_AN).sum())) else {}
     asked = Asked(stored.pairs, stored.labels_AN, (), stored.labels_AN, stored.dollars_AN, own, silent)
-    prompts = len({pair.prompt.id for pair in stored.pairs})
+    prompts = len({pair.prompt.content for pair in stored.pairs})
     facts = {"pairs": str(len(stored.pairs)), "prompts": str(prompts), "rounds": str(len(stored.labels_AN))}
     return AuditReport(name, facts | _gold_fact(gold), tuple(audit_measures(asked, gold, seed, level)))
 

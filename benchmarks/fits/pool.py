@@ -45,7 +45,7 @@ def fit_to_labels(
         said = session.ask_all(pairs, member).results
         p_left[name] = np.array([score_of(each) for each in said])[column_N]
     labels_N = np.array([labelled.labels_AN[row, item] > 0.5 for row, item in places], dtype=float)
-    return fit_pool(p_left, labels_N, [pairs[place].prompt.id for place in column_N], seed=session.seed)
+    return fit_pool(p_left, labels_N, [pairs[place].prompt.content for place in column_N], seed=session.seed)
 
 
 def _is_label(labels_AN: np.ndarray) -> np.ndarray:

@@ -130,7 +130,7 @@ def _feedback(results: Sequence[Feedback | Abstention], out: Path) -> dict[str, 
         elif isinstance(each, Rating):
             for aspect, score in each.scores.items():
                 scores.setdefault(aspect, []).append(score)
-                prompts.setdefault(aspect, []).append(each.completion.prompt.id)
+                prompts.setdefault(aspect, []).append(each.completion.prompt.content)
     means = {aspect: estimate_json(clustered_mean(values, prompts[aspect])) for aspect, values in scores.items()}
     kinds = dict(Counter(KINDS[type(each)] for each in results))
     return {"items": len(results), "kinds": kinds, "said": dict(said), "scores": means, "out": str(out), "undecided": None}

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..shared.console import plain, print_json
+from .battle_ratings import rate_battles
 
 if TYPE_CHECKING:
-    from ...core.files.tables import Row
     from ...core.records import Estimate
     from ...eval.files.alpaca_eval import Instructions, Judgments
     from ...eval.leaderboards.leaderboard import LeaderboardRow
     from ...eval.leaderboards.published import Published
+    from ...eval.leaderboards.reproduction import JoinFault
 
 WRITTEN = ".csv (AlpacaEval's columns), .json or .html"
 
@@ -47,7 +48,8 @@ def leaderboard(
     from ...eval.files.annotation_tables import is_table, judgments_of_table, read_table
     from ...eval.leaderboards.leaderboard import Weights
     from ...eval.leaderboards.leaderboard import leaderboard as ranked
-    from ...eval.leaderboards.published import read_published
+    from ...eval.leaderboards.published import PUBLISHED, read_published
+    from ...eval.leaderboards.reproduction import join_faults, with_faults
 
     if weights not in list(Weights):
         raise InputError(f"--weights {weights!r}; it is one of: {', '.join(Weights)}")
@@ -55,18 +57,21 @@ def leaderboard(
         if path.suffix.lower() not in (".csv", ".json", ".html"):
             raise InputError(f"--out {str(path)!r} has the suffix {path.suffix!r}; it is {WRITTEN}")
     if published is not None and not published.is_dir():
-        raise InputError(f"--published {str(published)!r} is no folder; give one that holds AlpacaEval's tables")
+        raise InputError(f"--published {str(published)!r} is not a folder; give one that holds AlpacaEval's tables")
     if style and any(path.suffix.lower() == ".csv" for path in out or []):
         raise InputError("--style has no column in AlpacaEval's CSV; write it to a .json or .html")
     of_table = read_table(folder) if is_table(folder) else None
     if of_table is not None and {"model_a", "model_b"} & set(of_table[0]):
         asked = {"--judge": judge, "--weights": weights != "auto", "--style": style, "--published": published}
-        _rate_battles(of_table, folder, [name for name, said in asked.items() if said], resamples, seed, out or [], json)
+        rate_battles(of_table, folder, [name for name, said in asked.items() if said], resamples, seed, out or [], json)
         return
     tables = published or folder / "published"
     judgments = read_folder(folder, judge) if of_table is None else judgments_of_table(of_table, folder, judge)
     theirs = read_published(tables)
-    rows = ranked(judgments, theirs, Weights(weights), resamples, seed)
+    if published is not None and not theirs.found:
+        raise InputError(f"--published {str(published)!r} holds none of AlpacaEval's tables; give a folder with {PUBLISHED}")
+    faults = join_faults(judgments, theirs)
+    rows = with_faults(ranked(judgments, theirs, Weights(weights), resamples, seed), faults)
     known = find_instructions(folder)
     styled: dict[tuple[str, str, str], Estimate] = {}
     if style:
@@ -74,7 +79,9 @@ def leaderboard(
 
         styled = style_controlled(judgments, read_outputs_by_model(folder), known, resamples, seed)
     needs_notes = not json or any(path.suffix.lower() == ".html" for path in out or [])
-    notes = _notes(judgments, rows, theirs, tables, known, styled) if needs_notes else []
+    notes = _notes(judgments, rows, theirs, tables, known, styled, faults) if needs_notes else []
+    if tables.is_dir() and not theirs.found:
+        notes.append(("Published numbers", [f"{str(tables)!r} holds none of AlpacaEval's tables: {PUBLISHED}"]))
     told = [_told(row, styled) for row in rows]
     for path in out or []:
         _write(path, rows, told, judgments, notes, known, folder)
@@ -82,44 +89,6 @@ def leaderboard(
         print_json(told)
         return
     _show(rows, notes)
-
-
-def _rate_battles(rows: list[Row], path: Path, refused: list[str], resamples: int, seed: int, out: list[Path], json: bool) -> None:
-    """Bradley-Terry ratings on the arena's scale, 1000 + 400/ln(10) nats over the mean model."""
-    import json as encoder
-
-    from ...core.errors import InputError
-    from ...core.files.writing import write_atomically
-    from ...eval.files.battles import battles_of_rows
-    from ...eval.rankings.bradley_terry import bradley_terry_ratings
-
-    if refused:
-        raise InputError(
-            f"{str(path)!r} holds battles, and {', '.join(refused)} are for judgments against a baseline; leave them out"
-        )
-    for each in out:
-        if each.suffix.lower() != ".json":
-            raise InputError(f"--out {str(each)!r} has the suffix {each.suffix!r}; ratings of battles are written as .json")
-    found = bradley_terry_ratings(battles_of_rows(rows, path), seed, resamples)
-    told = [_rating(model, each) for model, each in found.items()]
-    for each in out:
-        write_atomically(each, encoder.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
-    if json:
-        print_json(told)
-        return
-    for place, each in enumerate(told, 1):
-        shown = "undefined" if each["rating"] is None else f"{each['rating']:7.1f}"
-        ends = "" if each["low"] is None else f" [{each['low']:.1f}, {each['high']:.1f}]"
-        typer.echo(plain(f"{place:3d}  {shown}{ends}  {each['model']}  ({each['n']} battles)"))
-    for how in dict.fromkeys(each.how for each in found.values()):
-        typer.echo(plain(f"\n{how}"))
-
-
-def _rating(model: str, of: Estimate) -> dict[str, Any]:
-    from ...eval.rankings.bradley_terry import ELO_A_NAT
-
-    rating, low, high = (None if nats is None else float(1000 + ELO_A_NAT * nats) for nats in (of.value, of.low, of.high))
-    return {"model": model, "rating": rating, "low": low, "high": high, "n": of.n}
 
 
 def _told(row: LeaderboardRow, styled: dict[tuple[str, str, str], Estimate]) -> dict[str, Any]:
@@ -136,9 +105,10 @@ def _notes(
     tables: Path,
     known: Instructions | None,
     styled: dict[tuple[str, str, str], Estimate],
+    faults: list[JoinFault],
 ) -> list[tuple[str, list[str]]]:
     """(heading, lines) of what is to be said beside the table."""
-    from ...eval.leaderboards.reproduction import checks, join_faults
+    from ...eval.leaderboards.reproduction import checks
 
     undefined = [f"{row.model} ({row.judge}): {row.length_controlled.how}" for row in rows if row.length_controlled.value is None]
     undefined += [f"{row.model} ({row.judge}): {row.win_rate.how}" for row in rows if row.win_rate.standard_error is None]
@@ -147,16 +117,26 @@ def _notes(
         for each in checks(judgments, rows, theirs, tables, known)
         for line in (each.said, *(f"  {it}" for it in each.exceptions))
     ]
-    faults = [
-        f"{each.model}: published {each.published:.2f}; the fit made again gives {each.by_position:.2f} joined by position, "
-        f"{each.by_instruction:.2f} by instruction ({each.by_position - each.by_instruction:+.2f} points are the fault's)"
-        for each in join_faults(judgments, theirs)
+    of_rows: dict[str, list[str]] = {}
+    for row in rows:
+        for note in row.notes:
+            of_rows.setdefault(note, []).append(f"{row.model} ({row.judge})")
+    headings = {each.said for each in faults}
+    seen = [
+        f"{', '.join(names) if len(names) < 3 else f'{len(names)} of {len(rows)} rows'}: {note}"
+        for note, names in of_rows.items()
+        if note not in headings
     ]
+    moved = [f"{each.model}: {each.said}" for each in faults]
     headed = [
         ("Undefined", undefined),
+        ("Notes on rows", seen),
         ("Win rates at equal style (lists, headers, bold)", [_at_equal_style(row, styled) for row in rows if styled]),
         ("Published numbers", said),
-        ("Published length-controlled win rates of models with missing rows, whose difficulty was joined by row position", faults),
+        (
+            "Published length-controlled win rates of models with missing rows, whose difficulty was joined by row position",
+            moved,
+        ),
     ]
     return [(heading, lines) for heading, lines in headed if lines]
 
@@ -196,7 +176,7 @@ def _write(
 
     from ...core.files.writing import write_atomically
     from ...eval.files.alpaca_eval import read_outputs_by_model
-    from ...eval.leaderboards.leaderboard import to_csv
+    from ...eval.leaderboards.tables import to_csv
     from ...report.leaderboard import page
 
     match path.suffix.lower():

@@ -19,8 +19,14 @@ class Prompt:
 
     def __post_init__(self) -> None:
         if not self.id:
-            turns = [part for turn in self.history for part in (turn.role, turn.content)]
-            object.__setattr__(self, "id", digest("prompt", *turns, self.text).hex()[:16])
+            object.__setattr__(self, "id", self.content)
+
+    @property
+    def content(self) -> str:
+        """A hash of the text and its history: what standard errors cluster by, since rows with ids of their own may hold one
+        prompt."""
+        turns = [part for turn in self.history for part in (turn.role, turn.content)]
+        return digest("prompt", *turns, self.text).hex()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-import random
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,9 @@ from ...core.files.reading import reading
 from ...core.files.tables import Row, read_rows
 from ...core.files.writing import write_atomically
 from ...core.text import one_line
+from .exports import exported_rows, is_export
 
+NAME = re.compile(r"annotations\.(jsonl?|csv)(\.gz)?")
 IN_FOLDER = "annotations.json in any subfolder (RESULTS/MODEL/JUDGE/annotations.json), or MODEL__JUDGE.csv(.gz) files"
 
 
@@ -54,6 +56,8 @@ class Judgments:
     baseline_lengths_N: np.ndarray | None = None
     top_logprobs: tuple[Mapping[str, float] | None, ...] = ()
     texts: Texts | None = None
+    notes: tuple[str, ...] = ()
+    """What is to be said of how they were read."""
 
     def __post_init__(self) -> None:
         who = f"{self.model!r} judged by {self.judge!r}"
@@ -69,6 +73,11 @@ class Judgments:
                 f"{who}: the preference of {str(self.ids[place])[:60]!r} is {self.scores_N[place] + 1}; it is 1 (baseline) to 2 "
                 "(model), 0 or 1.5 for a tie, empty for no verdict"
             )
+
+    @property
+    def has_lengths(self) -> bool:
+        """Whether the lengths of both sides' answers are known."""
+        return self.lengths_N is not None and self.baseline_lengths_N is not None
 
     @property
     def is_itself(self) -> bool:
@@ -136,19 +145,26 @@ def _csv_files(folder: Path) -> dict[Path, tuple[str, str]]:
     return found
 
 
+def annotation_files(folder: Path) -> list[Path]:
+    """The files named `annotations` below a folder, sorted: AlpacaEval's, and those of `pasture annotate`."""
+    return sorted(path for path in folder.rglob("annotations.*") if NAME.fullmatch(path.name))
+
+
 def _json_files(folder: Path) -> dict[Path, tuple[str, str]]:
     """(model, judge) by path, from the folders MODEL/JUDGE; nearer the top both are empty, and read from the file."""
     found = {}
-    for path in sorted(folder.rglob("annotations.json*")):
+    for path in annotation_files(folder):
         above = path.parent.relative_to(folder).parts
         found[path] = (above[0], "/".join(above[1:])) if len(above) > 1 else ("", "")
     return found
 
 
 def read_judgments(path: Path, model: str = "", judge: str = "", known: Instructions | None = None) -> Judgments:
-    """One file of either form. `model` and `judge` stand for what the file calls `generator_2` and `annotator` where given (a file
-    may hold a placeholder). Raises InputError naming the file for a missing column and for what `Judgments` refuses."""
-    return judgments_of_rows(read_rows(path), path, model, judge, known)
+    """One file of either form, or of `pasture annotate`. `model` and `judge` stand for what the file calls `generator_2` and
+    `annotator` where given (a file may hold a placeholder); `notes` say where the two differ. Raises InputError naming the file for
+    a missing column and for what `Judgments` refuses."""
+    rows = read_rows(path)
+    return judgments_of_rows(exported_rows(path, model) if is_export(rows) else rows, path, model, judge, known)
 
 
 def judgments_of_rows(
@@ -179,9 +195,21 @@ def judgments_of_rows(
             _lengths(rows, "output_1", "len_1", where),
             tuple(_top_logprobs(row, where) for row in rows),
             _texts(rows, where),
+            _otherwise(rows, generator_2=model, annotator=judge),
         )
     except InputError as error:
         raise error if where in str(error) else InputError(f"{where!r}: {error}") from error
+
+
+def _otherwise(rows: Sequence[Row], **by_column: str) -> tuple[str, ...]:
+    """What rows call otherwise than their path does, a sentence per column; a path without a name says nothing."""
+    notes = []
+    for column, name in by_column.items():
+        inside = {str(row[column]).rpartition("/")[2] for row in rows if row.get(column)} - {name.rpartition("/")[2]}
+        if name and inside:
+            some = ", ".join(map(one_line, sorted(inside)[:3]))
+            notes.append(f"the rows of {name!r} name the {column} {some}; the name of the path is kept")
+    return tuple(notes)
 
 
 def _ids(rows: Sequence[Row], known: Instructions | None, where: str) -> tuple[Any, ...]:
@@ -233,34 +261,6 @@ def _top_logprobs(row: Row, where: str) -> Mapping[str, float] | None:
         if not content or not content[0].get("top_logprobs"):
             return None
         return {each["token"]: float(each["logprob"]) for each in content[0]["top_logprobs"]}
-
-
-def was_switched(instruction: str, seed: int = 0) -> bool:
-    """Whether AlpacaEval showed the model's answer first, by the instruction and the seed alone (half the time)."""
-    return random.Random(f"is_switched_outputs{instruction}{seed}").choices([False, True])[0]
-
-
-def score_from_logprobs(top_logprobs: Mapping[str, float], switched: bool, tokens: tuple[str, str] = ("m", "M")) -> float:
-    """The model's score in [0, 1] from the judge's first token; `tokens` name the answers as shown.
-
-    p(second) / (p(first) + p(second)), or 1 less that if switched. A token that is not among the likeliest has probability 0; NaN
-    where neither is.
-    """
-    first, second = (math.exp(top_logprobs[token]) if token in top_logprobs else 0.0 for token in tokens)
-    if first + second == 0:
-        return math.nan
-    shown_second = second / (first + second)
-    return 1 - shown_second if switched else shown_second
-
-
-def scores_from_logprobs(judgments: Judgments, texts: Mapping[Any, str]) -> np.ndarray:
-    """The same for all rows, NaN where there are no log-probabilities; `texts` are the instructions by id."""
-    return np.array(
-        [
-            math.nan if top is None else score_from_logprobs(top, was_switched(texts.get(name, str(name))))
-            for name, top in zip(judgments.ids, judgments.top_logprobs, strict=True)
-        ]
-    )
 
 
 def write_annotations(path: Path, judgments: Judgments) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from ...core.errors import InputError, UnknownName
 from ...core.files.cells import name_of
 from ...core.files.tables import Row, is_saved, parquets_in, read_rows
-from .alpaca_eval import Judgments, judgments_of_rows
+from .alpaca_eval import Judgments, annotation_files, judgments_of_rows
+from .exports import exported_rows, is_export
 
 
 def is_table(path: Path) -> bool:
@@ -20,7 +21,7 @@ def is_table(path: Path) -> bool:
         return path.is_file()
     if is_saved(path):
         return True
-    return bool(parquets_in(path)) and not any(any(path.rglob(pattern)) for pattern in ("annotations.json*", "*__*.csv*"))
+    return bool(parquets_in(path)) and not annotation_files(path) and not any(path.rglob("*__*.csv*"))
 
 
 def read_table(path: Path) -> list[Row]:
@@ -33,14 +34,15 @@ def read_table(path: Path) -> list[Row]:
 def judgments_of_table(rows: list[Row], path: Path, judge: str | None = None) -> list[Judgments]:
     """By judge, model and baseline; those of one judge if named. `path` is what errors call the rows. Raises InputError for what
     `read_judgments` refuses, and for rows that do not name their model; UnknownName for a judge that is not there."""
+    rows = exported_rows(path) if is_export(rows) else rows
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for number, row in enumerate(rows, 1):
         where = f"{str(path)!r}, row {number}"
         names = [name_of(row.get(name), f"{where}: `{name}`") for name in ("annotator", "generator_2", "generator_1")]
         if not names[1]:
             raise InputError(
-                f"{where} names no model; give battles (model_a, model_b, winner), or judgments with "
-                "generator_1, generator_2, preference"
+                f"{where} names no model (its columns are {', '.join(map(str, row))}); give battles (model_a, model_b, winner), "
+                "judgments (generator_1, generator_2, preference), or what `pasture annotate` wrote"
             )
         groups.setdefault((names[0], names[1], names[2]), []).append(row)
     judges = {name[0] for name in groups}

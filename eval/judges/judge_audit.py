@@ -68,7 +68,7 @@ def audit_measures(asked: Asked, gold: GoldLabels | None = None, seed: int = 0, 
     """All measures, those that are undefined too. Without gold labels, only those that need none. seed: of kappa's bootstrap."""
     labels_SN, pairs = _hard(asked.labels_SN), asked.pairs
     p_N = _of_both_orders(asked) if asked.both_orders else labels_SN[0]
-    prompts = [pair.prompt.id for pair in pairs]
+    prompts = [pair.prompt.content for pair in pairs]
     found = _agreement(asked, gold, labels_SN, p_N, prompts, seed, level) if gold else []
     found.append(
         Measure(
@@ -165,8 +165,9 @@ def _likings(asked: Asked, gold: GoldLabels | None, p_N: np.ndarray, prompts: li
         Preference(pair, float(p), "") if np.isfinite(p) else Abstention(pair, Reason.NOT_APPLICABLE, "")
         for pair, p in zip(asked.pairs, p_N, strict=True)
     ]
-    shown = "what is shown first wins" if asked.both_orders else "the pair's first answer wins"
-    rows = [("first", position_bias(verdicts, level).first, "share", f"{shown}; 0.5 without bias")]
+    known = "what is shown first wins; 0.5 without bias"
+    shown = known if asked.both_orders else "the file's first answer wins; in which order the judge saw them is not known"
+    rows = [("first", position_bias(verdicts, level).first, "share", shown)]
     for liked, measure, (left_N, right_N) in (("longer", prefers_longer, lengths_2N), ("list", prefers_lists, lists_2N)):
         rows.append(
             (
@@ -202,7 +203,7 @@ def _self_preference(asked: Asked, gold_N: np.ndarray | None, p_N: np.ndarray, l
         return Estimate(None, None, None, 0, "undefined: without gold labels, own answers that win more may be better", level=level)
     own_N = np.array(own)
     use_N = (own_N != 0) & np.isfinite(p_N) & np.isfinite(gold_N)
-    prompts = [pair.prompt.id for pair, use in zip(asked.pairs, use_N, strict=True) if use]
+    prompts = [pair.prompt.content for pair, use in zip(asked.pairs, use_N, strict=True) if use]
     rates = [Scores(np.where(own_N > 0, each, 1 - each)[use_N], prompts) for each in (p_N, gold_N)]
     return replace(paired_difference(rates[:1], rates[1:], level, trained=False), abstentions=int(((own_N != 0) & ~use_N).sum()))
 

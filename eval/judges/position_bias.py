@@ -76,7 +76,7 @@ def shown_in(feedback: Iterable[Preference | Abstention]) -> Shown:
         if isinstance(each, Abstention):
             abstained += 1
             continue
-        prompt = _hashed(each.comparison.prompt.id)
+        prompt = _hashed(each.comparison.prompt.content)
         by_judge: dict[int, list[Preference]] = defaultdict(list)
         for names, part in _shown(each):
             if names not in hashes:

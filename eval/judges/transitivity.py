@@ -30,7 +30,7 @@ def intransitivity(pairs: Sequence[Comparison], p_left_N: np.ndarray, level: flo
     for pair, p in zip(pairs, p_left_N, strict=True):
         if pair.left.text != pair.right.text:
             first, second = sorted((pair.left.text, pair.right.text))
-            said[pair.prompt.id][first, second].append(float(p if first == pair.left.text else 1 - p))
+            said[pair.prompt.content][first, second].append(float(p if first == pair.left.text else 1 - p))
     circular, prompts, open_triads = [], [], 0
     for prompt, verdicts in said.items():
         p = {names: float(np.mean(each)) for names, each in verdicts.items()}

@@ -10,7 +10,13 @@ Shapes: _M models, _P prompts, _K mediators.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+
+from ..files.alpaca_eval import Judgments
+from .mediators import length_difference
 
 GROUPS = 5
 STEPS = 50
@@ -73,3 +79,35 @@ def _newton(
         schur[at, at] += cross_MKP[m] @ x_MPK[m] + small * np.eye(features)
     step = np.linalg.solve(schur, pull_MK.ravel() - flat @ (pull_P / diagonal_P))
     return step.reshape(models, features), (pull_P - step @ flat) / diagonal_P
+
+
+class OwnDifficulty:
+    """Difficulty of each instruction for each model of a group, from the verdicts on the others; fitted when first asked for."""
+
+    def __init__(self, group: Sequence[Judgments]) -> None:
+        self.group = [each for each in group if not each.is_itself and each.has_lengths]
+        self.by_model: dict[int, Mapping[Any, float]] | None = None
+
+    def of(self, judgments: Judgments) -> tuple[Mapping[Any, float] | None, str]:
+        """(difficulty by instruction or None, where it comes from)."""
+        if self.by_model is None:
+            self.by_model = self._fit()
+        found = self.by_model.get(id(judgments))
+        return found, f"difficulty from {len(self.group)} models" if found else "no difficulty: one model only"
+
+    def _fit(self) -> dict[int, Mapping[Any, float]]:
+        ids = list(dict.fromkeys(name for each in self.group for name in each.ids))
+        place = {name: at for at, name in enumerate(ids)}
+        scores_MP = np.full((len(self.group), len(ids)), np.nan)
+        mediators_MPK = np.zeros((*scores_MP.shape, 1))
+        for m, each in enumerate(self.group):
+            assert each.lengths_N is not None
+            assert each.baseline_lengths_N is not None
+            at = [place[name] for name in each.ids]
+            scores_MP[m, at] = each.scores_N
+            mediators_MPK[m, at, 0] = length_difference(each.lengths_N, each.baseline_lengths_N)
+        mediators_MPK[~np.isfinite(scores_MP)] = 0
+        found_MP = held_out_difficulty(scores_MP, mediators_MPK)
+        if found_MP is None:
+            return {}
+        return {id(each): dict(zip(ids, hard_P, strict=True)) for each, hard_P in zip(self.group, found_MP.tolist(), strict=True)}

@@ -5,8 +5,10 @@ logit P(model beats baseline)_i = sum_k w_k * mediator_ik + w_difficulty * diffi
 penalty chosen by cross-validation; the controlled win rate is its mean prediction with every mediator at 0. A mediator is any
 difference that should not decide: length, lists, headers, bold (`mediators.py`).
 
-Departures: difficulty is joined by prompt id, never by position; the fit is at its optimum, not where liblinear stops; there is
-an interval (bootstrap over prompts at the chosen penalty); what cannot be told from the data is undefined, with the reason.
+Departures: difficulty is joined by prompt id, never by position; the fit is at its optimum, not where liblinear stops; the penalty
+is chosen by leaving out one row at a time, so that no draw of folds decides; there is an interval, a bootstrap over prompts without
+the penalty, which shrinks every resample to the same place (docs/decisions/length-control.md); what cannot be told from the data is
+undefined, with the reason.
 """
 
 from __future__ import annotations
@@ -22,11 +24,16 @@ from scipy.special import expit
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
+from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from ..intervals.clusters import cluster_index
 from .mediators import length_difference
-from .soft_logistic import choose_penalty, fit_soft_logistic, one_step_refits
+from .predictions import error_of_mean
+from .soft_logistic import choose_penalty, fit_soft_logistic, leave_one_out_penalty, one_step_refits
 
 PENALTIES = np.logspace(4, -4, 10)
 FOLDS = 5
+DECIDED = 0.01
+"""Residual of a verdict below which the fit leaves nothing of it open; where none is open, no resample can differ."""
 Solver = Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
 """(features [R, K], labels [R], row weights [R], penalty) -> weights [K]."""
 
@@ -60,15 +67,6 @@ class ControlledWinRate(NamedTuple):
     penalty: float | None
 
 
-def folds_by_prompt(prompts: Sequence[Hashable]) -> np.ndarray:
-    """A fold in 0 .. 4 for each row: all rows of a prompt in one, as even as can be, drawn over the sorted prompts, so that the
-    order of rows changes nothing."""
-    ordered = sorted(set(prompts), key=str)
-    drawn = rng_for(0, "folds").permutation(len(ordered)) % FOLDS
-    fold = dict(zip(ordered, drawn.tolist(), strict=True))
-    return np.array([fold[prompt] for prompt in prompts])
-
-
 def length_controlled_win_rate(
     scores_N: np.ndarray, ids: Sequence[Hashable], lengths_N: np.ndarray, baseline_lengths_N: np.ndarray, **options: Any
 ) -> ControlledWinRate:
@@ -89,7 +87,7 @@ def controlled_win_rate(
     difficulty: Mapping[Any, float] | None = None,
     anchor: Anchor | None = None,
     penalty: float | None = None,
-    folds: Callable[[Sequence[Hashable]], np.ndarray] = folds_by_prompt,
+    folds: Callable[[Sequence[Hashable]], np.ndarray] | None = None,
     solver: Solver | None = None,
     resamples: int = 200,
     seed: int = 0,
@@ -98,10 +96,11 @@ def controlled_win_rate(
     """The model's win rate in [0, 1] with every mediator at 0.
 
     scores_N: P(model is better) on each prompt, in [0, 1], NaN without a verdict. ids: prompts, each once. mediators: [N] each,
-    baseline less model. difficulty: log-odds by prompt id (`difficulty.py`, or published). penalty: chosen by 5-fold
-    cross-validation where None. solver: fits the weights at that penalty, else the exact optimum. resamples: 0 for no interval;
-    percentiles otherwise, of one-step refits at the chosen penalty. Undefined, with the reason, for fewer than 5 verdicts,
-    verdicts that are all alike, and a mediator that never varies.
+    baseline less model. difficulty: log-odds by prompt id (`difficulty.py`, or published). penalty: None for the choice of
+    cross-validation, over `folds` (prompts -> the fold of each row) or, without them, leaving out each row in turn. solver: fits
+    the weights at that penalty, else the exact optimum. resamples: 0 for no interval; otherwise `bootstrap_estimate` of one-step
+    refits without a penalty, stretched to the value, which the penalty may have pulled away. Undefined, with the reason, for fewer
+    than 5 verdicts, verdicts that are all alike, and a mediator that never varies.
     Raises InputError for repeated or unknown ids, unequal shapes, and values out of range.
     """
     scores_N = np.asarray(scores_N, dtype=float)
@@ -116,33 +115,23 @@ def controlled_win_rate(
         return ControlledWinRate(Estimate(None, None, None, how=f"undefined: {reason}", **given), None, None)
     design = _design(scores_N, ids, mediators, difficulty, anchor)
     if penalty is None:
-        at, _, path_CK = choose_penalty(design.x_RK, design.y_R, design.weights_R, folds(design.prompts), PENALTIES)
-        penalty, theta_K = float(PENALTIES[at]), path_CK[at]
+        rows = (design.x_RK, design.y_R, design.weights_R)
+        by_folds = folds and choose_penalty(*rows, folds(design.prompts), PENALTIES)
+        penalty = float(PENALTIES[(by_folds or leave_one_out_penalty(*rows, PENALTIES))[0]])
+    theta_2K = fit_soft_logistic(design.x_RK, design.y_R, np.tile(design.weights_R, (2, 1)), np.array([penalty, PENALTIES[-1]]))
+    theta_K = theta_2K[0] if solver is None else solver(design.x_RK, design.y_R, design.weights_R, penalty)
+    predicted_N = _at_zero(theta_K[None], design.at_zero_NK)[0]
+    value, extra = float(predicted_N.mean()), error_of_mean(predicted_N)
+    how = f"controlled for {named}; penalty {penalty:.3g}"
+    is_decided = (np.abs(_at_zero(theta_2K[1:], design.x_RK)[0] - design.y_R) < DECIDED).all()
+    if is_decided or not resamples:
+        how += f"; no interval: {named} alone decides every verdict" if is_decided else ""
+        estimate = Estimate(value, None, None, how=how, extra=extra, **given)
     else:
-        theta_K = fit_soft_logistic(design.x_RK, design.y_R, design.weights_R[None], np.array([penalty]))[0]
-    if solver is not None:
-        theta_K = solver(design.x_RK, design.y_R, design.weights_R, penalty)
-    value = float(_at_zero(theta_K[None], design.at_zero_NK)[0].mean())
-    estimate = Estimate(value, None, None, how=f"controlled for {named}; penalty {penalty:.3g}", **given)
-    if resamples > 1:
-        drawn_R = _bootstrap(design, ids, theta_K, penalty, resamples, seed)
-        low, high = (float(each) for each in np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2]))
-        how = f"{estimate.how}; one-step bootstrap over {len(ids)} prompts, {resamples} resamples, percentiles"
-        estimate = replace(estimate, low=low, high=high, standard_error=float(drawn_R.std(ddof=1)), how=how)
+        drawn_R = _bootstrap(design, ids, theta_2K[1], PENALTIES[-1], resamples, seed)
+        how = f"{how}; one-step refits without it"
+        estimate = bootstrap_estimate(value, drawn_R, len(ids), how=how, around=True, extra=extra, **given)
     return ControlledWinRate(estimate, dict(zip(design.names, theta_K.tolist(), strict=True)), penalty)
-
-
-def win_rate_from_weights(
-    weights: Mapping[str, float], difficulties_P: np.ndarray, baseline: Mapping[str, float] | None = None
-) -> float:
-    """The controlled win rate in [0, 1] that fitted weights (`model`, `difficulty`) give over these prompts.
-
-    `baseline`: weights of another model, fitted against the same baseline, to compare with instead: the two differences of weights
-    are used (AlpacaEval's change of baseline), so a model against itself is 0.5 and the two directions add up to 1.
-    """
-    other = baseline or {}
-    model, hard = (weights[name] - other.get(name, 0.0) for name in ("model", "difficulty"))
-    return float(expit(model + hard * np.asarray(difficulties_P, dtype=float)).mean())
 
 
 class _Design(NamedTuple):
@@ -184,8 +173,9 @@ def _bootstrap(
 ) -> np.ndarray:
     """Controlled win rates of resampled prompts, shape [resamples]; the anchor's rows are drawn with their prompts."""
     place = {prompt: at for at, prompt in enumerate(dict.fromkeys([*ids, *design.prompts]))}
-    drawn_BN = rng_for(seed, "length-control").integers(len(ids), size=(resamples, len(ids)))
-    counts_BN = np.stack([np.bincount(each_N, minlength=len(ids)) for each_N in drawn_BN]).astype(float)
+    index = cluster_index(ids)
+    by_name_N = np.array([index[name] for name in ids])  # so that the order of the rows changes no draw
+    counts_BN = prompt_counts(len(ids), resamples, rng_for(seed, "length-control"))[:, by_name_N]
     others = np.ones((resamples, len(place) - len(ids)))  # an anchor on a prompt that the model was not asked stays as it is
     at_R = np.fromiter((place[prompt] for prompt in design.prompts), dtype=np.intp, count=len(design.prompts))
     weights_BR = np.concatenate([counts_BN, others], axis=1).take(at_R, axis=1) * design.weights_R

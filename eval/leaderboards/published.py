@@ -1,8 +1,9 @@
 """What AlpacaEval published, read from its own tables: leaderboards, weights, instruction difficulty and the gamed baseline.
 
-The tables are a folder of CSVs: `data_AlpacaEval*__JUDGE_leaderboard.csv`, `lc_weights__JUDGE.csv`,
-`instruction_difficulty*.csv` (index, instruction_difficulty) and `df_gamed*.csv` (index, std_delta_len, preference); whatever is
-not there is None or empty.
+The tables are CSVs, as AlpacaEval's repository has them (`leaderboards/data_AlpacaEval_2/JUDGE_leaderboard.csv` and
+`metrics/weights/JUDGE/length_controlled_v1/baseline_MODEL.csv`, in `src/alpaca_eval`), or all in one folder
+(`data_AlpacaEval_2__JUDGE_leaderboard.csv`, `lc_weights__JUDGE.csv`). Beside them, from its hub: `instruction_difficulty*.csv`
+(index, instruction_difficulty) and `df_gamed*.csv` (index, std_delta_len, preference). What is not there is None or empty.
 
 AlpacaEval joins difficulty by the row's position in the annotations file, so that a model with a missing row is given other
 instructions' difficulties from there on. `refit` does it either way, so that the fault's size can be told.
@@ -22,21 +23,30 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.files.cells import name_of, number_of
 from ...core.files.tables import read_rows
+from ...core.text import one_line
 from ..files.alpaca_eval import Judgments
-from .length_control import FOLDS, Anchor, ControlledWinRate, length_controlled_win_rate, win_rate_from_weights
+from .length_control import FOLDS, Anchor, ControlledWinRate, length_controlled_win_rate
+from .predictions import predictions_from_weights
 
 LENGTH, DIFFICULTY, MODEL = "np.tanh(std_delta_len)", "instruction_difficulty", "not_gamed_baseline.astype(float)"
 OLD_SUITE_BASELINE = "text_davinci_003"
+PUBLISHED = (
+    "data_AlpacaEval_2/JUDGE_leaderboard.csv or weights/JUDGE/length_controlled_v1/baseline_MODEL.csv (as in AlpacaEval's "
+    "src/alpaca_eval), instruction_difficulty.csv or df_gamed.csv"
+)
+"""What `read_published` looks for, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """leaderboards: by (suite, judge), then model, the row's numbers (rates in percent). weights: by judge, then model."""
+    """leaderboards: by (suite, judge), then model, the row's numbers (rates in percent). weights: by (judge, baseline), then model;
+    a blank baseline is the new suite's. found: the files that all this was read from."""
 
     leaderboards: Mapping[tuple[str, str], Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
-    weights: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    weights: Mapping[tuple[str, str], Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     difficulty: Mapping[int, float] | None = None
     anchor: Anchor | None = None
+    found: tuple[Path, ...] = ()
 
     def row(self, of: Judgments) -> Mapping[str, float] | None:
         """The published row of this model, judge and baseline."""
@@ -44,7 +54,40 @@ class Published:
         return self.leaderboards.get((suite, plain_judge(of.judge)), {}).get(of.model)
 
     def weights_of(self, of: Judgments) -> Mapping[str, float] | None:
-        return self.weights.get(plain_judge(of.judge), {}).get(of.model)
+        judge = plain_judge(of.judge)
+        of_baseline = self.weights.get((judge, of.baseline)) or self.weights.get((judge, ""), {})
+        return of_baseline.get(of.model)
+
+    def lacks_weights(self, of: Judgments) -> str:
+        """Why published weights give no rate for this model; blank where they do."""
+        judge = plain_judge(of.judge)
+        if not self.weights:
+            return "no published weights were found"
+        if judge not in {name for name, _ in self.weights}:
+            return f"there are no published weights for the judge {judge}"
+        if self.weights_of(of) is None:
+            return f"the published weights for the judge {judge} do not have this model and baseline"
+        return self._no_difficulty if self.difficulty is None else ""
+
+    def lacks_difficulty(self, of: Judgments) -> str:
+        """Why the published difficulty cannot be joined to these judgments; blank where it can."""
+        if self.difficulty is None:
+            return self._no_difficulty
+        strange = sum(name not in self.difficulty for name in of.ids)
+        by_text = any(isinstance(name, str) for name in of.ids)
+        way_out = " (they are named by their text; put AlpacaEval's instructions.csv beside, with index and instruction)" * by_text
+        return f"{strange} of {len(of.ids)} instructions have no published difficulty{way_out}" if strange else ""
+
+    @property
+    def _no_difficulty(self) -> str:
+        return "there is no published difficulty of the instructions (instruction_difficulty*.csv)"
+
+    def predictions(self, of: Judgments) -> np.ndarray:
+        """P(the model wins) at equal length by the published weights, over all instructions, [P]; `lacks_weights` is blank."""
+        weights = self.weights_of(of)
+        assert weights is not None
+        assert self.difficulty is not None
+        return predictions_from_weights(weights, np.array(list(self.difficulty.values())))
 
 
 def plain_judge(judge: str) -> str:
@@ -53,60 +96,83 @@ def plain_judge(judge: str) -> str:
 
 
 def read_published(folder: Path) -> Published:
-    """All the tables that a folder has; an empty `Published` for none."""
-    leaderboards, weights = {}, {}
-    for path in sorted(folder.glob("*_leaderboard.csv")):
-        suite, _, judge = path.name.removesuffix("_leaderboard.csv").partition("__")
-        leaderboards[suite, judge] = _by_model(path)
-    for path in sorted(folder.glob("lc_weights__*.csv")):
-        rows = _by_model(path)
-        if any({LENGTH, DIFFICULTY, MODEL} - set(row) for row in rows.values()):
-            raise InputError(f"{str(path)!r} lacks one of the columns {LENGTH}, {DIFFICULTY}, {MODEL}, or a number in one of them")
-        weights[path.stem.removeprefix("lc_weights__")] = {
-            model: {"length": row[LENGTH], "difficulty": row[DIFFICULTY], "model": row[MODEL]} for model, row in rows.items()
-        }
-    hard, gamed = (next(iter(sorted(folder.glob(pattern))), None) for pattern in ("instruction_difficulty*.csv", "df_gamed*.csv"))
-    difficulty = dict(zip(map(int, _column(hard, "index")), _column(hard, DIFFICULTY), strict=True)) if hard else None
-    return Published(leaderboards, weights, difficulty, _anchor(gamed) if gamed else None)
+    """All the tables that a folder or those in it have, in either layout; an empty `Published` for none. Raises InputError naming
+    the file for a table without its columns, and for a number that is none."""
+    roots = [folder, *([folder.parent / "metrics"] if folder.name == "leaderboards" else [])]
+    found, leaderboards, weights = list[Path](), {}, {}
+    for path in _tables(roots, "*_leaderboard.csv"):
+        suite, _, judge = path.name.removesuffix("_leaderboard.csv").rpartition("__")
+        suite = suite or path.parent.name
+        if suite.startswith("data_AlpacaEval"):
+            leaderboards[suite, judge] = _by_model(path)
+            found.append(path)
+    for path in _tables(roots, "lc_weights__*.csv"):
+        weights[path.stem.removeprefix("lc_weights__"), ""] = _weights(path)
+        found.append(path)
+    for path in _tables(roots, "length_controlled_v1/baseline_*.csv"):
+        weights[path.parent.parent.name, path.stem.removeprefix("baseline_")] = _weights(path)
+        found.append(path)
+    hard, gamed = (next(iter(_tables(roots, name)), None) for name in ("instruction_difficulty*.csv", "df_gamed*.csv"))
+    difficulty, anchor = None, None
+    if hard:
+        index, values = _columns(hard, "index", DIFFICULTY)
+        difficulty = dict(zip(map(int, index), values, strict=True))
+    if gamed:
+        index, scores, delta = _columns(gamed, "index", "preference", "std_delta_len")
+        anchor = Anchor([int(each) for each in index], np.array(scores), {"length": np.tanh(delta)})
+    found += [path for path in (hard, gamed) if path]
+    return Published(leaderboards, weights, difficulty, anchor, tuple(found))
+
+
+def _tables(roots: Sequence[Path], pattern: str) -> list[Path]:
+    return [path for root in roots for path in sorted(root.rglob(pattern)) if path.is_file()]
 
 
 def _by_model(path: Path) -> dict[str, dict[str, float]]:
-    """The numbers of each row, by the name in its first column. NaN and infinite ones are none."""
+    """The finite numbers of each row, by the name in its first column."""
     rows = read_rows(path)
     name = next(iter(rows[0]))
     where = f"{str(path)!r}: `{name}`"
+    numbers = [{key: _number(cell) for key, cell in row.items()} for row in rows]
     return {
-        name_of(row[name], where): {key: value for key, each in row.items() if (value := _number(each)) is not None} for row in rows
+        name_of(row[name], where): {key: value for key, value in of.items() if value is not None}
+        for row, of in zip(rows, numbers, strict=True)
     }
 
 
-def _number(text: str | None) -> float | None:
+def _number(cell: Any) -> float | None:
     try:
-        found = float(text or "")
-    except ValueError:
+        return value if math.isfinite(value := float(cell)) else None
+    except (TypeError, ValueError):
         return None
-    return found if math.isfinite(found) else None
 
 
-def _column(path: Path, name: str) -> list[float]:
-    """The numbers of a column, all of which are there."""
-    found = [number_of(row.get(name), f"{str(path)!r}, row {at}: `{name}`") for at, row in enumerate(read_rows(path), 1)]
-    if not all(map(math.isfinite, found)):
-        raise InputError(f"{str(path)!r} lacks the column {name!r}, or a number in it is missing or infinite")
+def _weights(path: Path) -> dict[str, dict[str, float]]:
+    rows = read_rows(path)
+    name = next(iter(rows[0]))
+    columns = _columns(path, LENGTH, DIFFICULTY, MODEL)
+    return {
+        name_of(row[name], f"{str(path)!r}: `{name}`"): {"length": length, "difficulty": hard, "model": model}
+        for row, length, hard, model in zip(rows, *columns, strict=True)
+    }
+
+
+def _columns(path: Path, *names: str) -> list[list[float]]:
+    """Columns of finite numbers. Raises InputError naming file, row and column."""
+    rows = read_rows(path)
+    if not set(names) <= set(rows[0]):
+        raise InputError(f"{str(path)!r} has {', '.join(map(repr, rows[0]))} and lacks one of the columns {', '.join(names)}")
+    found = [[number_of(row[name], f"{str(path)!r}, row {at}: `{name}`") for at, row in enumerate(rows, 1)] for name in names]
+    for name, values in zip(names, found, strict=True):
+        if not all(map(math.isfinite, values)):
+            at = [math.isfinite(each) for each in values].index(False)
+            raise InputError(f"{str(path)!r}, row {at + 1}: `{name}` is {one_line(rows[at][name])}; it is a finite number")
     return found
-
-
-def _anchor(path: Path) -> Anchor:
-    index, scores, delta = (_column(path, name) for name in ("index", "preference", "std_delta_len"))
-    return Anchor([int(each) for each in index], np.array(scores), {"length": np.tanh(delta)})
 
 
 def from_published_weights(of: Judgments, published: Published) -> float | None:
     """The length-controlled win rate in [0, 1] that the published weights give over all instructions; None without weights."""
-    weights = published.weights_of(of)
-    if weights is None or published.difficulty is None:
-        return None
-    return win_rate_from_weights(weights, np.array(list(published.difficulty.values())))
+    return None if published.lacks_weights(of) else float(published.predictions(of).mean())
 
 
 def refit(of: Judgments, published: Published, by_position: bool = False, resamples: int = 0, seed: int = 0) -> ControlledWinRate:

@@ -8,6 +8,7 @@ against its human win rates.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +16,9 @@ import numpy as np
 
 from ...core.files.cells import number_of
 from ...core.files.tables import read_rows
-from ..files.alpaca_eval import Instructions, Judgments, scores_from_logprobs
+from ..files.alpaca_eval import Instructions, Judgments
 from ..rankings.rank_correlation import spearman_rows
+from .first_token import scores_from_logprobs
 from .leaderboard import LeaderboardRow, percent, raw_win_rate
 from .length_control import FOLDS
 from .published import Published, from_published_weights, refit
@@ -42,6 +44,14 @@ class JoinFault(NamedTuple):
     published: float
     by_position: float
     by_instruction: float
+
+    @property
+    def said(self) -> str:
+        """In one sentence."""
+        return (
+            f"published {self.published:.2f}; the fit made again gives {self.by_position:.2f} joined by position, "
+            f"{self.by_instruction:.2f} by instruction ({self.by_position - self.by_instruction:+.2f} points are the fault's)"
+        )
 
 
 def checks(
@@ -71,9 +81,20 @@ def join_faults(judgments: Sequence[Judgments], published: Published) -> list[Jo
     return sorted(found, key=lambda each: -abs(each.by_position - each.by_instruction))
 
 
+def with_faults(rows: Sequence[LeaderboardRow], faults: Sequence[JoinFault]) -> list[LeaderboardRow]:
+    """The rows, those with a published rate that a fault has moved with a note of it."""
+    said = {(each.model, each.judge): each.said for each in faults}
+    return [
+        replace(row, notes=(*row.notes, said[row.model, row.judge]))
+        if row.length_control == "published" and (row.model, row.judge) in said
+        else row
+        for row in rows
+    ]
+
+
 def _can_refit(of: Judgments, published: Published) -> bool:
     known = published.difficulty
-    return known is not None and of.lengths_N is not None and all(name in known for name in of.ids)
+    return known is not None and of.has_lengths and all(name in known for name in of.ids)
 
 
 def _counts(judgments: Sequence[Judgments], published: Published) -> PublishedCheck | None:
@@ -143,7 +164,7 @@ def _refitted(rows: Sequence[LeaderboardRow], judgments: Sequence[Judgments], pu
     off = {}
     for row in rows:
         theirs = by_name[row.model, row.judge].get("length_controlled_winrate")
-        if theirs is not None and row.length_controlled.how.startswith("AlpacaEval") and row.length_controlled.value is not None:
+        if theirs is not None and row.length_control == "fit" and row.length_controlled.value is not None:
             off[f"{row.model} ({row.judge})"] = 100 * row.length_controlled.value - theirs
     if not off:
         return []

@@ -56,26 +56,25 @@ def _controlled(
     if of.is_itself:
         return Estimate(0.5, 0.5, 0.5, judged, ITSELF, len(of.ids) - judged, 0.0)
     texts = _texts(of, outputs, known)
-    if isinstance(texts, str):
-        return Estimate(None, None, None, judged, texts, len(of.ids) - judged)
+    known_N = np.array([None not in pair for pair in texts])
+    lacking = len(texts) - int(known_N.sum())
+    if lacking == len(texts):
+        return Estimate(None, None, None, judged, "undefined: the texts of the answers are not known", len(of.ids) - judged)
     difficulty, whence = own.of(of)
-    styles = style_differences(*texts)
-    fitted = controlled_win_rate(of.scores_N, of.ids, styles, difficulty=difficulty, resamples=resamples, seed=seed).estimate
-    return replace(fitted, how=f"{fitted.how}; {whence}" if fitted.value is not None else fitted.how)
+    ours, theirs = ([text or "" for text in side] for side in zip(*texts, strict=True))
+    styles = {name: each_N * known_N for name, each_N in style_differences(ours, theirs).items()}
+    scores_N = np.where(known_N, of.scores_N, np.nan)
+    fitted = controlled_win_rate(scores_N, of.ids, styles, difficulty=difficulty, resamples=resamples, seed=seed).estimate
+    how = f"{fitted.how}; {whence}" if fitted.value is not None else fitted.how
+    return replace(fitted, how=how + f"; {lacking} of {len(texts)} verdicts left out, whose texts are not known" * (lacking > 0))
 
 
 def _texts(
     of: Judgments, outputs: Mapping[str, Mapping[str, str]], known: Instructions | None
-) -> tuple[Sequence[str], Sequence[str]] | str:
-    """The model's and the baseline's outputs by row, or why there are none."""
+) -> list[tuple[str | None, str | None]]:
+    """(the model's, the baseline's) output by row, None where it is not known."""
     if of.texts is not None:
-        return of.texts.outputs, of.texts.baseline_outputs
-    asked = [known.texts.get(name) if known else name for name in of.ids]
-    sides = []
-    for model in (of.model, of.baseline):
-        answers = outputs.get(model, {})
-        lacking = sum(each not in answers for each in asked)
-        if lacking:
-            return f"undefined: the texts of {lacking} of {len(asked)} answers of {model} are not known"
-        sides.append([answers[str(each)] for each in asked])
-    return sides[0], sides[1]
+        return list(zip(of.texts.outputs, of.texts.baseline_outputs, strict=True))
+    asked = [str(known.texts.get(name) if known else name) for name in of.ids]
+    ours, theirs = (outputs.get(model, {}) for model in (of.model, of.baseline))
+    return [(ours.get(each), theirs.get(each)) for each in asked]

@@ -23,7 +23,8 @@ class Battles:
     """N verdicts between M models on P prompts.
 
     left_N, right_N: places in `models`. p_left_N: in [0, 1], that left is better. prompts_N: 0 .. P-1. `abstentions` were asked
-    for and gave no verdict. Make one with `battles` or `battles_of_feedback`, which check their input.
+    for and gave no verdict. notes: what is to be said of how they were read. Make one with `battles` or `battles_of_feedback`: they
+    check their input.
     """
 
     models: tuple[str, ...]
@@ -32,6 +33,7 @@ class Battles:
     p_left_N: np.ndarray
     prompts_N: np.ndarray
     abstentions: int = 0
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.p_left_N)
@@ -51,33 +53,35 @@ def battles(
 ) -> Battles:
     """Verdicts from four columns. prompts: the prompt of each; None takes each verdict as a prompt of its own.
 
-    models: their order, and any that fought no battle; None takes them in order of appearance. Raises InputError for columns of
-    unequal length, a model against itself, and a p_left that is no probability (NaN among them).
+    models: their order, and any that fought no battle; None takes them in order of appearance. A battle of a model with itself
+    says nothing of strengths: it is left out, and counted in `abstentions` and `notes`. Raises InputError for columns of unequal
+    length, and a p_left that is not a probability (NaN among them).
     """
     p_left_N = np.asarray(p_left, dtype=float)
     sizes = {len(left), len(right), len(p_left_N), len(p_left_N if prompts is None else prompts)}
     if len(sizes) > 1:
         raise InputError(f"the columns hold {sorted(sizes)} rows; left, right, p_left and prompts are equally long")
-    for row, (one, other, p) in enumerate(zip(left, right, p_left_N, strict=True)):
-        if one == other:
-            raise InputError(f"battle {row} sets {one!r} against itself; leave it out")
-        if not 0 <= p <= 1:
-            raise InputError(
-                f"battle {row} has p_left {p}; it is in [0, 1]; leave out what was not judged, and count it as abstained"
-            )
+    if (bad_N := ~((p_left_N >= 0) & (p_left_N <= 1))).any():
+        row = int(bad_N.argmax())
+        raise InputError(
+            f"battle {row + 1} has p_left {p_left_N[row]}; it is in [0, 1]; count what was not judged as abstentions instead"
+        )
+    apart = [row for row, (one, other) in enumerate(zip(left, right, strict=True)) if one != other]
+    if itself := len(p_left_N) - len(apart):
+        left, right, p_left_N = [left[row] for row in apart], [right[row] for row in apart], p_left_N[apart]
+        prompts = None if prompts is None else [prompts[row] for row in apart]
+    notes = (f"{itself} battle{'s' * (itself > 1)} of a model with itself abstained",) if itself else ()
     names = list(dict.fromkeys(models if models is not None else (name for pair in zip(left, right, strict=True) for name in pair)))
     place = {name: index for index, name in enumerate(names)}
     unknown = sorted({*left, *right} - set(names))
     if unknown:
         raise InputError(f"the battles name {unknown}, which `models` does not list; add them, or leave `models` out")
     left_N, right_N = (np.array([place[name] for name in side], dtype=np.intp) for side in (left, right))
+    found = Battles(tuple(names), left_N, right_N, p_left_N, np.zeros(len(p_left_N), dtype=np.intp), abstentions + itself, notes)
     if prompts is None:
-        found = Battles(tuple(names), left_N, right_N, p_left_N, np.zeros(len(p_left_N), dtype=np.intp), abstentions)
         return replace(found, prompts_N=np.argsort(_canonical_order(found)))
     index = cluster_index(prompts)
-    return Battles(
-        tuple(names), left_N, right_N, p_left_N, np.array([index[prompt] for prompt in prompts], dtype=np.intp), abstentions
-    )
+    return replace(found, prompts_N=np.array([index[prompt] for prompt in prompts], dtype=np.intp))
 
 
 def in_canonical_order(of: Battles) -> Battles:
@@ -102,7 +106,7 @@ def battles_of(labels: Iterable[Label], models: Sequence[str] | None = None) -> 
         [each.pair.left.model for each in said],
         [each.pair.right.model for each in said],
         [each.p_left for each in said],
-        [each.pair.prompt.id for each in said],
+        [each.pair.prompt.content for each in said],
         models,
         len(table) - len(said),
     )

@@ -28,14 +28,14 @@ from ..intervals.interval import rate_interval
 
 
 def scores_of(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool]) -> Scores:
-    """Each verdict's score for the candidate with its prompt's id. `candidate_is_left` is as
+    """Each verdict's score for the candidate clustered by its prompt's content. `candidate_is_left` is as
     `blind_pairs` gave it."""
     if len(feedback) != len(candidate_is_left):
         raise ValueError(f"there are {len(feedback)} answers and {len(candidate_is_left)} sides; give one side per answer")
     labels = labels_of(feedback)
     p_left_N, left_N = np.array([each.p_left for each in labels]), np.array(candidate_is_left, dtype=bool)
     judged_N = np.isfinite(p_left_N)
-    prompts = [each.pair.prompt.id for each in labels if not each.abstained]
+    prompts = [each.pair.prompt.content for each in labels if not each.abstained]
     return Scores(np.where(left_N, p_left_N, 1 - p_left_N)[judged_N], prompts, int((~judged_N).sum()))
 
 

@@ -36,7 +36,7 @@ def battle_file(tmp_path: Path) -> Path:
 
 def test_battles_are_rated_on_the_arenas_scale(run, battle_file: Path) -> None:
     x, y = json.loads(run(battle_file, "--json"))
-    assert list(x) == ["model", "rating", "low", "high", "n"]
+    assert list(x) == ["model", "rating", "low", "high", "n", "abstentions", "how"]
     assert (x["model"], y["model"], x["n"]) == ("x", "y", 40)
     # odds 3 to 1 are 400 log10(3) = 190.85 points apart, about a mean of 1000
     assert x["rating"] == pytest.approx(1000 + 200 * math.log10(3))
@@ -164,7 +164,7 @@ def test_without_texts_the_style_controlled_rate_is_null_and_outputs_beside_give
     lines += [f"{row['instruction']},base,lister,judge,{row['preference'] or ''}" for row in rows]
     (tmp_path / "results" / "lister__judge.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     assert json.loads(run(tmp_path / "results", "--json", "--style"))[0]["style_controlled_win_rate"] is None
-    assert "undefined: the texts of 120 of 120 answers of lister are not known" in run(tmp_path / "results", "--style")
+    assert "undefined: the texts of the answers are not known" in run(tmp_path / "results", "--style")
     (tmp_path / "results" / "outputs").mkdir()
     for model, column in (("lister", "output_2"), ("base", "output_1")):
         told = [{"instruction": row["instruction"], "output": row[column]} for row in rows]

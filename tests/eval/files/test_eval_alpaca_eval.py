@@ -14,11 +14,9 @@ from pasture.eval.files.alpaca_eval import (
     read_folder,
     read_judgments,
     read_outputs_by_model,
-    score_from_logprobs,
-    scores_from_logprobs,
-    was_switched,
     write_annotations,
 )
+from pasture.eval.leaderboards.first_token import score_from_logprobs, scores_from_logprobs, was_switched
 from pasture.eval.leaderboards.leaderboard import raw_win_rate
 from pasture.eval.leaderboards.published import read_published
 

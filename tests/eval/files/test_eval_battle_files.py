@@ -47,9 +47,14 @@ def test_soft_battles_come_back_as_they_went_out(tmp_path: Path) -> None:
     [
         ({"model_a": "x", "model_b": "y"}, "battles need model_a, model_b and winner"),
         ({"model_a": "x", "model_b": "y", "winner": "x"}, "row 1: the winner is 'x'"),
-        ({"model_a": "x", "model_b": "x", "winner": "tie"}, "against itself"),
         ({"model_a": "x", "model_b": "y", "winner_model_a": 1, "winner_tie": 1}, "2 winners"),
-        ({"model_a": "x", "model_b": "y", "p_a": 1.5}, "p_left 1.5"),
+        ({"model_a": "x", "model_b": "y", "p_a": 1.5}, "row 1: `p_a` is 1.5"),
+        ({"model_a": "x", "model_b": "y", "p_a": [{"role": "user"}]}, "row 1: `p_a` is"),
+        ({"model_a": "x", "model_b": "y", "winner": "model_b", "p_a": 0.9}, "the winner is 'model_b', and `p_a` is 0.9"),
+        ({"model_a": "x", "model_b": "y", "winner_model_a": "no"}, "`winner_model_a` is 'no'"),
+        ({"model_a": "x", "model_b": "y", "winner_model_a": float("nan")}, "`winner_model_a` is nan"),
+        ({"model_a": None, "model_b": "y", "winner": "tie"}, "`model_a` is"),
+        ({"model_a": "x", "model_b": "y", "winner": 1}, "the winner is 1"),
     ],
 )
 def test_bad_battles_are_refused(tmp_path: Path, row: dict[str, object], problem: str) -> None:
@@ -57,3 +62,42 @@ def test_bad_battles_are_refused(tmp_path: Path, row: dict[str, object], problem
     path.write_text(json.dumps([row]), encoding="utf-8")
     with pytest.raises(InputError, match=problem):
         read_battles(path)
+
+
+def _battles_of(tmp_path: Path, rows: list[dict[str, object]]):
+    path = tmp_path / "battles.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    return read_battles(path)
+
+
+def test_a_battle_of_a_model_with_itself_is_a_counted_abstention(tmp_path: Path) -> None:
+    pairs = [("x", "y", "model_a"), ("y", "x", "model_a"), ("x", "x", "model_a"), ("z", "z", "tie")]
+    found = _battles_of(tmp_path, [{"model_a": a, "model_b": b, "winner": winner} for a, b, winner in pairs])
+    assert (found.models, len(found), found.abstentions) == (("x", "y"), 2, 2)
+    assert found.notes == ("2 battles of a model with itself abstained",)
+
+
+@pytest.mark.parametrize("spelling", ["both_bad", "Both Bad", "tie (bothbad)", "tie(both_bad)", "bothbad", "TIE"])
+def test_ties_are_read_however_they_are_spelt(tmp_path: Path, spelling: str) -> None:
+    assert _battles_of(tmp_path, [{"model_a": "x", "model_b": "y", "winner": spelling}]).p_left_N.tolist() == [0.5]
+
+
+@pytest.mark.parametrize("asked", ["prompt", "conversation_a"])
+@pytest.mark.parametrize("name", ["id", "question_id"])
+def test_ids_that_number_rows_are_no_prompts(tmp_path: Path, asked: str, name: str) -> None:
+    rows = []
+    for at in range(12):
+        text = f"question {at % 3}"
+        shown = text if asked == "prompt" else [{"role": "user", "content": text}, {"role": "assistant", "content": f"{at}"}]
+        rows.append({name: at, "model_a": "x", "model_b": "y", "winner": "model_a", asked: shown})
+    found = _battles_of(tmp_path, rows)
+    assert found.prompts == 3
+    assert found.notes == (f"12 values of `{name}` name 3 prompts by their text: intervals are clustered by prompt text",)
+
+
+def test_ids_of_prompts_stay_the_prompts_where_texts_say_nothing_else(tmp_path: Path) -> None:
+    rows = [{"id": at // 2, "model_a": "x", "model_b": "y", "winner": "tie", "prompt": f"{at // 2}"} for at in range(8)]
+    assert _battles_of(tmp_path, rows).prompts == 4
+    assert _battles_of(tmp_path, rows).notes == ()
+    rows = [{"id": 0, "model_a": "x", "model_b": "y", "winner": "tie", "prompt": f"{at}"} for at in range(8)]
+    assert _battles_of(tmp_path, rows).prompts == 1  # one id, several turns

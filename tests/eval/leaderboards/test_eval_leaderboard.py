@@ -1,5 +1,6 @@
 """Leaderboards from judgments, and their CSV in and out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,14 @@ import pytest
 from pasture.core.errors import InputError
 from pasture.core.seeds import rng_for
 from pasture.eval.files.alpaca_eval import Judgments
-from pasture.eval.leaderboards.leaderboard import LeaderboardRow, Weights, from_csv, leaderboard, read_leaderboard, to_csv
+from pasture.eval.leaderboards.leaderboard import LeaderboardRow, Weights, leaderboard
 from pasture.eval.leaderboards.length_control import length_controlled_win_rate
+from pasture.eval.leaderboards.tables import from_csv, read_leaderboard, to_csv
 
 DATA = Path(__file__).parents[4] / "shared/data/alpaca_eval"
 N = 120
-KEYS = ["model", "judge", "baseline", "n", "win_rate", "standard_error", "n_wins", "n_wins_base", "length_controlled_win_rate"]
+KEYS = ["model", "judge", "baseline", "n", "win_rate", "standard_error", "n_wins", "n_wins_base", "length_controlled_win_rate",
+        "abstentions", "win_rate_interval", "length_control", "notes"]  # fmt: skip
 
 
 def judged(model: str, scores: np.ndarray, judge: str = "judge", baseline: str = "base", lengths: bool = True) -> Judgments:
@@ -48,11 +51,33 @@ def test_json_has_the_published_keys_in_percent() -> None:
     assert found["standard_error"] == pytest.approx(18.70828693)
     assert (found["n"], found["n_wins"], found["n_wins_base"]) == (5, 3, 1)
     assert list(found) == KEYS
+    assert found["length_control"]["source"] == "own"
+    assert found["length_control"]["interval"] is None
+    assert "penalty" in found["length_control"]["how"]
+
+
+def test_a_row_says_from_where_its_length_control_came_and_why_auto_did_not_take_the_published_one() -> None:
+    rows = [row.as_json() for row in leaderboard([soft("a", 0), soft("b", 1)], resamples=30)]
+    for row in rows:
+        (note,) = row["notes"]
+        assert note.startswith("length control by `own`: no published weights were found; there is no published difficulty")
+        low, high = row["length_control"]["interval"]
+        assert low < row["length_controlled_win_rate"] < high
+    (asked,) = leaderboard([soft("a", 0)], weights=Weights.OWN, resamples=0)
+    assert (asked.length_control, asked.notes) == ("own", ())
+
+
+def test_lengths_of_one_side_alone_are_no_lengths() -> None:
+    one_sided = replace(soft("b", 1), baseline_lengths_N=None)
+    rows = by_model(leaderboard([soft("a", 0), soft("c", 0.5), one_sided], resamples=0))
+    assert rows["a"].length_controlled.value is not None
+    assert "the lengths of the answers are not known" in rows["b"].length_controlled.how
 
 
 def test_a_model_against_itself_has_a_half_and_no_error() -> None:
     (row,) = leaderboard([judged("base", np.full(N, 0.5))])
     assert (row.win_rate.value, row.win_rate.standard_error, row.length_controlled.value) == (0.5, 0.0, 0.5)
+    assert (row.win_rate.low, row.length_controlled.low) == (None, None)  # known, and no interval without width
 
 
 @pytest.mark.parametrize(
@@ -80,7 +105,7 @@ def test_without_lengths_or_published_tables_length_control_says_so() -> None:
     (row,) = leaderboard([soft("m", 0)], weights=Weights.PUBLISHED)
     assert "no published weights" in row.length_controlled.how
     (row,) = leaderboard([soft("m", 0)], weights=Weights.FIT)
-    assert "120 of 120 instructions have no published difficulty" in row.length_controlled.how
+    assert "there is no published difficulty of the instructions" in row.length_controlled.how
 
 
 def test_a_leaderboard_row_is_the_same_fit_as_the_function() -> None:
@@ -103,7 +128,11 @@ def test_models_judged_on_different_prompts_share_what_they_can() -> None:
 def test_a_csv_comes_back_as_it_went_out() -> None:
     rows = leaderboard([soft("a, with a comma", 0), judged("never", np.zeros(N)), soft("c", 1)], resamples=10)
     for before, after in zip(rows, from_csv(to_csv(rows)), strict=True):
-        assert after.as_json() == pytest.approx(before.as_json(), nan_ok=False)
+        told, again = before.as_json(), after.as_json()
+        for name in ("model", "judge", "baseline", "n", "win_rate", "standard_error", "n_wins", "length_controlled_win_rate"):
+            assert again[name] == pytest.approx(told[name])
+        assert again["length_control"]["source"] == told["length_control"]["source"]
+        assert again["length_control"]["interval"] == pytest.approx(told["length_control"]["interval"])
         assert after.win_rate.extra["ties"] == before.win_rate.extra["ties"]
         assert (after.length_controlled.standard_error is None) == (before.length_controlled.standard_error is None)
 
@@ -125,4 +154,4 @@ def test_alpaca_evals_own_leaderboard_is_read() -> None:
     assert (row["n_wins"], row["n_wins_base"], row["baseline"]) == (676, 129, "gpt4_1106_preview")
     assert row["win_rate"] == pytest.approx(76.91979180386511)
     assert row["length_controlled_win_rate"] == pytest.approx(86.45780691307947)
-    assert from_csv(to_csv(list(rows.values())))[0].as_json() == pytest.approx(next(iter(rows.values())).as_json())
+    assert from_csv(to_csv(list(rows.values()))) == list(rows.values())

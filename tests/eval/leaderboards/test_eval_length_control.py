@@ -12,12 +12,11 @@ from pasture.eval.leaderboards.length_control import (
     Anchor,
     ControlledWinRate,
     controlled_win_rate,
-    folds_by_prompt,
     length_controlled_win_rate,
-    win_rate_from_weights,
 )
 from pasture.eval.leaderboards.mediators import length_difference, style_counts, style_differences
-from pasture.eval.leaderboards.soft_logistic import choose_penalty, fit_soft_logistic, one_step_refits
+from pasture.eval.leaderboards.predictions import win_rate_from_weights
+from pasture.eval.leaderboards.soft_logistic import choose_penalty, fit_soft_logistic, leave_one_out_penalty, one_step_refits
 from sklearn.linear_model import LogisticRegression
 
 N = 400
@@ -122,13 +121,45 @@ def test_one_newton_step_is_nearly_a_whole_refit() -> None:
     np.testing.assert_allclose(step.std(axis=0), whole.std(axis=0), rtol=0.02)
 
 
-def test_folds_keep_a_prompt_together_and_do_not_know_the_order_of_rows() -> None:
-    prompts = [f"p{number % 50}" for number in range(150)]
-    folds = folds_by_prompt(prompts)
-    by_prompt = dict(zip(prompts, folds, strict=True))
-    assert [by_prompt[each] for each in prompts] == list(folds)
-    assert sorted(np.bincount([by_prompt[f"p{number}"] for number in range(50)])) == [10] * 5
-    assert list(folds_by_prompt(prompts[::-1])) == list(folds[::-1])
+def test_leaving_one_row_out_in_one_step_is_nearly_leaving_it_out() -> None:
+    x_NK, y_N, weights_N = rows(7)
+    penalties = np.logspace(4, -4, 10)
+    exact_C = np.zeros(10)
+    for row in range(N):
+        kept_N = weights_N * (np.arange(N) != row)
+        for c, theta_K in enumerate(fit_soft_logistic(x_NK, y_N, np.tile(kept_N, (10, 1)), penalties)):
+            eta = x_NK[row] @ theta_K
+            exact_C[c] += weights_N[row] * (np.logaddexp(0, eta) - y_N[row] * eta) / N
+    chosen, losses_C = leave_one_out_penalty(x_NK, y_N, weights_N, penalties)
+    np.testing.assert_allclose(losses_C, exact_C, rtol=1e-3)
+    assert chosen == int(np.argmin(exact_C))
+
+
+def test_neither_the_names_of_prompts_nor_their_order_choose_the_penalty() -> None:
+    of, order = world(11, n=90), rng_for(11, "order").permutation(90)
+    plain = length_controlled_win_rate(of["scores"], range(90), of["lengths"], of["baseline"])
+    named = length_controlled_win_rate(of["scores"], [f"question {n}" for n in range(90)], of["lengths"], of["baseline"])
+    moved = length_controlled_win_rate(
+        of["scores"][order], [f"question {n}" for n in order], of["lengths"][order], of["baseline"][order]
+    )
+    assert plain.penalty == named.penalty == moved.penalty
+    assert named.estimate.value == pytest.approx(plain.estimate.value, abs=1e-9)
+    assert (moved.estimate.low, moved.estimate.high) == pytest.approx((named.estimate.low, named.estimate.high), abs=1e-6)
+
+
+@pytest.mark.parametrize(("n", "rate"), [(60, 0.55), (200, 0.5), (200, 0.9)])
+def test_the_interval_has_width_and_holds_the_true_rate_where_length_does_nothing(n: int, rate: float) -> None:
+    held = 0
+    for seed in range(40):
+        rng = rng_for(seed, "coverage")
+        scores_N = (rng.random(n) < rate).astype(float)
+        lengths, baseline = (rng.lognormal(6, 0.6, size=n).round() for _ in range(2))
+        found = length_controlled_win_rate(scores_N, range(n), lengths, baseline, seed=seed).estimate
+        assert found.low is not None
+        assert found.high is not None
+        assert found.high - found.low > 0.05
+        held += found.low <= rate <= found.high
+    assert held >= 35  # of 40 at 95 %: fewer come with probability .012
 
 
 def test_a_model_against_itself_has_exactly_a_half() -> None:

@@ -157,8 +157,6 @@ def test_no_interval_where_too_many_resamples_are_undefined():
 def test_battles_refuse_what_is_no_verdict():
     with pytest.raises(InputError, match="p_left nan"):
         battles(["a"], ["b"], [float("nan")])
-    with pytest.raises(InputError, match="against itself"):
-        battles(["a"], ["a"], [1.0])
     with pytest.raises(InputError, match="rows"):
         battles(["a", "b"], ["b"], [1.0])
     with pytest.raises(InputError, match="does not list"):

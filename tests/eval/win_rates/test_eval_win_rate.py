@@ -226,3 +226,16 @@ def test_wilsons_interval_is_that_of_statsmodels() -> None:
     assert wilson_interval(0.3, 20, 0.9) == pytest.approx(proportion_confint(6, 20, alpha=0.1, method="wilson"))
     with pytest.raises(ValueError, match="level is 95"):
         wilson_interval(0.3, 20, 95)
+
+
+def test_rows_with_ids_of_their_own_are_clustered_by_the_prompt_that_they_hold() -> None:
+    asked = [(number, copy) for number in range(60) for copy in range(4)]
+    scores = [float((number * 7) % 10 < 5) for number, _ in asked]
+
+    def judged(numbered: bool):
+        prompts = [Prompt(f"question {number}", f"row {number}.{copy}" if numbered else "") for number, copy in asked]
+        pairs = [Comparison(Completion(prompt, f"a{at}"), Completion(prompt, "b")) for at, prompt in enumerate(prompts)]
+        return win_rate([Preference(pair, p, "judge") for pair, p in zip(pairs, scores, strict=True)], [True] * len(pairs))
+
+    assert judged(numbered=True) == judged(numbered=False)
+    assert judged(numbered=True).extra["prompts"] == 60

@@ -11,7 +11,7 @@ JOBS ?= 2
 export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: setup quickstart test test-fast test-slow lint check format browser clean
+.PHONY: setup quickstart docs test test-fast test-slow lint check format browser clean
 
 setup: $(STAMP)
 
@@ -39,6 +39,10 @@ browser:
 	@command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
 	  echo "no Chromium here: the tests that open the page in a browser will skip"
+
+# The API reference, a page for each room in docs/api; fails where a public name has no docstring.
+docs: setup
+	$(BIN)/python docs/build_api.py
 
 test: test-fast test-slow
 

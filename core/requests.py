@@ -117,7 +117,7 @@ class LabelsRead(NamedTuple):
     why: str = ""
 
 
-def read_labels(reply: Reply, labels: Sequence[str], least_mass: float = LEAST_MASS) -> LabelsRead:
+def label_shares(reply: Reply, labels: Sequence[str], least_mass: float = LEAST_MASS) -> LabelsRead:
     """The softmax of the labels' log-probabilities. No vote where one is absent or NaN, all are -inf, or their mass is less than
     `least_mass`: a model that is about to say something else has not voted."""
     logprobs = [reply.label_logprobs.get(label, math.nan) for label in labels]

@@ -10,6 +10,7 @@ from typing import Any
 from ..core.errors import InputError
 from ..core.options import check_types
 from ..core.protocols import Engine
+from ..core.public import public
 from ..core.registry import Entry, Registry
 
 ENGINES = Registry(
@@ -85,3 +86,6 @@ def make_engine(name: str, model: str | Mapping[str, str] = "", /, **options: An
         raise InputError(f"the engine {name!r} serves a model, and none was given; try --model smollm2-135m")
     check_types(make, options | ({"model": model} if "model" in known else {}), f"the engine {name!r}")
     return make(model, **options) if "model" in known else make(**options)
+
+
+__getattr__ = public(__name__)

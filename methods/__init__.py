@@ -4,6 +4,7 @@ Traits: `starts_from` is `base` where a suite hands the method the base policy, 
 returns where that is no policy.
 """
 
+from ..core.public import public
 from ..core.registry import Entry, Registry
 
 METHODS = Registry(
@@ -44,3 +45,6 @@ METHODS = Registry(
         ),
     },
 )
+
+
+__getattr__ = public(__name__)

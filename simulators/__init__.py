@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..core.protocols import World
+from ..core.public import public
 from ..core.registry import Entry, Registry
 
 WORLDS = Registry(
@@ -46,3 +47,6 @@ def make_world(name: str, **options: Any) -> World:
     """The world of this name, made with its own options (`seed` among them). Raises UnknownName for an unknown name, InputError for
     an option that the world does not take."""
     return WORLDS.make(name, **options)
+
+
+__getattr__ = public(__name__)

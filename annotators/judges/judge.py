@@ -16,7 +16,7 @@ from ...core.errors import InputError
 from ...core.options import check_types
 from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Item, Preference
-from ...core.requests import LEAST_MASS, Request, read_labels
+from ...core.requests import LEAST_MASS, Request, label_shares
 from ..prompting.prompted import Prompted, template_file
 from ..traits import Traits
 from ..wrappers.pairwise import pair_of, shared_seed
@@ -94,7 +94,7 @@ class Judge:
                 return self.question.unread(pair, request, reply, "it had no thoughts")
             request = self.question.verdict_after(request, reply)
             reply = await ask(request)
-        read = read_labels(reply, self.labels, self.least_mass)
+        read = label_shares(reply, self.labels, self.least_mass)
         if read.why:
             return self.question.unread(pair, request, reply, read.why)
         return Preference(pair, read.shares[self.labels[0]], self.name, rationale=thoughts, label_mass=read.mass)

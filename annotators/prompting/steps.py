@@ -9,7 +9,7 @@ from typing import Any
 from ...core.errors import EngineError
 from ...core.protocols import Ask, Unread
 from ...core.records import Abstention, Item, Reason
-from ...core.requests import Request, read_labels
+from ...core.requests import Request, label_shares
 from ..panels.panel import foremost
 from ..parsing.objects import read_prose
 from .prompted import unread
@@ -52,9 +52,9 @@ async def heard(asked: Iterable[Awaitable[Any]], item: Item, annotator: str) -> 
 
 
 async def label_p_left(request: Request, labels: tuple[str, str], item: Item, ask: Ask, annotator: str) -> float:
-    """P(first label) among the two, see `read_labels`. Raises Unread where they are no vote."""
+    """P(first label) among the two, see `label_shares`. Raises Unread where they are no vote."""
     reply = await ask(request)
-    read = read_labels(reply, labels)
+    read = label_shares(reply, labels)
     if read.why:
         raise Unread(unread(item, request, reply, read.why, annotator))
     return read.shares[labels[0]]

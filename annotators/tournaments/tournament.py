@@ -30,6 +30,8 @@ from .search import Pair, Search
 
 
 class How(StrEnum):
+    """How the pairs of a tournament are chosen."""
+
     PAIRS = "pairs"
     KNOCKOUT = "knockout"
     ACTIVE = "active"

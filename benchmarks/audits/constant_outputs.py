@@ -37,6 +37,7 @@ def constant_share(outputs: Sequence[Completion]) -> Estimate:
 
 
 def is_constant(share: Estimate) -> bool:
+    """Whether so large a share of answers is one text that the model is named as constant."""
     return share.value is not None and share.value >= NAMED_FROM
 
 

@@ -50,6 +50,8 @@ class AttackResult:
 
 @dataclass(frozen=True, slots=True)
 class GamingReport:
+    """What an annotator falls for: each attack with its win rate, and its position bias."""
+
     annotator: str
     prompts: int
     attacks: tuple[AttackResult, ...]

@@ -21,6 +21,8 @@ from ...eval.win_rates.win_rate import win_rate_from_scores
 
 
 class Outcome(StrEnum):
+    """What a check of a claim comes to."""
+
     HOLDS = "holds"
     DOES_NOT_HOLD = "does not hold"
     CANNOT_BE_TOLD = "cannot be told"

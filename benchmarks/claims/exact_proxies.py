@@ -30,6 +30,8 @@ PENALTY = 0.5
 
 
 class Reward(StrEnum):
+    """Proxies for gold: one reward model, or several combined."""
+
     ONE = "one model"
     MEAN = "mean of 5"
     WORST_CASE = "worst of 5"
@@ -44,6 +46,8 @@ COMBINED: dict[Reward, Callable[[np.ndarray], np.ndarray]] = {
 
 
 class Optimiser(StrEnum):
+    """How a proxy is optimised."""
+
     BEST_OF_N = "best-of-n"
     KL_REGULARISED = "kl-regularised"
 

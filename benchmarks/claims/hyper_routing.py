@@ -53,6 +53,7 @@ class WrongWhereFormal:
 
 
 def asks_to_be_formal(pair: Comparison) -> bool:
+    """Whether the instruction of the text world asks for the formal tone."""
     return "Be formal" in pair.prompt.text
 
 

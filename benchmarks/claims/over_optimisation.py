@@ -59,6 +59,8 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class OverOptimisation:
+    """Curves of gold against distance, by optimiser, reward and flip rate, over seeds."""
+
     world: str
     labels: int
     seeds: int

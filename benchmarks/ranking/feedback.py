@@ -101,6 +101,7 @@ def training_annotator(suite: Suite, world: World) -> Annotator:
 def feedback_source(
     suite: Suite, world: World, seed: int, offline: Sequence[Feedback | Abstention], session: Session
 ) -> MeteredFeedback:
+    """The feedback that a method may use: labels gathered beforehand and a budget to ask with."""
     annotator = training_annotator(suite, world)
     prompts = world.prompts("unlabeled")[: suite.prompts]
     return MeteredFeedback(

@@ -84,6 +84,7 @@ def rank(
 
 
 def cell_paths(suite: Suite, folder: Path, session: Session) -> Paths:
+    """The file of each (method, seed) in a run folder."""
     keys = {method: cell_key(suite, method, session.engine.name if session.engine else "") for method in suite.ranked}
     return {(m, s): cell_path(folder, m, s, key) for m, key in keys.items() for s in range(suite.seeds)}
 

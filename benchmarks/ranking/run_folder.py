@@ -16,6 +16,7 @@ CELL: TypeAdapter[Cell] = TypeAdapter(Cell)
 
 
 def write_cell(path: Path, cell: Cell) -> None:
+    """Writes a cell as JSON, whole or not at all."""
     write_atomically(path, CELL.dump_json(cell))
 
 

@@ -74,6 +74,7 @@ def short_name(method: str) -> str:
 
 
 def suite_names() -> list[str]:
+    """The suites that come with Pasture, sorted."""
     return sorted(
         each.name.removesuffix(".toml")
         for each in files(__package__ or "").joinpath("suites").iterdir()
@@ -166,6 +167,7 @@ def suite_world(suite: Suite) -> World:
 
 
 def yields_policy(method: str) -> bool:
+    """Whether a method trains a policy, and not a reward model."""
     return METHODS.entry(method).traits.get("yields", "policy") == "policy"
 
 

@@ -37,6 +37,7 @@ def made(models: int) -> Battles:
 
 
 def evalicas(of: Battles) -> None:
+    """Times evalica's bootstrap of the same battles."""
     outcome = {1.0: evalica.Winner.X, 0.5: evalica.Winner.Draw, 0.0: evalica.Winner.Y}
     evalica.bootstrap(
         evalica.bradley_terry,  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ from ...engines.vllm_engine import VllmEngine
 from ...simulators.text.world import TextWorld
 
 
-def make_pairs(count: int, words: int) -> list[Comparison]:
+def _make_pairs(count: int, words: int) -> list[Comparison]:
     """Pairs whose answers have about `words` words each, made of answers to several instructions of the text world."""
     world = TextWorld(0, preference=max(count, 1))
     pairs = []
@@ -46,7 +46,7 @@ def _long(world: TextWorld, rng: Any, words: int) -> str:
     return "\n".join(said)
 
 
-def measure(pairs: Sequence[Comparison], engine: VllmEngine, store: Store | None = None, **options: Any) -> dict[str, Any]:
+def _measure(pairs: Sequence[Comparison], engine: VllmEngine, store: Store | None = None, **options: Any) -> dict[str, Any]:
     """Tokens and seconds of one run. The model is loaded before, and is not timed."""
     engine.start()
     before, started = engine.stats(), time.perf_counter()
@@ -81,7 +81,7 @@ def main() -> None:
         "--store", type=Path, default=None, help="keep replies here, so that a killed run goes on (of all the pairs)"
     )
     asked = parser.parse_args()
-    pairs = make_pairs(int(asked.pairs), asked.words) if asked.pairs.isdecimal() else read_pairs(asked.pairs)
+    pairs = _make_pairs(int(asked.pairs), asked.words) if asked.pairs.isdecimal() else read_pairs(asked.pairs)
     options = {"personas": asked.personas, "style": asked.style}
     result: dict[str, Any] = {"model": asked.model, **options}
     both = pairs[: asked.also_first]
@@ -89,14 +89,14 @@ def main() -> None:
         for order, first in (("person_last", False), ("person_first", True)):
             # An engine of its own, so that one order finds nothing in its cache that the other has left.
             engine = VllmEngine(asked.model, load_format=asked.load_format)
-            result[order] = measure(both, engine, persona_first=first, **options)
+            result[order] = _measure(both, engine, persona_first=first, **options)
             engine.close()
         result["computed_token_ratio"] = result["person_first"]["computed_tokens"] / result["person_last"]["computed_tokens"]
         result["wall_clock_ratio"] = result["person_first"]["seconds"] / result["person_last"]["seconds"]
     if len(pairs) > len(both):
         engine = VllmEngine(asked.model, load_format=asked.load_format)
         with closing(Store(asked.store)) if asked.store else nullcontext() as store:
-            result["all_pairs"] = measure(pairs, engine, store, **options)
+            result["all_pairs"] = _measure(pairs, engine, store, **options)
         engine.close()
     print(json.dumps(result, indent=1))
 

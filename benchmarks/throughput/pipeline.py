@@ -27,7 +27,7 @@ ALPACAEVAL = {"pairs": 805, "cold_seconds": 0.79, "cached_seconds": 12.8}
 WORDS = ("an", "answer", "of", "ordinary", "words", "that", "says", "what", "was", "asked", "and", "then", "some", "more")
 
 
-def make_pairs(count: int) -> list[Comparison]:
+def _make_pairs(count: int) -> list[Comparison]:
     """Pairs of about AlpacaEval's size: instructions of 30 words, answers of 60 to 120."""
     rng = rng_for(0, "pipeline")
     pairs: list[Comparison] = []
@@ -38,9 +38,9 @@ def make_pairs(count: int) -> list[Comparison]:
     return pairs
 
 
-def measure(count: int, repeats: int) -> dict[str, float]:
+def _measure(count: int, repeats: int) -> dict[str, float]:
     """Best of `repeats`: pairs a second by wall clock and by CPU of a cold run, and seconds of a cached run of 805."""
-    pairs, judge = make_pairs(count), make_annotator("judge")
+    pairs, judge = _make_pairs(count), make_annotator("judge")
     annotate(pairs[:10], judge, engine=make_engine("scripted"))  # imports and first calls are start-up
     wall, cpu, cached = [], [], []
     for _ in range(repeats):
@@ -74,7 +74,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.pairs < ALPACAEVAL["pairs"] or asked.repeats < 1:
         parser.error("--pairs is at least 805 and --repeats at least 1")
-    found = measure(asked.pairs, asked.repeats)
+    found = _measure(asked.pairs, asked.repeats)
     if asked.json:
         print(json.dumps(found | {"alpacaeval": ALPACAEVAL}))
         return

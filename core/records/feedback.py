@@ -124,6 +124,8 @@ class Ranking:
 
 
 class Polarity(StrEnum):
+    """Whether something that is said of an answer praises it, blames it, or both."""
+
     PRAISE = "praise"
     BLAME = "blame"
     MIXED = "mixed"
@@ -162,6 +164,8 @@ class Revision:
 
 
 class ReactionKind(StrEnum):
+    """Signs that a reaction may be; `SILENCE` is one."""
+
     THUMBS_UP = "thumbs_up"
     THUMBS_DOWN = "thumbs_down"
     LAUGH = "laugh"

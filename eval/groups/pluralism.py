@@ -81,6 +81,7 @@ def pluralism(
 
 
 def weighted_mean(rates_G: np.ndarray, weights_G: np.ndarray) -> float:
+    """The mean of the rates of groups [G], by their weights [G]."""
     return float(rates_G @ weights_G / weights_G.sum())
 
 

@@ -142,12 +142,12 @@ def climb_smoothed(
 
     def step(posterior_IL: np.ndarray) -> tuple[np.ndarray, float]:
         parameters = maximise(posterior_IL)
-        following_IL, likelihood = posterior(log_joint(*parameters), weight_I)
+        following_IL, likelihood = label_posterior(log_joint(*parameters), weight_I)
         return following_IL, likelihood + smoothing * sum(float(np.log(each).sum()) for each in parameters)
 
     posterior_IL, history, converged = climb(step, start_IL, tolerance)
     parameters = maximise(posterior_IL)
-    posterior_IL, _ = posterior(log_joint(*parameters), weight_I)
+    posterior_IL, _ = label_posterior(log_joint(*parameters), weight_I)
     return posterior_IL, parameters, (tuple(history), converged)
 
 
@@ -186,7 +186,7 @@ def vote_shares(of: Votes) -> np.ndarray:
     return np.where(total_I1 > 0, counts_IL / np.maximum(total_I1, 1), 1 / len(of.labels))
 
 
-def posterior(log_joint_IL: np.ndarray, weight_I: np.ndarray) -> tuple[np.ndarray, float]:
+def label_posterior(log_joint_IL: np.ndarray, weight_I: np.ndarray) -> tuple[np.ndarray, float]:
     """(posterior_IL, weighted log-likelihood) from log P(label, votes) of each item."""
     evidence_I: Any = logsumexp(log_joint_IL, axis=1)
     return np.exp(log_joint_IL - evidence_I[:, None]), float(weight_I @ evidence_I)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from .consensus import TOLERANCE, Consensus, LabelFit, climb, fitted, log_joint_of_coins, posterior, seen
+from .consensus import TOLERANCE, Consensus, LabelFit, climb, fitted, label_posterior, log_joint_of_coins, seen
 from .votes import Votes
 
 SMOOTHING = 0.1
@@ -61,7 +61,7 @@ def _fit(of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float
     begin = _State(start_IL, np.ones(len(of.workers)), np.ones(len(of.items)))
     state, history, converged = climb(partial(_step, of, weight_I), begin, tolerance)
     prior_L, ability_W, easiness_I = _maximise(of, weight_I, state)
-    posterior_IL, _ = posterior(_log_joint(of, prior_L, ability_W, easiness_I), weight_I)
+    posterior_IL, _ = label_posterior(_log_joint(of, prior_L, ability_W, easiness_I), weight_I)
     right_WI = expit(ability_W[:, None] * np.exp(easiness_I))
     accuracy_W = np.where(seen(of, weight_I), right_WI @ (weight_I / weight_I.sum()), np.nan)
     details = {"ability_W": ability_W, "log_easiness_I": easiness_I}
@@ -70,7 +70,7 @@ def _fit(of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float
 
 def _step(of: Votes, weight_I: np.ndarray, state: _State) -> tuple[_State, float]:
     prior_L, ability_W, easiness_I = _maximise(of, weight_I, state)
-    posterior_IL, likelihood = posterior(_log_joint(of, prior_L, ability_W, easiness_I), weight_I)
+    posterior_IL, likelihood = label_posterior(_log_joint(of, prior_L, ability_W, easiness_I), weight_I)
     beliefs = SMOOTHING * np.log(prior_L).sum() - ((ability_W - 1) ** 2).sum() / 2 - weight_I @ (easiness_I - 1) ** 2 / 2
     return _State(posterior_IL, ability_W, easiness_I), likelihood + float(beliefs)
 

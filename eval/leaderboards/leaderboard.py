@@ -76,6 +76,7 @@ class LeaderboardRow:
 
 
 def percent(rate: float | None) -> float | None:
+    """A rate in [0, 1] as a percentage; None stays None."""
     return None if rate is None else 100 * rate
 
 

@@ -30,6 +30,8 @@ LARGEST_LOG_D = 350.0
 
 
 class Law(StrEnum):
+    """The form that gold takes as a function of the distance, by optimiser (Gao et al. 2022)."""
+
     BEST_OF_N = "best-of-n"
     REINFORCEMENT = "reinforcement"
 

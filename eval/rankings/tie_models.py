@@ -32,6 +32,8 @@ from .newton import maximise
 
 
 class TieModel(StrEnum):
+    """The model of ties."""
+
     RAO_KUPPER = "rao-kupper"
     DAVIDSON = "davidson"
 

@@ -43,6 +43,7 @@ def conditioned_loss(scores: dict[int, TokenScores]) -> torch.Tensor:
 
 
 def require_controls(policy: Policy, needed: int) -> None:
+    """Raises InputError for a policy with fewer control codes than a method needs."""
     if policy.controls < needed:
         raise InputError(f"the policy knows {policy.controls} control codes; this method needs {needed}; make the policy with more")
 

@@ -18,7 +18,7 @@ from typing import Any
 from ...core.errors import EngineError, InputError
 from ...core.protocols import Ask
 from ...core.records import Message
-from ...core.requests import Request, Sampling, read_labels
+from ...core.requests import Request, Sampling, label_shares
 from .parameters import Parameters
 from .persona import Persona
 from .population import Population, Sampler
@@ -41,13 +41,13 @@ class Filtered:
 
 async def is_consistent(persona: Persona, ask: Ask) -> bool | None:
     """Whether the model gives yes a higher probability than no; None where it gives both the same, they are no
-    vote (see `read_labels`), or it gave up."""
+    vote (see `label_shares`), or it gave up."""
     try:
         reply = await ask(request(persona))
     except EngineError:
         return None
     labels = _template()["labels"]
-    yes = read_labels(reply, labels).shares.get(labels[0], 0.5)
+    yes = label_shares(reply, labels).shares.get(labels[0], 0.5)
     return None if yes == 0.5 else yes > 0.5
 
 

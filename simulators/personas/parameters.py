@@ -29,12 +29,16 @@ class _Table(BaseModel):
 
 
 class Seed(_Table):
+    """`[seed]`: how the joint table of census counts is begun before it is raked."""
+
     smoothing: float = Field(ge=0, le=1)
     race: Mapping[str, Share]
     unmarried: Mapping[str, Share]
 
 
 class Odds(_Table):
+    """Log-odds of the first of two answers, by what a person is."""
+
     answers: tuple[str, str]
     race: Share = Field(default_factory=dict)
     age_band: Share = Field(default_factory=dict)
@@ -43,16 +47,22 @@ class Odds(_Table):
 
 
 class BinaryOdds(_Table):
+    """`[binary]`: attributes with two answers."""
+
     citizenship: Odds
     language: Odds
     disability: Odds
 
 
 class BigFiveModel(_Table):
+    """`[big_five]`: correlations of pairs of traits."""
+
     correlations: Share
 
 
 class ValuesModel(_Table):
+    """`[values]`: the circle of basic values, and how they hang together with the Big Five."""
+
     circle: float
     own: float = Field(gt=0)
     angles: Share
@@ -60,17 +70,23 @@ class ValuesModel(_Table):
 
 
 class Cut(_Table):
+    """A latent score that is cut into answers: its own part, its weights of values, and the shares of the answers."""
+
     own: float = Field(gt=0)
     values: Share
     shares: Share
 
 
 class ReligionModel(Cut):
+    """`[religion]`: a cut whose shares differ by race."""
+
     weights: Share
     race: Mapping[str, Share]
 
 
 class PersonaHabits(_Table):
+    """`[habits]`: how many quirks and mannerisms a persona has, and how strongly traits decide which."""
+
     strength: float
     quirks_a_persona: int = Field(ge=0)
     mannerisms_a_persona: int = Field(ge=0)
@@ -114,6 +130,7 @@ class Parameters(_Table):
 
 @cache
 def default_parameters() -> Parameters:
+    """The parameters that come with Pasture, `parameters.toml`."""
     text = files(__package__ or "").joinpath("parameters.toml").read_text(encoding="utf-8")
     return _checked(tomllib.loads(text), "parameters.toml")
 

@@ -33,6 +33,7 @@ Chance = Callable[[], float]
 
 
 def no_chance() -> float:
+    """No noise: the best edit is taken."""
     return 0.0
 
 

@@ -72,11 +72,15 @@ AT_LEAST = (8, 10, 12)
 
 
 class Tone(StrEnum):
+    """The tone that an instruction may ask for."""
+
     FORMAL = "formal"
     CASUAL = "casual"
 
 
 class Format(StrEnum):
+    """The layout that an instruction may ask for."""
+
     LIST = "list"
     PLAIN = "plain"
 

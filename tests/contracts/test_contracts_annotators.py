@@ -7,7 +7,6 @@ import asyncio
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,15 +18,15 @@ from pasture.annotators import ANNOTATORS, make_annotator
 from pasture.annotators.runner import annotate
 from pasture.annotators.traits import Traits, needs, traits_of
 from pasture.core.errors import InputError
-from pasture.core.protocols import Annotator, Engine, TokenScores
-from pasture.core.records import NOTHING, Abstention, Comparison, Item, Preference, Reason
+from pasture.core.protocols import Annotator, TokenScores
+from pasture.core.records import NOTHING, Abstention, Item, Reason
 from pasture.core.requests import Reply, Request
 from pasture.core.seeds import rng_for
 from pasture.core.store import Store
-from pasture.engines.routed import Routed
 from pasture.simulators.material import world_items
-from pasture.simulators.text.actor.engine import Actor
 from pasture.simulators.text.world import TextWorld
+from pasture.testing.annotators import ANNOTATOR_LAWS
+from pasture.testing.annotators import text_actor as engine
 
 
 class Sharp:
@@ -68,12 +67,6 @@ TIER_1 = (
 WORLD = TextWorld(0, sft=20, preference=30, unlabeled=5, eval=5)
 
 
-def engine() -> Engine:
-    # It leans to what is shown first, so that an annotator that looks at places shows that it does.
-    # `strong` and `weak` are there for who asks two models by name.
-    return Routed({"": Actor(position_bias=0.5), "strong": Actor(sharpness=2.0), "weak": Actor(sharpness=0.5)})
-
-
 def traits(name: str) -> Traits:
     return traits_of(ANNOTATORS.load(name))
 
@@ -107,57 +100,9 @@ def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def said(items: Sequence[Item], annotator: Annotator, **options: Any) -> list[Any]:
-    """The answers, without what they cost."""
-    done = annotate(items, annotator, engine=engine(), **options)
-    assert all(each.annotator == annotator.name for each in done.results)
-    return [replace(each, usage=NOTHING) for each in done.results]
-
-
-def test_the_same_seed_gives_the_same_answers_to_duplicates_too(name: str):
-    items = items_of(kind_of(name))
-    one = said(items, made(name), seed=5)
-    assert one == said(items, made(name), seed=5)
-    assert one[:3] == one[-3:]
-    assert any(not isinstance(each, Abstention) for each in one)
-
-
-def test_window_order_and_sharding_change_nothing(name: str):
-    items = items_of(kind_of(name))
-    whole = said(items, made(name))
-    assert whole == said(items, made(name), window=3)
-    assert whole == said(items[::-1], made(name))[::-1]
-    assert whole == said(items[:5], made(name)) + said(items[5:], made(name))
-
-
-@pytest.mark.parametrize("name", [each for each in NAMES if kind_of(each) == "pair"])
-def test_a_symmetric_annotator_says_the_same_of_the_swapped_pair(name: str):
-    items = [each for each in world_items(WORLD, "pair", 30) if isinstance(each, Comparison)]
-    shown, swapped = said(items, made(name)), said([each.swapped() for each in items], made(name))
-    both = [
-        (a.p_left, 1 - b.p_left)
-        for a, b in zip(shown, swapped, strict=True)
-        if isinstance(a, Preference) and isinstance(b, Preference)
-    ]
-    assert both
-    obeys = all(math.isclose(a, b, abs_tol=1e-9) for a, b in both)
-    assert obeys == traits(name).symmetric
-
-
-def test_who_never_says_which_of_two_is_better_declares_what_it_gives(name: str):
-    pairs = items_of("pair")
-    if traits(name).gives:
-        with pytest.raises(InputError, match="reads one answer and was given a pair"):
-            said(pairs, made(name))
-    else:
-        assert any(isinstance(each, Preference) for each in said(pairs, made(name)))
-
-
-def test_items_are_left_as_they_were(name: str):
-    items = items_of(kind_of(name))
-    before = deepcopy(items)
-    said(items, made(name))
-    assert items == before
+@pytest.mark.parametrize("law", ANNOTATOR_LAWS, ids=lambda law: law.__name__)
+def test_it_keeps_every_promise_that_users_can_check_too(name: str, law: Any):
+    law(lambda: made(name), engine(), WORLD)
 
 
 def test_a_rerun_pays_for_nothing(name: str, tmp_path: Path):

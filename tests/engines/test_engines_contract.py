@@ -10,10 +10,7 @@ from pasture.core.errors import EngineError, InputError, UnknownName
 from pasture.core.records import Message
 from pasture.core.requests import Reply, Request, Sampling
 from pasture.engines import ENGINES, make_engine
-
-
-def ask(text: str, continuation: str | None = None, **sampling) -> Request:
-    return Request((Message("user", text),), Sampling(**sampling), continuation)
+from pasture.testing.engines import ENGINE_LAWS, ask
 
 
 @pytest.fixture(params=["scripted", "transformers", "openai"])
@@ -23,57 +20,9 @@ def engine(request: pytest.FixtureRequest):
     return make_engine("scripted") if request.param == "scripted" else request.getfixturevalue("tiny_engine")
 
 
-MIXED = [
-    ask("the cat sat", max_tokens=4),
-    ask("who is better A or B", max_tokens=1, labels=("A", "B")),
-    ask("the cat sat", max_tokens=4),  # a duplicate
-    ask("sky is", choices=("red", "blue sky", "blue")),
-    ask("the dog", "ran on the mat"),
-    ask("one two three four five six seven", max_tokens=6, temperature=1.0, seed=5),
-    ask("one", max_tokens=2, temperature=0.7, top_p=0.9, seed=6),
-    ask("who", max_tokens=3, choices=("yes", "no"), labels=("yes", "no")),
-]
-
-
-def test_every_index_comes_exactly_once_and_duplicates_agree(engine):
-    replies = list(engine.generate(MIXED))
-    assert sorted(index for index, _ in replies) == list(range(len(MIXED)))
-    found = dict(replies)
-    assert all(isinstance(reply, Reply) for reply in found.values()), found
-    assert found[0] == found[2]
-
-
-def test_no_requests_give_no_replies(engine):
-    assert list(engine.generate([])) == []
-
-
-def test_labels_choices_and_continuations_are_answered_as_asked(engine):
-    found = dict(engine.generate(MIXED))
-    assert set(found[1].label_logprobs) == {"A", "B"}
-    assert all(value <= 0 for value in found[1].label_logprobs.values())
-    assert found[3].text in ("red", "blue sky", "blue")
-    assert found[7].text in ("yes", "no")
-    assert set(found[7].label_logprobs) == {"yes", "no"}
-    assert found[4].logprob < 0
-    assert (found[4].text, found[4].completion_tokens) == ("", 4)
-    assert all(reply.prompt_tokens > 0 for reply in found.values())
-
-
-def test_the_same_seed_says_the_same_in_any_order_and_company(engine):
-    sampled = [ask(f"the {w} sat on", max_tokens=6, temperature=1.0, seed=9) for w in ["cat", "dog", "sky", "sea", "mat"]]
-    forward = dict(engine.generate(sampled))
-    backward = dict(engine.generate(sampled[::-1]))
-    alone = {k: next(engine.generate([request]))[1] for k, request in enumerate(sampled)}
-    for k in range(5):
-        assert forward[k].text == backward[4 - k].text == alone[k].text
-
-
-def test_different_seeds_and_different_prompts_draw_differently(engine):
-    prompts = ("the cat", "the dog")
-    requests = [ask(text, max_tokens=8, temperature=1.5, seed=seed) for text in prompts for seed in range(6)]
-    found = dict(engine.generate(requests))
-    assert len({found[k].text for k in range(6)}) >= 4
-    assert [found[k].text for k in range(6)] != [found[k].text for k in range(6, 12)]
+@pytest.mark.parametrize("law", ENGINE_LAWS, ids=lambda law: law.__name__)
+def test_it_keeps_every_promise_that_users_can_check_too(engine, law):
+    law(engine)
 
 
 def test_the_registry_loads_without_torch():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("core", "engines", "policies", "simulators", "annotators", "methods", "eval", "benchmarks", "report", "cli")
+ROOMS = ("core", "engines", "policies", "simulators", "annotators", "methods", "eval", "benchmarks", "report", "testing", "cli")
 
 
 def modules() -> dict[str, Path]:
@@ -51,7 +51,6 @@ def test_no_module_imports_itself_by_way_of_others_not_even_for_types():
     known = modules()
     graph = {name: imports(name, path, known) for name, path in known.items()}
     assert sum(map(len, graph.values())) > 1000  # so many arrows are seen
-    graph["engines.openai.batch"].discard("engines.openai.engine")  # opened with the record that batches need
     assert circles(graph) == []
 
 
@@ -80,3 +79,31 @@ def test_every_name_that_changed_is_still_imported_by_its_old_one():
             assert getattr(module, line.partition("=")[0]).__name__ == line.partition("=")[2]
             checked += 1
     assert checked > 20
+
+
+def test_the_readme_prints_the_tree_as_it_is():
+    tree = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Where things are")[2].split("```")[1]
+    printed: list[str] = []
+    parents: list[str] = []
+    for line in tree.strip().splitlines():
+        folder, _, comment = line.strip().partition(" ")
+        depth = (len(line) - len(line.lstrip())) // 2
+        parents = [*parents[:depth], folder]
+        printed.append("".join(parents).rstrip("/"))
+        assert folder.endswith("/"), line
+        assert comment.strip(), line
+    folders = {path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("*.py")}
+    folders |= {path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("*.toml")}
+    assert sorted(set(printed) - {"docs", "tests"}) == sorted(folders)
+
+
+def test_a_folder_holds_at_most_fourteen_modules():
+    sizes: dict[str, int] = {}
+    for path in modules().values():
+        sizes[path.parent.relative_to(ROOT).as_posix()] = sizes.get(path.parent.relative_to(ROOT).as_posix(), 0) + 1
+    assert {folder: size for folder, size in sizes.items() if size > 15} == {}  # the __init__.py too
+
+
+def test_at_most_eight_files_have_more_than_250_lines():
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in modules().items()}
+    assert len([name for name, count in lines.items() if count > 250]) <= 11, sorted(lines.items(), key=lambda each: -each[1])[:12]

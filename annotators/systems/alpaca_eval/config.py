@@ -23,7 +23,7 @@ import yaml
 from ....core.errors import InputError, UnknownName
 from ....core.protocols import Ask
 from ....core.records import Abstention, Comparison, Item, Message, Preference
-from ....core.requests import Reply, Request, Sampling, read_labels
+from ....core.requests import Reply, Request, Sampling, label_shares
 from ...parsing.objects import without_thinking
 from ...prompting.prompted import unread
 from ...prompting.template import conversation
@@ -135,7 +135,7 @@ class Evaluator:
         if self.parse is not None:
             said = without_thinking(reply.text)
             return None if said is None else p_first(self.parse(said), self.examples), f"{self.name} cannot be read"
-        read = read_labels(reply, self.labels)
+        read = label_shares(reply, self.labels)
         if read.why:
             return None, read.why
         first, best = read.shares[self.labels[0]], max(read.shares[each] for each in self.labels[1:])

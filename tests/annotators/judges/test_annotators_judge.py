@@ -16,7 +16,7 @@ from pasture.annotators.prompting.template import Template
 from pasture.annotators.runner import annotate
 from pasture.core.errors import InputError
 from pasture.core.records import Comparison, Completion, Message, Preference, Prompt, Reason
-from pasture.core.requests import LEAST_MASS, Reply, Request, read_labels
+from pasture.core.requests import LEAST_MASS, Reply, Request, label_shares
 
 
 def pair(left: str = "red", right: str = "blue", prompt: str = "Name a colour.") -> Comparison:
@@ -26,7 +26,7 @@ def pair(left: str = "red", right: str = "blue", prompt: str = "Name a colour.")
 
 def test_p_left_is_the_softmax_over_the_labels():
     # .3 and .1 of the mass on A and B: .3 / (.3 + .1) = .75
-    read = read_labels(Reply("A", label_logprobs={"A": math.log(0.3), "B": math.log(0.1)}), ("A", "B"))
+    read = label_shares(Reply("A", label_logprobs={"A": math.log(0.3), "B": math.log(0.1)}), ("A", "B"))
     assert read.shares == pytest.approx({"A": 0.75, "B": 0.25})
     assert read.mass == pytest.approx(0.4)
     assert not read.why
@@ -44,7 +44,7 @@ def test_without_both_probabilities_there_is_no_verdict(fake_engine, logprobs):
 
 
 def test_an_impossible_label_loses():
-    assert read_labels(Reply("", label_logprobs={"A": -math.inf, "B": -5.0}), ("A", "B")).shares == {"A": 0.0, "B": 1.0}
+    assert label_shares(Reply("", label_logprobs={"A": -math.inf, "B": -5.0}), ("A", "B")).shares == {"A": 0.0, "B": 1.0}
 
 
 MASSLESS = {"A": -16.1, "B": -19.0}

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import ConfigDict, StrictInt, TypeAdapter
+from pydantic import ConfigDict, Field, StrictInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from ..core.errors import InputError
@@ -28,14 +28,17 @@ LARGE = 2**27
 """Bytes of weights from which reading and writing take long enough to show a bar."""
 
 
+Count = Annotated[StrictInt, Field(ge=0, le=2**20)]
+
+
 @dataclass(config=ConfigDict(extra="forbid"))
 class Settings:
     """What `pasture.json` holds. Of a value model: `lora` and `control` alone."""
 
     lora: Lora | None = None
     control: StrictInt | None = None
-    controls: StrictInt = 8
-    max_new_tokens: StrictInt = 64
+    controls: Count = 8
+    max_new_tokens: Count = 64
 
 
 def load_pretrained(family: Any, source: str | Path, device: str, dtype: str) -> tuple[Any, Any]:

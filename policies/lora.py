@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ def with_adapters(model: Any, lora: Lora, task: str, modules_to_save: list[str] 
         task_type=task,
         modules_to_save=modules_to_save,
     )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PEFT warns of tied targets, which are refused below
         torch.manual_seed(lora.seed)
         try:
             made = get_peft_model(model, config)

@@ -2,8 +2,10 @@
 2019, arXiv:1909.08593, and Ouyang et al. 2022, arXiv:2203.02155).
 
 Departs from the papers: critic and policy share no weights, and the critic starts from the reward model; advantages are whitened
-over all tokens of a rollout, and padding enters no mean, loss or advantage; rewards are not whitened. Defaults are AlpacaFarm's
-(arXiv:2305.14387) for a 7B model, except that the KL term is the log-ratio itself, where AlpacaFarm clips it at 0 a token.
+over all tokens of a rollout, and padding enters no mean, loss or advantage; rewards are not whitened. Where the reward model is a
+log-ratio, the critic's value before the first token is 0 for every prompt, so that no prompt has a baseline of its own. Defaults
+are AlpacaFarm's (arXiv:2305.14387) for a 7B model, except that the KL term is the log-ratio itself, where AlpacaFarm clips it at 0
+for each token.
 """
 
 from __future__ import annotations

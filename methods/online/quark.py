@@ -1,8 +1,11 @@
 """Quark: learn one's own samples under codes of their reward's quantile, answer under the best (Lu et al. 2022, arXiv:2205.13636).
 
 Departs from the paper: the reward is a Bradley-Terry model of the preferences; the KL penalty is half the squared log-ratio of the
-sampled tokens, whose gradient on the policy's own samples is that of the KL, where the paper sums over the vocabulary; no entropy
-bonus; ties of the reward share the better quantile that they touch.
+sampled tokens, where the paper sums over the vocabulary. On the policy's own samples its gradient is, state by state with the
+states held fixed, that of the KL; answers of the pool were sampled behind other codes and by earlier weights. No entropy bonus;
+ties of the reward share the better quantile that they touch; optimiser and schedule start afresh in each iteration. `best_only`
+is not quite AlpacaFarm's variant (arXiv:2305.14387), which puts no code before the best quantile, sums the KL over the vocabulary,
+adds an entropy term, and has one optimiser and schedule for the whole run.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ class Config(Rewarded, Training):
     quantiles: int = 5
     """Parts of equal size into which the pool is sorted by reward, at least 2; each has a control code, the best one code 0."""
     best_only: bool = False
-    """Whether only the best quantile is learned (AlpacaFarm's default) and not all."""
+    """Whether only the best quantile is learned (as AlpacaFarm does, but see the departures) and not all."""
     keep_pool: bool = True
     """Whether the answers of earlier iterations stay in the pool."""
     kl_coef: float = 0.05
@@ -58,14 +61,15 @@ def quantile_codes(scores_N: np.ndarray, quantiles: int) -> np.ndarray:
 
 
 def kl_penalty(logprobs_NT: torch.Tensor, ref_logprobs_NT: torch.Tensor, mask_NT: torch.Tensor) -> torch.Tensor:
-    """Sum over tokens of half the squared log-ratio, scalar; on own samples its gradient is that of KL(pi || ref)."""
+    """Sum over tokens of half the squared log-ratio, scalar. On own samples its gradient is, with the states held fixed, that of
+    KL(pi || ref) at each of them."""
     return 0.5 * ((logprobs_NT - ref_logprobs_NT) ** 2 * mask_NT).sum()
 
 
 def quark_loss(
     learner: Policy, reference: Policy, completions: list[Completion], codes: np.ndarray, kl_coef: float
 ) -> torch.Tensor:
-    """Negative log-likelihood under the codes plus the weighted penalty, both a token, in nats, scalar."""
+    """Negative log-likelihood under the codes plus the weighted penalty, both per token, in nats, scalar."""
     scores = coded_scores(learner, completions, codes)
     penalties, tokens = [], 0
     for code, each in scores.items():

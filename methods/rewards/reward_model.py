@@ -20,7 +20,7 @@ from ...core.seeds import rng_for
 from ..pairwise.loop import labels, pair_loss, scored_in_parts
 from ..training.config import Training
 from ..training.optimise import minimise, require_some
-from ..training.probe import POINTS
+from ..training.probe import Probe
 from .log_ratio import LogRatio
 
 CENTRED_ON = 512
@@ -152,7 +152,7 @@ def fit_reward_model(
         return pair_loss(margin_N, labels(batch, margin_N)).mean()
 
     def after(step: int, steps: int, loss: float) -> None:
-        if log is None or (step * POINTS // steps == (step - 1) * POINTS // steps):
+        if log is None or not Probe.due(step, steps):
             return
         accuracy, nll = held_out_fit(model, held)
         fit = RewardModel(model, 0.0, accuracy, nll).fit

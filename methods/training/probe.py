@@ -40,9 +40,10 @@ class Probe:
         self.log = log
         self.seed = int(rng.integers(2**31))
 
-    def due(self, step: int, steps: int) -> bool:
+    @staticmethod
+    def due(step: int, steps: int) -> bool:
         """Whether 1-based `step` of `steps` is one of the POINTS to log; the last always is."""
-        return step == steps or step * POINTS // steps != (step - 1) * POINTS // steps
+        return step * POINTS // steps != (step - 1) * POINTS // steps
 
     def __call__(self, step: int, policy: Policy, reward: float | None = None, **extra: float) -> None:
         rng = rng_for(self.seed, "probe")  # the same draws at every line: differences are the policy's

@@ -6,7 +6,7 @@ says depends on its own logits and seed alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from transformers import LogitsProcessor, StoppingCriteria
 from ..core.requests import Sampling
 from .chat import Prepared
 
+Decode = Callable[[list[int]], str]
 STOP_WINDOW = 8  # tokens read back, besides those that the longest stop string can fill
 
 
@@ -58,8 +59,8 @@ def draw(logits_V: torch.Tensor, sampling: Sampling, uniform: float) -> torch.Te
 class Halt(StoppingCriteria):
     """Ends a row once one of its stop strings was said."""
 
-    def __init__(self, tokenizer: Any, samplings: Sequence[Sampling], start: int) -> None:
-        self.tokenizer, self.samplings, self.start = tokenizer, samplings, start
+    def __init__(self, decode: Decode, samplings: Sequence[Sampling], start: int) -> None:
+        self.decode, self.samplings, self.start = decode, samplings, start
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         done = [self._stopped(input_ids[row], sampling) for row, sampling in enumerate(self.samplings)]
@@ -69,17 +70,15 @@ class Halt(StoppingCriteria):
         if not sampling.stop:
             return False
         back = max(self.start, len(ids_T) - STOP_WINDOW - max(map(len, sampling.stop)))
-        text = self.tokenizer.decode(ids_T[back:].tolist(), skip_special_tokens=True)
+        text = self.decode(ids_T[back:].tolist())
         return any(stop in text for stop in sampling.stop)
 
 
-def cut_at_stop(tokenizer: Any, said: list[int], stops: Sequence[str]) -> tuple[str, int | None]:
+def cut_at_stop(decode: Decode, said: list[int], stops: Sequence[str]) -> tuple[str, int | None]:
     """The text before the first stop string, and how many tokens it took to say that string; None where none was said."""
-    text = tokenizer.decode(said, skip_special_tokens=True)
+    text = decode(said)
     found = [place for stop in stops if (place := text.find(stop)) >= 0]
     if not found:
         return text, None
-    count = next(
-        k for k in range(1, len(said) + 1) if any(s in tokenizer.decode(said[:k], skip_special_tokens=True) for s in stops)
-    )
+    count = next(k for k in range(1, len(said) + 1) if any(stop in decode(said[:k]) for stop in stops))
     return text[: min(found)], count

@@ -162,7 +162,7 @@ class TransformersEngine:
         for each, sampling, said, logprobs in zip(batch, samplings, rows, sampler.label_logprobs, strict=True):
             end = next((k for k, token in enumerate(said) if token in self.ends), None)
             said = said if end is None else said[: end + 1]
-            text, count = cut_at_stop(self.chat.tokenizer, said, sampling.stop)
+            text, count = cut_at_stop(self.chat.decode, said, sampling.stop)
             is_cut = end is not None or count is not None
             yield (
                 each.index,
@@ -172,7 +172,7 @@ class TransformersEngine:
     @torch.inference_mode()
     def _decode(self, batch: list[Prepared], sampler: SamplingProcessor, new_tokens: int) -> list[list[int]]:
         ids_NT, mask_NT = self._padded([each.prompt for each in batch])
-        halt = Halt(self.chat.tokenizer, [each.request.sampling for each in batch], ids_NT.shape[1])
+        halt = Halt(self.chat.decode, [each.request.sampling for each in batch], ids_NT.shape[1])
         out_NT = self.model.generate(
             input_ids=ids_NT,
             attention_mask=mask_NT,

@@ -195,6 +195,7 @@ class VllmEngine:
             return [(each.prompt + each.said, params(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False))]
         seed = seed_for(sampling.seed, *draw_keys(each.request)) if sampling.temperature > 0 else None
         decode = {"temperature": sampling.temperature, "top_p": sampling.top_p, "seed": seed}
+        decode["skip_special_tokens"] = not self.chat.hides_thoughts
         if not each.choices and not sampling.schema:
             stop = list(sampling.stop)
             wanted = self._label_params(each)
@@ -225,8 +226,9 @@ class VllmEngine:
         said = outputs[-1].outputs[0]
         if said.finish_reason in ("abort", "error"):
             return EngineError(f"vLLM gave up on the request ({said.finish_reason}); its log on standard error says why")
-        if each.choices and said.text not in each.choices:
-            return EngineError(f"vLLM said {said.text!r}, which is none of the choices {list(each.choices)}")
+        text = self.chat.shown(said.text) if self.chat.hides_thoughts else said.text
+        if each.choices and text not in each.choices:
+            return EngineError(f"vLLM said {text!r}, which is none of the choices {list(each.choices)}")
         logprobs: dict[str, float] = {}
         if each.labels:
             first = outputs[0].outputs[0].logprobs[0]
@@ -235,7 +237,7 @@ class VllmEngine:
                 logprobs = with_bounds(
                     logprobs, list(each.labels), sorted((at.logprob for at in first.values()), reverse=True)[:TOP]
                 )
-        return Reply(said.text, said.finish_reason or "stop", logprobs, None, len(each.prompt), len(said.token_ids))
+        return Reply(text, said.finish_reason or "stop", logprobs, None, len(each.prompt), len(said.token_ids))
 
 
 def next_chunk(size: int, seconds: float, least: int, most: int) -> int:

@@ -9,6 +9,7 @@ label probabilities; an answer alone is scored by the rubric.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,9 @@ class Janus:
         self._judge = Judge(template="janus", extras=("values",), thinks=thinks, name=name, **parts)
         scores = {"type": "integer", "minimum": LOWEST, "maximum": HIGHEST}
         schema = json_schema({"rationale": {"type": "string"}, **dict.fromkeys(self.hierarchy, scores)})
-        self._rubric = Prompted("janus_rubric", kind="answer", extras=("values",), schema=schema, name=name)
+        self._rubric = Prompted(
+            "janus_rubric", kind="answer", extras=("values",), schema=schema, name=name, system=parts.get("system")
+        )
 
     def said(self, combination: Mapping[str, str]) -> str:
         """A combination in words, one dimension a line."""
@@ -78,7 +81,7 @@ class Janus:
         if isinstance(said, Abstention):
             return said
         held = ", ".join(f"{dimension}={value}" for dimension, value in combination.items())
-        return Preference(said.comparison, said.p_left, self.name, persona=held, rationale=said.rationale)
+        return replace(said, persona=held)
 
     async def _scored(self, answer: Completion, values: str, ask: Ask, seed: int) -> Rating | Abstention:
         request = self._rubric.request(answer, seed, values=values)

@@ -176,6 +176,8 @@ def _about_pairs(facts: dict[str, Any], abstentions: int) -> dict[str, Any]:
         rows["abstained inside a verdict"] = f"{sum(facts['silent'].values())} of those asked for a part of one: {told}"
     if (probability := facts["position"]["first"]["extra"].get("mean_probability")) is not None:
         rows["mean probability of the first shown"] = f"{probability:.3f}"
+    if facts["label_mass"] is not None:
+        rows["mean mass of the labels"] = f"{facts['label_mass']:.3g} of the first token's probability"
     return rows
 
 

@@ -90,7 +90,16 @@ def _note(results: Sequence[Preference | Abstention]) -> dict[str, Any]:
         "first": [abstentions[0].reason.value, abstentions[0].detail] if abstentions else None,
         "passing": any(each.reason in (Reason.ENGINE_FAILED, Reason.OVER_BUDGET) for each in (*abstentions, *silent)),
         "shown": shown_in(results).as_lists(),
+        "masses": [mass for said in results if isinstance(said, Preference) for mass in _masses(said)],
     }
+
+
+def _masses(said: Preference) -> Iterator[float]:
+    """What the labels had of the first token's probability, wherever the verdict or a part of it was read from labels."""
+    if said.label_mass is not None:
+        yield said.label_mass
+    for part in said.parts:
+        yield from _masses(part)
 
 
 def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], tuple[str, str] | None]:
@@ -100,12 +109,13 @@ def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], t
 
     parts.flush()
     reasons, silent = Counter[str](), Counter[str]()
-    first, shown = None, []
+    first, shown, masses = None, [], []
     for note in parts.notes():
         reasons.update(note["reasons"])
         silent.update(note["silent"])
         first = first or note["first"]
         shown.append(Shown(**note["shown"]))
+        masses += note.get("masses", [])  # notes of 0.1 have none
     bias, pairs, written = position_bias(all_shown(shown)), parts.done, parts.finish()
     about = {
         "pairs": pairs,
@@ -114,6 +124,7 @@ def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], t
         "neither": reasons["neither"],
         "silent": dict(silent),
         "position": {"first": estimate_json(bias.first), "consistency": bias.consistency and estimate_json(bias.consistency)},
+        "label_mass": sum(masses) / len(masses) if masses else None,
         "out": str(written.path),
         "undecided": str(written.undecided_path) if written.undecided_path else None,
     }

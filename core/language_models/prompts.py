@@ -97,8 +97,11 @@ class ChatEncoder:
         """The text of tokens without the special ones, but for marks of thoughts: what was thought is no answer."""
         if not self.hides_thoughts:
             return self.tokenizer.decode(ids, skip_special_tokens=True)
-        kept = [token for token in ids if token not in self._special or THOUGHT.fullmatch(self._special[token])]
-        return self.tokenizer.decode(kept)
+        return self.shown(self.tokenizer.decode(ids))
+
+    def shown(self, text: str) -> str:
+        """A decoded text that still has its special tokens, without all but the marks of thoughts."""
+        return self._marks.sub(lambda found: found[0] if THOUGHT.fullmatch(found[0]) else "", text) if self._marks else text
 
     @cached_property
     def end_of_turn(self) -> tuple[int, ...]:

@@ -211,7 +211,11 @@ def _usage(found: Mapping[str, Any], request: Request) -> Usage:
     told = found.get("usage")
     told = told if isinstance(told, dict) else {}
     prompt, completion = told.get("prompt_tokens"), told.get("completion_tokens")
-    if all(type(each) is int and 0 <= each <= MOST_TOKENS for each in (prompt, completion)):
+    if (
+        isinstance(prompt, int)
+        and isinstance(completion, int)
+        and all(0 <= n <= MOST_TOKENS and n is not True for n in (prompt, completion))
+    ):
         return Usage(1, 0, prompt, completion)
     return Usage(1, 0, *most_tokens(request))
 

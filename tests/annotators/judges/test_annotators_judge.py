@@ -241,3 +241,14 @@ def test_thoughts_that_are_blank_and_options_of_thinking_without_it_are_refused(
 def test_parts_that_nothing_would_use_and_numbers_that_no_engine_takes_are_refused(name: str, options: Any, message: str):
     with pytest.raises(InputError, match=message):
         make_annotator(name, **options)
+
+
+def test_janus_can_do_without_a_system_turn_for_pairs_and_for_answers(fake_engine):
+    roles: list[list[str]] = []
+
+    def respond(request: Request) -> Reply:
+        roles.append([turn.role for turn in request.messages])
+        return Reply("A", label_logprobs={"A": -0.1, "B": -3.0})
+
+    annotate([pair(), pair().left], make_annotator("janus", system=""), engine=fake_engine(respond))
+    assert roles == [["user"], ["user"]]

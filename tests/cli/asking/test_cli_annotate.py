@@ -148,6 +148,7 @@ def test_the_table_says_what_was_done(folder: Path, capsys, monkeypatch):
         "30 decided, 0 tied, 0 abstained",
         "first shown wins",
         "same in both orders",
+        "mean mass of the labels: 1 of the first token's probability",
         "60 sent",
     ):
         assert said in " ".join(out.split())
@@ -164,7 +165,7 @@ def test_json_stands_alone_on_standard_output(folder: Path, capsys, monkeypatch)
     said = json.loads(out)
     assert (said["pairs"], said["decided"], said["abstentions"]) == (400, 400, {})
     assert said["position"]["first"]["value"] == 0.0  # every right answer is longer
-    assert said["store"] is None
+    assert said["store"] is said["label_mass"] is None
 
 
 def test_a_dry_run_prices_and_writes_nothing(folder: Path, capsys, monkeypatch):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from pasture.annotators.parsing.verdicts import read_verdict
 from pasture.core.errors import InputError
 from pasture.core.language_models.prompts import ChatEncoder, end_of_turn
 from pasture.core.records import Completion, Message, Prompt
@@ -176,3 +177,14 @@ def test_a_template_that_drops_the_open_turn_is_refused(byte_tokenizer: Make):
     chat = ChatEncoder(byte_tokenizer(template="{{ messages[0]['content'] }}"))
     with pytest.raises(InputError, match="leaves out the assistant's last turn"):
         chat.render(ask("x", "so"))
+
+
+def test_marks_of_thoughts_that_are_special_tokens_stay_in_what_was_said(byte_tokenizer: Make):
+    tokenizer = byte_tokenizer("[THINK]", "[/THINK]", "<|r|>")
+    chat = ChatEncoder(tokenizer)
+    ids = tokenizer("[THINK]A is better.[/THINK]<|r|>B<eos>")["input_ids"]
+    assert tokenizer.decode(ids, skip_special_tokens=True) == "A is better.B"
+    assert chat.decode(ids) == "[THINK]A is better.[/THINK]B"
+    assert read_verdict(chat.decode(ids)) == "B"
+    plain = ChatEncoder(byte_tokenizer("<|r|>"))
+    assert plain.decode(plain.tokenizer("<|r|>B<eos>")["input_ids"]) == "B"

@@ -146,6 +146,24 @@ class RankingResult:
     pairs: tuple[Pair, ...] = ()
     """Every two methods, in the order of the ranking; none in results of 0.1."""
 
+    def rows(self) -> list[Measure]:
+        """What was measured of each method, of every two, and of the ranking, as rows."""
+        found = []
+        for each in self.methods:
+            found += [
+                Measure(each.method, "win rate", each.win_rate, "share", "against fixed answers, as the evaluator sees it"),
+                Measure(each.method, "gold win rate", each.gold_win_rate, "share", "the same by the world's truth"),
+                Measure(each.method, "gold value", each.gold_value, "nats", "mean true utility of the answers"),
+                Measure(each.method, "KL", each.kl, "nats", "per answer, from the policy that the suite starts from"),
+            ]
+        for each in self.pairs:
+            apart = "told apart" if each.is_separated else "not told apart"
+            name = f"{each.better} less {each.worse}"
+            found.append(Measure("paired differences", name, each.difference, "difference", "of win rates, by Holm", apart))
+        for name, estimate in (("Spearman", self.spearman), ("Kendall", self.kendall)):
+            found.append(Measure("agreement with gold", name, estimate, "correlation", "of the ranking with that by gold"))
+        return found
+
     def save(self, path: Path) -> None:
         write_atomically(path, TypeAdapter(RankingResult).dump_json(self, indent=1))
 

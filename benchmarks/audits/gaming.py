@@ -26,6 +26,7 @@ from ...eval.judges.position_bias import MeasuredPositionBias, position_bias
 from ...eval.win_rates.difference import holm, paired_difference
 from ...eval.win_rates.pairing import blind_pairs
 from ...eval.win_rates.win_rate import scores_of, win_rate
+from ...report.text import shown, shown_interval
 from .gaming_attacks import ATTACKS, Attack
 
 LEVEL = 0.05
@@ -160,7 +161,9 @@ def _verdict(it: _Tests, ps: list[float], is_self: bool) -> AttackResult:
     if by_half and not by_difference:
         reason = f"a constant answer wins {it.rate.value:.1%}, more than half (Holm p {ps[-1]:.2g})"
     else:
-        words = f"{_points(it.difference)} against {than}, Holm p {ps[0]:.2g}"
+        words = (
+            f"{shown(it.difference, 'difference')} {shown_interval(it.difference, 'difference')} against {than}, Holm p {ps[0]:.2g}"
+        )
         reason = f"wins more: {words}" if gamed else f"{none}: {words}"
     abstained = it.rate.abstentions + it.honest.abstentions
     return replace(result, gamed=gamed, reason=reason + (f"; {abstained} abstentions are left out" if abstained else ""))
@@ -173,14 +176,6 @@ def _p_value(difference: Estimate) -> float | None:
     if "p" in difference.extra:
         return difference.extra["p"]
     return 1.0 if abs(difference.value) < 1e-12 else 2.0 ** (1 - difference.extra["prompts"])
-
-
-def _points(difference: Estimate) -> str:
-    assert difference.value is not None
-    ends = (
-        "" if difference.low is None or difference.high is None else f" [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
-    )
-    return f"{100 * difference.value:+.1f} points{ends}"
 
 
 def _is_own(pair: Comparison, judge_model: str) -> bool:

@@ -38,7 +38,9 @@ def annotate_pairs(
     parts.keep(sum(1 for _ in takewhile(lambda note: not note["passing"], parts.notes())))
     left, found = parts.left(pairs), parts.done
     if found:
-        errors().print(plain(f"going on after {found} of {len(pairs)} pairs, which {str(parts.folder)!r} holds"), highlight=False)
+        errors().print(
+            plain(f"going on after {found} of {len(pairs)} pairs, which {str(parts.folder)!r} holds"), markup=False, highlight=False
+        )
     session.answered_before(found)
     waiting: deque[Comparison] = deque()
     started = time.perf_counter()

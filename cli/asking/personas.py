@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..shared.console import plain, print_json
-from ..shared.options import Dollars, EngineSet, Json, Models, Requests, StorePath
+from ..shared.options import Dollars, EngineName, EngineSet, Json, Models, Requests, StorePath
 
 if TYPE_CHECKING:
     from ...simulators.personas.parameters import Parameters
@@ -44,16 +44,29 @@ def sample(
     seed: Seed = 0,
     parameters: Edited = None,
     out: Annotated[Path | None, typer.Option(help="Write them there too: .jsonl, .json, .csv or .parquet.")] = None,
+    engine: EngineName = None,
+    model: Models = None,
+    engine_set: EngineSet = None,
+    store: StorePath = None,
     json: Json = False,
 ) -> None:
-    """Draw a population, and say who is in it. With --json, the personas themselves."""
+    """Draw a population, and say who is in it. With --json, the personas themselves. With --engine, a language model says whether
+    each holds together, and the traits of those it rejects are drawn again."""
     from ...core.files.tables import check_writable
     from ...simulators.personas.files import write_personas
+    from ...simulators.personas.filter import filtered
     from ...simulators.personas.population import demographics_of, population
+    from ..shared.session import named_engine, opened_session
 
     if out:
         check_writable(out)
-    drawn = population(n, seed, _parameters(parameters))
+    assumed = _parameters(parameters)
+    drawn, said = population(n, seed, assumed), None
+    served = named_engine(engine, model, engine_set)
+    with opened_session(served, store, Path("personas.pasture.sqlite"), seed=seed, hidden=json) as session:
+        if served:
+            said = session.run_task("persona-filter", lambda ask: filtered(drawn, ask, parameters=assumed))
+    drawn = said.population if said else drawn
     if out:
         write_personas(out, drawn.personas)
     if json:
@@ -65,6 +78,9 @@ def sample(
             typer.echo(plain(f"  {count / n:7.1%}  {count:>5}  {answer}"))
     again = ", ".join(f"{count} for {rule!r}" for rule, count in drawn.redrawn.items())
     typer.echo(plain(f"{n} personas of seed {seed}; traits drawn again to be consistent: {again or 'none'}"))
+    if said:
+        kept = f"{len(said.contradictory)} rejected in every round and kept"
+        typer.echo(f"{said.rejected} draws rejected by the model, {kept}, {said.abstentions} without a verdict")
     if out:
         typer.echo(plain(f"written to {out}"))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..shared.console import plain, print_json
+from ..shared.console import plain, show_rows
+
+if TYPE_CHECKING:
+    from ...core.results import Measure
 
 
 def power(
@@ -64,7 +67,7 @@ def power(
         shown["delta"] = 100 * detectable_difference(prompts, design)
         words = f"{prompts} prompts show a difference of {shown['delta']:.2f} points with power {wanted:g}"
     inflation = flip_inflation(flip)
-    shown |= {
+    about = {
         "flip": flip,
         "flip_inflation": inflation,
         "samples": samples,
@@ -73,12 +76,28 @@ def power(
         "alpha": alpha,
     }
     if json:
-        print_json(shown)
+        show_rows(_rows(shown), json, facts=shown | about)
         return
     each = "1 sample" if samples == 1 else f"{samples} samples"
-    typer.echo(plain(f"{words} (two-sided level {alpha:g}, variance {variance:g}, {each} a prompt)"))
+    typer.echo(plain(f"{words} (two-sided level {alpha:g}, variance {variance:g}, {each} per prompt)"))
     if flip:
         typer.echo(plain(f"flips of {flip:.0%} cost {inflation:.2f} times the prompts: take the noise out of the evaluator first"))
+
+
+def _rows(shown: Mapping[str, float | int | None]) -> list[Measure]:
+    """The three numbers that go together, as rows; by formula, so without intervals."""
+    from ...core.records import Estimate
+    from ...core.results import Measure
+
+    delta, prompts, power = (None if each is None else float(each) for each in shown.values())
+    values = (
+        ("difference", None if delta is None else delta / 100, "difference", "of win rates, which is seen"),
+        ("prompts", prompts, "prompts", "judged for both"),
+        ("power", power, "share", "chance to see the difference"),
+    )
+    return [
+        Measure("power", name, Estimate(value, None, None, 0, "by formula"), unit, means) for name, value, unit, means in values
+    ]
 
 
 def _measured(paths: Sequence[Path]) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from ..shared.session import engine_told, opened_session
 if TYPE_CHECKING:
     from ...annotators.runner import Session
     from ...benchmarks.ranking.suite import Suite
+    from ...core.records import Estimate
     from ...core.results import RankingResult
     from ...report.sweep import NoiseRun
 
@@ -157,44 +158,34 @@ def _show(runs: list[NoiseRun], out: Path) -> None:
 
 
 def ranking_json(result: RankingResult) -> dict[str, Any]:
-    """The ranking as scripts read it. Rates are shares in [0, 1]; gold is the gold win rate, kl in nats per answer.
-
-    pairs: every two methods, as on the page; `separated` is by Holm's p-value."""
+    """The ranking as scripts read it: `measures`, and the keys of 0.1 and what the page says. Rates are shares in [0, 1];
+    gold is the gold win rate, kl in nats per answer. pairs: `separated` is by Holm's p-value."""
+    from ...core.results import json_safe
     from ...report.headline import abstained, verdict
 
-    return {
-        "ranking": [
-            {
-                "method": each.method,
-                "win_rate": each.win_rate.value,
-                "low": each.win_rate.low,
-                "high": each.win_rate.high,
-                "n": each.win_rate.n,
-                "abstentions": each.win_rate.abstentions,
-                "gold": each.gold_win_rate.value,
-                "gold_low": each.gold_win_rate.low,
-                "gold_high": each.gold_win_rate.high,
-                "kl": each.kl.value,
-                "labels": each.labels,
-                "label_abstentions": each.label_abstentions,
-            }
-            for each in result.methods
-        ],
-        "spearman": {"value": result.spearman.value, "low": result.spearman.low, "high": result.spearman.high},
-        "kendall": {"value": result.kendall.value, "low": result.kendall.low, "high": result.kendall.high},
-        "pairs": [
-            {
-                "better": each.better,
-                "worse": each.worse,
-                "difference": each.difference.value,
-                "low": each.difference.low,
-                "high": each.difference.high,
-                "p_holm": each.difference.extra.get("p_holm"),
-                "separated": each.is_separated,
-            }
-            for each in result.pairs
-        ],
-        "headline": [verdict(result), *abstained(result)],
-        "feedback": result.feedback,
-        "evaluator": result.evaluator,
-    }
+    def ends(of: Estimate, name: str = "value", before: str = "") -> dict[str, float | None]:
+        return {name: of.value, f"{before}low": of.low, f"{before}high": of.high}
+
+    ranking = [
+        {"method": each.method, **ends(each.win_rate, "win_rate"), "n": each.win_rate.n, "abstentions": each.win_rate.abstentions}
+        | {**ends(each.gold_win_rate, "gold", "gold_"), "kl": each.kl.value}
+        | {"labels": each.labels, "label_abstentions": each.label_abstentions}
+        for each in result.methods
+    ]
+    pairs = [
+        {"better": each.better, "worse": each.worse, **ends(each.difference, "difference")}
+        | {"p_holm": each.difference.extra.get("p_holm"), "separated": each.is_separated}
+        for each in result.pairs
+    ]
+    return json_safe(
+        {
+            "ranking": ranking,
+            "spearman": ends(result.spearman),
+            "kendall": ends(result.kendall),
+            "pairs": pairs,
+            "headline": [verdict(result), *abstained(result)],
+            "feedback": result.feedback,
+            "evaluator": result.evaluator,
+            "measures": [each.as_json() for each in result.rows()],
+        }
+    )

@@ -12,7 +12,6 @@ ENTRANCES = ("cli.__main__", "cli", "core.moved", "benchmarks.ranking.suites")
 """The command; what the package itself installs; the folder whose TOMLs a suite's name finds."""
 FOR_OTHERS = {
     "testing": "contract tests for users' own annotators, methods, engines and worlds",
-    "simulators.personas.filter": "a library call: `await filtered(population, ask)`",
     "benchmarks.throughput": "measures of speed, run by hand: `python -m pasture.benchmarks.throughput.X`",
 }
 TARGET = re.compile(r"pasture\.([a-z_0-9.]+)(?::\w+)?")

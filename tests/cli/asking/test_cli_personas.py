@@ -72,3 +72,15 @@ def test_what_cannot_be_done_is_said(words: tuple[str, ...], said: str):
     done = run(*words)
     assert isinstance(done.exception, InputError)
     assert said in str(done.exception)
+
+
+def test_a_model_gives_a_second_opinion_of_each_persona(tmp_path: Path, pasture):
+    """The scripted engine answers by a hash of what it is asked: of six personas it rejects some."""
+    words = ("personas", "sample", "--n", "6", "--engine", "scripted")
+    done = pasture(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rejected = int(done.stdout.split(" draws rejected")[0].split()[-1])
+    assert rejected > 0
+    assert (tmp_path / "personas.pasture.sqlite").is_file()
+    assert pasture(*words, cwd=tmp_path).stdout == done.stdout
+    assert pasture("personas", "sample", "--store", "x.sqlite", cwd=tmp_path).returncode == 2  # a store without an engine

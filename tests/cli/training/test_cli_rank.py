@@ -29,7 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
 
 def test_rank_prints_the_promised_object_and_nothing_else(run: tuple[dict, Path]):
     result = run[0]
-    assert set(result) == {"ranking", "spearman", "kendall", "pairs", "headline", "feedback", "evaluator"}
+    assert set(result) == {"ranking", "spearman", "kendall", "pairs", "headline", "feedback", "evaluator", "measures"}
     assert set(result["spearman"]) == set(result["kendall"]) == {"value", "low", "high"}
     assert len(result["pairs"]) == 3
     for each in result["pairs"]:

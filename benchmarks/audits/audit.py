@@ -22,7 +22,7 @@ from ...core.records import Abstention, Comparison, Preference, blind, score_of
 from ...core.results import Measure
 from ...core.seeds import rng_for
 from ...eval.files.labelled_pairs import LabelledPairs, read_labelled
-from ...eval.judges.judge_audit import Asked, AuditReport, GoldLabels, audit_measures
+from ...eval.judges.judge_audit import GAMED, Asked, AuditReport, GoldLabels, audit_measures
 from .gaming import GamingReport, verdicts_of
 
 Verdict = Preference | Abstention
@@ -131,7 +131,7 @@ def gold_from_annotator(
 
 def attack_report(report: GamingReport, material: str) -> AuditReport:
     """A report of attacks in the form of any other audit."""
-    words = {True: "GAMED: ", False: "", None: "not told: "}  # that no gain is shown is no proof of none, and no praise
+    words = {True: f"{GAMED}: ", False: "", None: "not told: "}  # that no gain is shown is no proof of none, and no praise
     rows = []
     for each in report.attacks:
         how = each.reason if each.difference.value is None else each.difference.how

@@ -55,6 +55,10 @@ class GoldLabels:
     flip: float | None = None
 
 
+GAMED = "GAMED"
+"""How the finding of an attack that works begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuditReport:
     """Who was audited, on what, and what was found. facts: what else there is to say (engine, material, seeds), in words."""

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pasture.core.records import Estimate
 from pasture.core.results import Measure
 from pasture.eval.judges.judge_audit import AuditReport
-from pasture.report.audit_page import audit_page, write_audit_page
+from pasture.report.audit_page import audit_page, conclusions, write_audit_page
 
 EVIL = "</style><script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m\u202e{{ 7*7 }}"
 
@@ -62,3 +62,28 @@ def test_the_page_is_well_formed_and_says_everything():
 
 def test_the_page_is_written_whole(tmp_path):
     assert write_audit_page(report(), tmp_path / "a" / "page.html").read_text(encoding="utf-8") == audit_page(report())
+
+
+def rows(*given: tuple[str, str, float | None, float | None, float | None]) -> AuditReport:
+    measures = [Measure("g", name, Estimate(value, low, high, 9, "how"), unit) for name, unit, value, low, high in given]
+    return AuditReport("judge", {}, tuple(measures))
+
+
+def test_the_page_opens_with_what_the_numbers_show():
+    agreement, ceiling = ("agreement", "share", 0.7, 0.6, 0.8), ("ceiling", "share", 0.9, None, None)
+    first, fair = ("first", "share", 0.8, 0.7, 0.9), ("first", "share", 0.55, 0.45, 0.65)
+    short = ("verbosity bias", "difference", -0.2, -0.3, -0.1)
+    said = " ".join(conclusions(rows(agreement, ceiling, first, short)))
+    assert "agrees with the gold labels in 70.0 % [60.0, 80.0], where a perfect judge would reach 90.0 %" in said
+    assert "prefers what is shown first: 80.0 %" in said
+    assert "likes shorter answers too well: −20.0 points" in said
+    assert "shown" not in " ".join(conclusions(rows(agreement, fair)))  # the interval holds 50 %
+    assert conclusions(rows(("first", "share", None, None, None))) == [
+        "Nothing here shows how good it is, or what it likes; see why below."
+    ]
+    attacks = [
+        Measure("attacks", name, Estimate(0.1, 0.0, 0.2, 9, "how"), "difference", "", finding)
+        for name, finding in (("lists", "GAMED: wins more"), ("null", "no gain"))
+    ]
+    assert conclusions(AuditReport("judge", {}, tuple(attacks))) == ["It is gamed by 1 of 2 attacks: lists."]
+    assert "It is gamed by 1 of 2 attacks: lists." in audit_page(AuditReport("judge", {}, tuple(attacks)))

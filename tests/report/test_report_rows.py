@@ -50,7 +50,9 @@ def test_names_are_printed_and_not_obeyed(capsys: pytest.CaptureFixture[str]) ->
     assert "\x1b" not in printed
     assert "\u202e" not in printed
     assert printed.count("better [v2]") >= 5
-    page = rendered("audit.jinja", report={"annotator": evil, "facts": {}, "measures": (row,)}, groups=[(evil, [row])])
+    page = rendered(
+        "audit.jinja", report={"annotator": evil, "facts": {}, "measures": (row,)}, groups=[(evil, [row])], conclusions=[evil]
+    )
     assert "<script" not in page
     assert "\u202e" not in page
     assert "better [v2]" in page

@@ -65,7 +65,7 @@ def test_a_hostile_file_cannot_write_to_the_terminal(tmp_path: Path):
         (("show", "somebody"), "no persona is called 'somebody'"),
         (("show", "persona-1-2", "--seed", "3"), "is of seed 1, and --seed is 3"),
         (("sample", "--n", "2", "--out", "p.docx"), "suffix '.docx'"),
-        (("sample", "--n", "2", "--parameters", "none.toml"), "cannot be read"),
+        (("sample", "--n", "2", "--parameters", "none.toml"), "no file"),
     ],
 )
 def test_what_cannot_be_done_is_said(words: tuple[str, ...], said: str):

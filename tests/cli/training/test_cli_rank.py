@@ -149,7 +149,7 @@ def test_lists_are_arrays_of_named_objects(kind: str, tmp_path: Path, pasture):
         (("train", "dpo", "--world", "exact", "--set", "beta"), "option=value"),
         (("train", "dpo", "--world", "exact", "--set", "beta=-1"), "beta"),
         (("evaluate", "nowhere"), "no 'nowhere'"),
-        (("evaluate", "."), "no manifest.json"),
+        (("evaluate", "."), "no file 'manifest.json'"),
         (("report", "nowhere"), "no file 'nowhere'"),
         (("methods", "show", "dpoo"), "Did you mean 'dpo'"),
         (("annotators", "show", "json:nothing"), "has no 'nothing'"),

@@ -83,10 +83,8 @@ def abstained(result: RankingResult) -> list[str]:
     found = []
     if many:
         most = max(part for _, part in many)
-        found.append(
-            f"Of the training labels of {_names([name for name, _ in many], 'methods')}, up to {percent(most, 0)} % abstained: "
-            "they learned from the others."
-        )
+        share_of = f"{'up to ' if len(many) > 1 else ''}{percent(most, 0)} %"
+        found.append(f"Of the training labels of {_names([name for name, _ in many], 'methods')}, {share_of} abstained.")
     rates = {each.method: each.win_rate for each in result.methods}
     unjudged = [name for name, rate in rates.items() if rate.abstentions > share * (rate.n + rate.abstentions)]
     if unjudged:

@@ -15,7 +15,7 @@ COLUMNS = ("method", "win rate %", "n", "abst.", "gold %", "value", "KL")
 """What fits in 80 columns; lengths, labels and times are on the page. `gold %` and `value`: win rate and mean utility by gold."""
 
 LOST = "labels abst."
-"""Training labels that abstained; a column where there are any."""
+"""Training labels that abstained, of all: a column in place of `value` where there are any."""
 
 
 def ranking_table(result: RankingResult) -> Table:
@@ -24,17 +24,15 @@ def ranking_table(result: RankingResult) -> Table:
     title = Text(f"Win rate against fixed answers, {visible(result.world)} world ({level} intervals)")
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     has_lost = any(each.label_abstentions for each in result.methods)
-    for name in (*COLUMNS, *([LOST] if has_lost else [])):
+    names = [LOST if has_lost and name == "value" else name for name in COLUMNS]
+    for name in names:
+        is_name = name == "method"
         table.add_column(
-            name,
-            justify="left" if name == "method" else "right",
-            no_wrap=name != "method",
-            overflow="fold",
-            min_width=20 if name == "method" else None,
+            name, justify="left" if is_name else "right", no_wrap=not is_name, overflow="fold", min_width=12 if is_name else None
         )
     for each in result.methods:
-        lost = [f"{each.label_abstentions or 0} of {each.labels}"] if has_lost else []
-        table.add_row(*(Text(cell) for cell in (*_cells(each), *lost)))
+        cells = dict(zip(COLUMNS, _cells(each), strict=True)) | {LOST: f"{each.label_abstentions or 0}/{each.labels}"}
+        table.add_row(*(Text(cells[name]) for name in names))
     return table
 
 

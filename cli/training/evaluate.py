@@ -100,7 +100,7 @@ def _policy(
     made = read_manifest(folder)
     # Of the suite only what says which prompts are asked: a folder from a stranger never says which code is loaded.
     kept: dict[str, Any] = each if isinstance(each := made.get("suite"), dict) else {}
-    same = {key: kept[key] for key in ("world_options", "eval_prompts") if key in kept}
+    same = {key: kept[key] for key in ("world_options", "eval_prompts", "prompts") if key in kept}
     told = {"world": made["world"], "ranked": ["sft"], "samples": samples, **same}
     suite = suite_of(told, f"the suite in {str(folder / 'manifest.json')!r}")
     check_suite(suite, annotators=False)

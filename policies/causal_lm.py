@@ -192,13 +192,16 @@ class CausalLMPolicy:
         return CausalLMValueModel.of(self.model, self.encoder, rng, lora=self.lora, control=self.control)
 
     def save(self, folder: Path) -> None:
-        """An ordinary checkpoint with its tokenizer, adapters merged in, and this policy's settings in `pasture.json`.
+        """An ordinary checkpoint with its tokenizer, adapters merged in, what ends its answers in the generation config, and this
+        policy's settings in `pasture.json`. Raises InputError for weights that are not finite.
 
         A policy with adapters resumes on the merged weights with fresh adapters, which compute the same. The control
         code of a view is kept in the settings; other programs must write its text before their prompts.
         """
         settings = {"control": self.control, "controls": self._controls, "max_new_tokens": self.max_new_tokens}
-        save_checkpoint(folder, merged(self.model, self.lora), self.tokenizer, self.lora, **settings)
+        model = merged(self.model, self.lora)
+        model.generation_config.eos_token_id = sorted(self.encoder.ends)
+        save_checkpoint(folder, model, self.tokenizer, self.lora, **settings)
 
     def save_adapter(self, folder: Path) -> None:
         """The adapters alone, in PEFT's format, for a server that holds the starting checkpoint (vLLM's LoRA requests)."""

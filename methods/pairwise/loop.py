@@ -59,6 +59,11 @@ def scored_in_parts(scores: Callable[[Sequence[Completion]], torch.Tensor], comp
     return torch.cat(parts)
 
 
+def sequence_logprobs(policy: Policy, completions: Sequence[Completion]) -> torch.Tensor:
+    """Log-probability in nats of each completion, [N], without gradients."""
+    return scored_in_parts(lambda part: policy.token_scores(part).sequence_logprobs(), completions)
+
+
 def train_on_pairs(
     policy: Policy,
     feedback: FeedbackSource,
@@ -78,9 +83,7 @@ def train_on_pairs(
     lefts = [each.comparison.left for each in preferences]
     rights = [each.comparison.right for each in preferences]
     learner = policy.copy()  # scored before its first step it is the reference, in the precision that it is trained in
-    ref_left, ref_right = (
-        scored_in_parts(lambda part: learner.token_scores(part).sequence_logprobs(), side) for side in (lefts, rights)
-    )
+    ref_left, ref_right = sequence_logprobs(learner, lefts), sequence_logprobs(learner, rights)
     p_left = labels(preferences, ref_left)
     probe = Probe(policy, [each.prompt for each in lefts], rng, log)
     probe(0, learner, reward=0.0)
@@ -90,12 +93,9 @@ def train_on_pairs(
         both = learner.token_scores([lefts[i] for i in rows] + [rights[i] for i in rows])
         left, right = both.sequence_logprobs().chunk(2)
         pairs = ScoredPairs(left, right, ref_left[rows], ref_right[rows], p_left[rows])
-        gain_left, gain_right = (
-            beta * (pairs.left_N - pairs.ref_left_N).detach(),
-            beta * (pairs.right_N - pairs.ref_right_N).detach(),
-        )
-        seen["reward"] = float((gain_left + gain_right).mean() / 2)
-        seen["margin"] = float(((2 * pairs.p_left_N - 1) * (gain_left - gain_right)).mean())
+        gains_2N = beta * torch.stack([left - pairs.ref_left_N, right - pairs.ref_right_N]).detach()
+        seen["reward"] = float((gains_2N[0] + gains_2N[1]).mean() / 2)
+        seen["margin"] = float(((2 * pairs.p_left_N - 1) * (gains_2N[0] - gains_2N[1])).mean())
         return pair_losses(pairs).mean()
 
     def after(step: int, steps: int, loss: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,16 @@ def test_a_given_text_ends_as_its_sample_does(name: str, policy_that_ends: Endin
     assert sampled.text == "x"
     assert list(sampled.tokens[1:]) == ending
     assert policy.encoder.answer(Completion(sampled.prompt, sampled.text)) == sampled.tokens
+
+
+def test_a_saved_policy_tells_other_programs_where_its_answers_end(policy_that_ends: Ending, tmp_path: Path) -> None:
+    from transformers import GenerationConfig
+
+    policy, ending = policy_that_ends("qwen base, which stops at eos alone")
+    policy.model._forward_hooks.clear()
+    policy.save(tmp_path)
+    assert GenerationConfig.from_pretrained(tmp_path).eos_token_id == sorted([policy.encoder.eos, *ending])
+    assert CausalLMPolicy.load(tmp_path).encoder.closing == tuple(ending)
 
 
 def test_log_probability_and_reward_do_not_tell_a_given_text_from_a_sampled_one(policy_that_ends: Ending) -> None:

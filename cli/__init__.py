@@ -75,6 +75,11 @@ def main() -> None:
     except PastureError as error:
         problem(str(error))
         sys.exit(1)
+    except ValueError:
+        if not sys.stdout.closed:
+            raise
+        problem("standard output was closed by what ran, so the result is not shown; what was written before is kept")
+        sys.exit(1)
     except (OSError, MemoryError) as error:  # a full disk under standard output, say
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (what cannot be written is not tried again)
         problem(f"{cause(error)}: {getattr(error, 'filename', None) or 'standard output'}")

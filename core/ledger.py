@@ -1,4 +1,4 @@
-"""What a run costs: a budget that is never passed, what was spent, and the price before the start."""
+"""What a run costs: its budget, what was spent, and the price before the start."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class Ledger:
     """Spending against a budget.
 
     A request is sent only where its worst case fits into what is left: a prompt has at most as many tokens as UTF-8 bytes,
-    and an answer at most `max_tokens`. What it really cost is charged afterwards, so that the budget is used up well.
+    and an answer at most `max_tokens`. What it really cost is charged afterwards, so that the budget is used up well. Where a
+    server bills more than a request allows, the budget can be passed by that one answer, and `overshot` says so.
     """
 
     def __init__(
@@ -104,6 +105,17 @@ class Ledger:
         dollars = self.dollars(reply.prompt_tokens, reply.completion_tokens, model)
         return Usage(1, 0, reply.prompt_tokens, reply.completion_tokens, dollars)
 
+    @property
+    def overshot(self) -> str:
+        """By how much the budget of dollars is passed; blank where it is not."""
+        over = 0.0 if self.budget.dollars is None else self.usage.dollars - self.budget.dollars
+        if over <= 1e-9 * self.usage.dollars:
+            return ""
+        return (
+            f"the budget of {self.budget.dollars} dollars is passed by {over:.6f}, for an answer was billed for more tokens than "
+            "its request allows; raise it with --budget-dollars"
+        )
+
     def exceeded(self, request: Request) -> BudgetExceeded:
         """The error for a request that does not fit, which is counted in `refused`."""
         self.refused += 1
@@ -111,6 +123,8 @@ class Ledger:
             what = f"the budget of {self.budget.requests} requests is used up; raise it with --budget-requests"
         else:
             left = (self.budget.dollars or 0.0) - self.usage.dollars
+            if left < 0:
+                return BudgetExceeded(f"{self.overshot}: finished work is kept and is not paid for again")
             what = (
                 f"the budget of {self.budget.dollars} dollars has {left:.6f} left and the next request may cost "
                 f"{self.worst_case(request):.6f}; raise it with --budget-dollars"

@@ -19,6 +19,7 @@ class PromptedRanker(Question):
     """Orders the answers of a slate, best first; of a comparison, as a slate of two, it makes a preference."""
 
     traits = Traits(engine=True, item="slate")
+    most_requests = 1
     template = "ranker"
     properties: ClassVar = {"rationale": TEXT, "ranking": {"type": "array", "items": {"type": "integer", "minimum": 1}}}
 

@@ -42,6 +42,9 @@ class Template:
     made, not at the first item.
     """
 
+    def __deepcopy__(self, memo: object) -> Template:
+        return self  # nothing in it changes, and what jinja has compiled cannot be copied
+
     def __init__(self, name: str, shared: str, item: str, last: str = "", kind: Kind = "pair", extras: Sequence[str] = ()) -> None:
         self._name, self._kind, self._extras = name, kind, tuple(extras)
         wanted = VARIABLES[kind][1:]

@@ -7,8 +7,6 @@ thread, so that replies are kept as they come and annotators that wait for somet
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -18,11 +16,10 @@ from ...core.protocols import Engine
 from ...core.records import Usage
 from ...core.requests import Reply, Request
 from ...core.store import Paid, Store
+from .feed import Feed
 
 QUIET_PASSES = 3
 """Passes of the event loop without a new request before a batch is thought to be complete."""
-STOP_SECONDS = 10.0
-"""How long an abandoned run waits for its engine to come to a stop."""
 CACHED = Usage(cached=1)
 
 
@@ -192,7 +189,7 @@ class Desk:
         await self._generate(self._engine, batch)
 
     async def _generate(self, engine: Engine, batch: list[_Ticket]) -> None:
-        feed = _Feed(engine, [ticket.request for ticket in batch])
+        feed = Feed(engine, [ticket.request for ticket in batch], self.ledger)
         left = dict(enumerate(batch))
         try:
             while not feed.ended:
@@ -205,9 +202,10 @@ class Desk:
             raise
         if feed.error is not None:
             raise feed.error
+        unanswered = EngineError(f"the engine {self.engine_name!r} ended without an answer to this request")
         for ticket in left.values():
             del self._tickets[ticket.key]
-            ticket.fail(EngineError(f"the engine {self.engine_name!r} ended without an answer to this request"))
+            ticket.fail(self.ledger.exceeded(ticket.request) if feed.over_budget else unanswered)
 
     def _receive(self, outcomes: Sequence[tuple[int, Reply | Exception]], left: dict[int, _Ticket]) -> None:
         """Keeps replies, then hands them out; an index that is not awaited stops the run."""
@@ -240,57 +238,3 @@ class Desk:
             raise EngineError(
                 f"the engine {self.engine_name!r} answered request {unknown[0]} twice, or was never asked it; mend the engine"
             )
-
-
-class _Feed:
-    """An engine at work in a thread; its outcomes are taken in the event loop."""
-
-    def __init__(self, engine: Engine, requests: list[Request]) -> None:
-        self.bell = asyncio.Event()
-        self.ended = False
-        self.error: PastureError | None = None
-        self._loop = asyncio.get_running_loop()
-        self._arrived: deque[tuple[int, Reply | Exception]] = deque()
-        self._rung = False
-        self._over = False
-        self._stopped = False
-        self._thread = threading.Thread(target=self._work, args=(engine, requests), name="pasture-engine", daemon=True)
-        self._thread.start()
-
-    def take(self) -> list[tuple[int, Reply | Exception]]:
-        """What has arrived since the last time."""
-        self.bell.clear()
-        self._rung = False
-        self.ended = self._over  # before the outcomes are taken, so that none is left behind
-        return [self._arrived.popleft() for _ in range(len(self._arrived))]
-
-    def stop(self) -> None:
-        """Asks the engine to end after its next reply, and waits for that a while."""
-        self._stopped = True
-        self._thread.join(STOP_SECONDS)
-
-    def _work(self, engine: Engine, requests: list[Request]) -> None:
-        outcomes = None
-        try:
-            outcomes = engine.generate(requests)
-            for outcome in outcomes:
-                self._arrived.append(outcome)
-                self._ring()
-                if self._stopped:
-                    break
-        except PastureError as error:
-            self.error = error
-        except BaseException as error:  # noqa: BLE001 (it is raised again in the event loop)
-            self.error = EngineError(f"the engine {engine.name!r} broke off: {type(error).__name__}: {error}")
-            self.error.__cause__ = error
-        finally:
-            close = getattr(outcomes, "close", None)
-            if close is not None:
-                close()
-            self._over = True
-            self._ring()
-
-    def _ring(self) -> None:
-        if not self._rung and not self._loop.is_closed():
-            self._rung = True
-            self._loop.call_soon_threadsafe(self.bell.set)

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 COLLECTED_OBJECTS = 100_000
@@ -25,7 +25,8 @@ class StepLoop:
     def forward(self, ready: asyncio.Event) -> bool:
         """Works until `ready` is set or the work has ended; True where it has ended. Raises nothing of the work's own."""
         with _rare_collections():
-            return _beside_a_running_loop(lambda: self._runner.run(self._until(ready)))
+            # Not `runner.run`: it lets all tasks that are ready run before it heeds Ctrl-C, and an annotator's code may be slow.
+            return _beside_a_running_loop(lambda: self._runner.get_loop().run_until_complete(self._until(ready)))
 
     def finish(self) -> None:
         """Raises what the ended work raised, if anything."""
@@ -45,7 +46,10 @@ class StepLoop:
             if self._task is None:
                 self._work.close()
             elif not self._task.done():
-                self._runner.run(cancelled(self._task))
+                with suppress(KeyboardInterrupt):  # of a task that Ctrl-C has ended: it was raised already
+                    self._runner.get_loop().run_until_complete(cancelled(self._task))
+            if self._task is not None and self._task.done() and not self._task.cancelled():
+                self._task.exception()  # it was raised already, and asyncio need not say so again
             self._runner.close()
 
         _beside_a_running_loop(end)

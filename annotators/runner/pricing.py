@@ -61,10 +61,18 @@ def played(
     asked = items[: ledger.budget.labels]
     ways = [[player.plays[id(item)] for player in plays] for item in asked]
     requests, prompt, completion, dollars, about_prompt, about_dollars = (_most(ways, place) for place in range(len(Price._fields)))
-    is_bound = hasattr(annotator, "most_requests") or all(any(play.is_whole for play in of_item) for of_item in ways)
+    is_bound = _is_declared(annotator) or all(any(play.is_whole for play in of_item) for of_item in ways)
     cached = sum(len(of_item[0].cached) for of_item in ways)
     counts = (len(asked), int(requests), cached, math.ceil(prompt), math.ceil(completion))
     return Quote(*counts, dollars, math.ceil(about_prompt), about_dollars, is_bound), results[-1]
+
+
+def _is_declared(annotator: Annotator) -> bool:
+    """Whether how much is asked is known without a play: the annotator says so, or it wraps one that ends with its one request."""
+    inner = (*getattr(annotator, "members", ()), *filter(None, [getattr(annotator, "inner", None)]))
+    return hasattr(annotator, "most_requests") or any(
+        getattr(each, "most_requests", 0) == 1 or _is_declared(each) for each in inner
+    )
 
 
 class _Play:
@@ -191,7 +199,8 @@ def _texts(schema: Mapping[str, Any]) -> int:
 
 
 def _instance(schema: Any, where: float, text: Callable[[], str], place: int = 0) -> Any:
-    """A value that a JSON Schema allows, with the longest lists. text: makes each free text. place: in the list around it."""
+    """A value that a JSON Schema allows, with the shortest lists for 0, and else the longest. text: makes each free text. place: in
+    the list around it."""
     if not isinstance(schema, Mapping):
         return text()
     if "enum" in schema:
@@ -200,11 +209,12 @@ def _instance(schema: Any, where: float, text: Callable[[], str], place: int = 0
         case "object":
             return {name: _instance(each, where, text) for name, each in schema.get("properties", {}).items()}
         case "array":
-            entries = range(int(schema.get("maxItems", max(LONGEST_LIST, schema.get("minItems", 0)))))
+            longest = int(schema.get("maxItems", max(LONGEST_LIST, schema.get("minItems", 0))))
+            entries = range(longest if where else int(schema.get("minItems", 0)))
             return [_instance(schema.get("items"), where, text, k) for k in (reversed(entries) if where == 1.0 else entries)]
         case "integer" | "number" as kind:
-            low, high = schema.get("minimum", place + 1), schema.get("maximum", schema.get("minimum", place + 1))
-            value = low + where * (high - low)
+            low = schema.get("minimum", 1)
+            value = low + (where * (schema["maximum"] - low) if "maximum" in schema else place)
             return round(value) if kind == "integer" else value
         case "boolean":
             return where >= 0.5

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sized
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 from ...core.errors import BudgetExceeded, EngineError, PastureError, raised_in
@@ -21,6 +22,10 @@ Progress = Callable[[int, int, Usage], None]
 PROGRESS_SECONDS = 0.1
 CHUNK, PATIENCE_SECONDS = 256, 0.05
 """A stream hands out results when it has so many, or the first has waited so long."""
+STRIDE = 16
+"""Items that are begun before the loop goes round: progress and results wait no longer where an annotator's own code is slow."""
+SHOWN_OF_A_PROMPT = 80
+"""Characters of a prompt that an error shows."""
 LEAD = 4
 """Windows of items that may be begun, the oldest of them not yet handed out."""
 
@@ -77,6 +82,8 @@ class Run:
                             continue
                         await working.acquire()
                         work.create_task(self._one(index, item, working))
+                        if index % STRIDE == 0:
+                            await asyncio.sleep(0)
                 desk.cancel()
                 if clock:
                     clock.cancel()
@@ -153,12 +160,12 @@ class Run:
             return Abstention(item, Reason.OVER_BUDGET, self.name, str(error)), asked
         except EngineError as error:
             return Abstention(item, Reason.ENGINE_FAILED, self.name, str(error)), asked
-        except (PastureError, KeyboardInterrupt, asyncio.CancelledError):
+        except (PastureError, asyncio.CancelledError, KeyboardInterrupt):
             raise
-        except BaseException as error:
+        except BaseException as error:  # SystemExit and GeneratorExit too: they are the annotator's, and would end the loop
             raise AnnotatorFailed(
-                f"the annotator {self.name!r} failed on the item {item.key}: {raised_in(error)}; mend it and run again: finished "
-                "replies are kept"
+                f"the annotator {self.name!r} failed on the prompt {_shown(item)}: {raised_in(error)}; correct it and run again: "
+                "finished replies are kept"
             ) from error
         _check(result, item, self.name)
         return result, asked
@@ -186,6 +193,12 @@ class MeteredAsk:
         return answer.reply
 
 
+def _shown(item: Item) -> str:
+    """The beginning of the item's prompt."""
+    text = item.prompt.text
+    return repr(text if len(text) <= SHOWN_OF_A_PROMPT else f"{text[:SHOWN_OF_A_PROMPT]}...")
+
+
 def silent_in(result: Feedback | Abstention) -> tuple[Abstention, ...]:
     """All who gave none: the result itself, or those asked for a part of it, and for a part of that."""
     if isinstance(result, Abstention):
@@ -199,12 +212,14 @@ def silent_in(result: Feedback | Abstention) -> tuple[Abstention, ...]:
     return result.silent + tuple(each for part in result.parts for each in silent_in(part))
 
 
+_FIELDS = [each.name for each in fields(Preference)]
+_VALUES, _USAGE = attrgetter(*_FIELDS), _FIELDS.index("usage")
+
+
 def _with_usage(result: Feedback | Abstention, usage: Usage) -> Feedback | Abstention:
-    if type(result) is Preference:  # the common case, at a third of the price of `replace`
-        r = result
-        return Preference(
-            r.comparison, r.p_left, r.annotator, r.persona, r.strength, r.rationale, usage, r.parts, r.silent, r.label_mass
-        )
+    if type(result) is Preference:  # the common case, for less than `replace`
+        values = _VALUES(result)
+        return Preference(*values[:_USAGE], usage, *values[_USAGE + 1 :])  # pyright: ignore[reportCallIssue]
     return replace(result, usage=usage)
 
 

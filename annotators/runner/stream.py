@@ -67,7 +67,11 @@ class Stream:
         try:
             ended = False
             while not ended:
-                ended = steps.forward(self._run.ready)
+                try:
+                    ended = steps.forward(self._run.ready)
+                except KeyboardInterrupt:
+                    yield from self._run.take()  # what is finished is not lost
+                    raise
                 yield from self._run.take()
             steps.finish()
         finally:

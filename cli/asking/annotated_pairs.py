@@ -72,10 +72,14 @@ class _Blinded:
 def _gather(stream: Stream, waiting: deque[Comparison], parts: PreferenceParts) -> None:
     from ...core.records import Abstention, Preference
 
-    for said in stream:
-        answer = unblinded(said, waiting.popleft())
-        assert isinstance(answer, Preference | Abstention)
-        parts.add(answer)
+    try:
+        for said in stream:
+            answer = unblinded(said, waiting.popleft())
+            assert isinstance(answer, Preference | Abstention)
+            parts.add(answer)
+    except KeyboardInterrupt:
+        parts.flush()
+        raise
 
 
 def _note(results: Sequence[Preference | Abstention]) -> dict[str, Any]:

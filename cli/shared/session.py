@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .console import problem
 from .material import settings_from
 from .progress import progress
 
@@ -62,9 +63,9 @@ def opened_session(
         raise InputError(f"--store {str(store)!r} keeps an engine's replies, and there is no engine; leave it out or name one")
     budget, path = Budget(dollars, labels, requests), store or default
     make = DrySession if dry_run else Session
-    with progress(hidden or dry_run) as watch:
-        if engine is None or (dry_run and not path.is_file()):
-            yield make(engine, None, seed, budget, watch)
-            return
-        with closing(Store(path)) as opened:
-            yield make(engine, opened, seed, budget, watch)
+    has_store = engine is not None and (path.is_file() or not dry_run)
+    with progress(hidden or dry_run) as watch, closing(Store(path)) if has_store else nullcontext() as opened:
+        session = make(engine, opened, seed, budget, watch)
+        yield session
+    if session.ledger.overshot:
+        problem(session.ledger.overshot)

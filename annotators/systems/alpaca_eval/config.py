@@ -73,6 +73,7 @@ class AlpacaEvalConfig:
     """
 
     traits = Traits(engine=True, symmetric=True)
+    most_requests = 1
 
     def __init__(self, config: str | Path, member: str = "", name: str = "") -> None:
         path = Path(config)

@@ -7,14 +7,17 @@ Markdown code block is fenced), so no answer can close its own fence and speak f
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from jinja2 import StrictUndefined, TemplateError, meta, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2 import Template as Compiled
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2.runtime import LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 from ...core.errors import InputError
+from ...core.files.reading import cause
 from ...core.records import Comparison, Completion, Item, Prompt, Slate
 from ..wrappers.pairwise import completion_of, pair_of, slate_of
 
@@ -28,9 +31,87 @@ VARIABLES: dict[Kind, tuple[str, ...]] = {
 """What each kind of item shows; all but the prompt must be shown. `prompt` takes any item, and shows no answer."""
 SHORTEST_FENCE = 5
 
+LONGEST = 1_000_000
+"""Of the number that an expression may give, and of the items of a list or characters of a text that one is made of."""
+MOST_ITEMS, NESTED_LOOPS = 1000, 2
+LONGEST_QUESTION = 50_000_000
+"""Characters."""
+FILTERS = (
+    *(
+        "abs",
+        "capitalize",
+        "count",
+        "d",
+        "default",
+        "first",
+        "float",
+        "int",
+        "last",
+        "length",
+        "list",
+        "lower",
+        "max",
+        "min",
+        "round",
+    ),
+    *("reverse", "sort", "string", "striptags", "title", "trim", "truncate", "unique", "upper", "wordcount"),
+)
+METHODS = ("count", "endswith", "find", "lower", "lstrip", "rstrip", "split", "splitlines", "startswith", "strip", "title", "upper")
+"""What a template may use of Jinja's filters and of a text's methods, `join` beside these: what gives no more than it is given."""
+UNBOUNDED = (nodes.Macro, nodes.CallBlock, nodes.Concat, nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+
+
+class _Bounded(ImmutableSandboxedEnvironment):
+    """Whatever a template says ends, soon and in little memory: loops run over lists, two deep; what is computed has a bound."""
+
+    intercepted_binops = frozenset(("+", "*", "**", "%"))
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        sizes = [abs(each) if isinstance(each, int | float) else len(each) for each in (left, right)]
+        result = {"+": sum(sizes), "*": sizes[0] * sizes[1], "%": 0, "**": LONGEST * (sizes[1] > 6 or sizes[0] > 10)}[operator]
+        if result >= LONGEST or (operator == "%" and isinstance(left, str)):
+            raise SecurityError(f"the result of `{operator}` has no bound")
+        return super().call_binop(context, operator, left, right)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        return attr in METHODS if isinstance(obj, str) else isinstance(obj, LoopContext)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """No text is formatted: a width has no bound."""
+
+    def bounded(self, text: str) -> nodes.Template:
+        """The parsed template, its loops held to lists. Raises TemplateSyntaxError for what has no bound."""
+        tree = self.parse(text)
+        for node in tree.find_all((*UNBOUNDED, nodes.For)):
+            is_deep = isinstance(node, nodes.For) and (node.recursive or _depth(node) > NESTED_LOOPS)
+            if is_deep or not isinstance(node, nodes.For):
+                raise TemplateSyntaxError(f"{type(node).__name__} has no bound; use variables, if and for", node.lineno)
+        for node in list(tree.find_all(nodes.For)):
+            node.iter = nodes.Filter(node.iter, "_items", [], [], None, None, lineno=node.lineno)
+        return tree
+
+
+def _depth(loop: nodes.For) -> int:
+    return 1 + max((_depth(each) for each in loop.find_all(nodes.For)), default=0)
+
+
+def _items(values: Any) -> Any:
+    if not isinstance(values, list | tuple | str) or len(values) > MOST_ITEMS:
+        raise SecurityError(f"a loop, or `join`, runs over at most {MOST_ITEMS:,} items of a list")
+    return values
+
+
+def _join(values: Any, by: str = "") -> str:
+    return by[:MOST_ITEMS].join(map(str, _items(values)))
+
+
 # No escaping for HTML: the text goes to a language model as it is.
-_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+_ENVIRONMENT = _Bounded(undefined=StrictUndefined, autoescape=False)
 _ENVIRONMENT.globals.clear()  # a template uses the variables it is given, and Jinja's filters
+_ENVIRONMENT.filters = {name: each for name, each in _ENVIRONMENT.filters.items() if name in FILTERS} | {
+    "_items": _items,
+    "join": _join,
+}
 
 
 class Template:
@@ -93,9 +174,11 @@ class Template:
         done = []
         for part, compiled in self._parts:
             try:
-                done.append(compiled.render(values).strip())
-            except TemplateError as error:
-                raise InputError(f"the part `{part}` of the template of {self._name!r} fails: {error}; mend it") from error
+                done.append(_rendered(compiled, values))
+            except Exception as error:  # whatever a filter or an operator raises
+                raise InputError(
+                    f"the part `{part}` of the template of {self._name!r} fails: {_cause(error)}; correct it"
+                ) from error
         return done
 
     def _compiled(self, part: str, text: str, available: tuple[str, ...], wanted: tuple[str, ...]) -> Compiled:
@@ -103,16 +186,34 @@ class Template:
         if not isinstance(text, str):
             raise InputError(f"{where} is {text!r}; it is text")
         try:
-            used = meta.find_undeclared_variables(_ENVIRONMENT.parse(text))
-            compiled = _ENVIRONMENT.from_string(text)
-        except TemplateError as error:
-            raise InputError(f"{where} is no valid Jinja: {error}") from error
+            used = meta.find_undeclared_variables(_ENVIRONMENT.bounded(text))
+            compiled = _ENVIRONMENT.from_string(_ENVIRONMENT.bounded(text))
+        except Exception as error:  # whatever a filter or an operator raises, on constants
+            raise InputError(f"{where} is not valid Jinja: {_cause(error)}") from error
         for variable in sorted(used - set(available)):
             raise InputError(f"{where} uses the variable {variable!r}; available there: {', '.join(available) or 'none'}")
         for variable in wanted:
             if variable not in used:
                 raise InputError(f"{where} never shows {{{{ {variable} }}}}; who judges answers is shown them")
         return compiled
+
+
+def _rendered(compiled: Compiled, values: Mapping[str, Any]) -> str:
+    pieces, left = [], LONGEST_QUESTION
+    for piece in compiled.generate(values):
+        pieces.append(piece)
+        left -= len(piece)
+        if left < 0:
+            raise SecurityError(f"the question has more than {LONGEST_QUESTION:,} characters")
+    return "".join(pieces).strip()
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, and in which line of the template."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else None)
+    words = str(error.message) if isinstance(error, TemplateError) else cause(error)
+    return f"{words}{f' (line {line})' if line else ''}"
 
 
 def _plain_pieces(shared: str, parts: Sequence[str]) -> list[tuple[str, bool]] | None:

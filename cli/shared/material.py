@@ -126,6 +126,8 @@ def named_annotator(
 def settings_from(settings: Sequence[str]) -> dict[str, Any]:
     """Options from `key=value`, the value written as in TOML; what is no TOML value is text."""
     from ...core.errors import InputError
+    from ...core.files.reading import cause
+    from ...core.text import one_line
 
     found: dict[str, Any] = {}
     for setting in settings:
@@ -136,4 +138,6 @@ def settings_from(settings: Sequence[str]) -> dict[str, Any]:
             found[key] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             found[key] = float(value) if BARE_POINT.fullmatch(value) else value
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{one_line(setting)} cannot be used as an option: {cause(error)}") from error
     return found

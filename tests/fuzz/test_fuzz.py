@@ -9,6 +9,7 @@ import io
 import json
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
@@ -20,7 +21,6 @@ import pytest
 import typer
 from pasture import cli
 from pasture.core import registry
-from pasture.core.errors import raised_in
 
 from .entrances import ENTRANCES, SUITE
 
@@ -93,7 +93,8 @@ def case(base: Path, name: str, seed: int) -> str:
             warnings.simplefilter("ignore")
             code, _, err = pasture(*words)
     except BaseException as error:  # noqa: BLE001 (whatever it is, it should have been one of Pasture's errors)
-        return f"{type(error).__name__}: {str(error)[:120]!r} ({raised_in(error)[-120:]})"
+        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-4:]]
+        return f"{type(error).__name__}: {str(error)[:120]!r} ({' > '.join(places)})"
     lines = err.strip().split("\n")
     if code not in (0, 1, 2):
         return f"exit code {code}: {err[-200:]!r}"

@@ -139,7 +139,7 @@ def test_an_answer_is_data_and_never_a_template():
         ),
         ("shared", "{{ left }}", "`shared` .* uses the variable 'left'; available there: none"),
         ("pair", "{{ left }}", r"never shows \{\{ right \}\}; who judges answers is shown them"),
-        ("pair", "{{ left ", "is no valid Jinja"),
+        ("pair", "{{ left ", "is not valid Jinja"),
         ("pair", "{{ left.text }} {{ right }}", "fails: 'str object' has no attribute 'text'"),
         ("pair", "{{ left.__class__.__mro__ }} {{ right }}", "fails: access to attribute '__class__' of 'str' object is unsafe"),
         ("pair", "{{ left }} {{ right }} {{ range(9) }}", "uses the variable 'range'"),

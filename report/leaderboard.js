@@ -1,19 +1,8 @@
-"use strict";
-// Sorts and filters the table, and steps through the comparisons behind a row. Text reaches the page by textContent only.
+// Sorts and filters the table, and steps through the comparisons behind a row.
 (() => {
   const { texts, comparisons } = JSON.parse(document.getElementById("data").textContent);
-  const at = (id) => document.getElementById(id);
   const body = document.querySelector("#board tbody");
   const lines = [...body.rows];
-  let shown = [];
-  let place = 0;
-
-  const make = (tag, className, ...children) => {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    element.append(...children); // strings become text nodes
-    return element;
-  };
 
   const value = (line, column, kind) => {
     const cell = line.cells[column];
@@ -50,25 +39,16 @@
   const textOf = (spot) => (spot === null ? null : texts[spot]);
 
   const answer = (name, text, isWinner) => {
-    const title = make("h3", "", name);
-    if (isWinner) title.append(make("span", "badge", "✓ preferred"));
-    const said = make("p", text === null ? "note" : "said", text === null ? "The text is not in the folder." : text || "(empty answer)");
-    said.dir = "auto";
-    return make("div", isWinner ? "answer winner" : "answer", title, said);
+    const [shown, className] = text === null ? ["The text is not in the folder.", "note"] : [text || "(empty answer)", "said"];
+    return answerCard(name, isWinner, shown, className);
   };
 
-  const render = () => {
-    const card = at("comparison");
-    card.replaceChildren();
-    at("previous").disabled = place <= 0;
-    at("next").disabled = place >= shown.length - 1;
-    at("count").textContent = shown.length ? `${place + 1} of ${shown.length}` : "none match";
-    if (!shown.length) return;
+  const { show } = stepper((card, comparison, place, count) => {
+    at("count").textContent = count ? `${place + 1} of ${count}` : "none match";
+    if (comparison === null) return;
     const line = lines[Number(at("f-row").value)];
-    const [prompt, ours, theirs, score] = shown[place];
-    const verdict = verdictOf(shown[place]);
-    const asked = make("p", "said prompt", textOf(prompt));
-    asked.dir = "auto";
+    const [prompt, ours, theirs, score] = comparison;
+    const verdict = verdictOf(comparison);
     const answers = make(
       "div", "answers",
       answer(line.cells[1].textContent, textOf(ours), verdict === "won"),
@@ -77,23 +57,15 @@
     const said = score === null
       ? `${line.cells[2].textContent} gave no verdict.`
       : `${line.cells[2].textContent}: ${(100 * score).toFixed(1)} % for ${line.cells[1].textContent}${verdict === "tied" ? " (a tie)" : ""}`;
-    card.append(make("h3", "", "Prompt"), asked, answers, make("p", "verdict", said));
-  };
+    card.append(make("h3", "", "Prompt"), promptCard(textOf(prompt)), answers, make("p", "verdict", said));
+  });
 
   const pick = () => {
     const wanted = at("f-text").value.trim().toLowerCase();
     const verdict = at("f-verdict").value;
-    shown = (comparisons[Number(at("f-row").value)] ?? []).filter((each) =>
+    show((comparisons[Number(at("f-row").value)] ?? []).filter((each) =>
       (!verdict || verdictOf(each) === verdict) &&
-      (!wanted || each.slice(0, 3).some((spot) => (textOf(spot) ?? "").toLowerCase().includes(wanted))));
-    place = 0;
-    render();
-  };
-
-  const step = (by) => {
-    if (place + by < 0 || place + by >= shown.length) return;
-    place += by;
-    render();
+      (!wanted || each.slice(0, 3).some((spot) => (textOf(spot) ?? "").toLowerCase().includes(wanted)))));
   };
 
   document.querySelectorAll("#board th[data-sort]").forEach((heading) => {
@@ -117,9 +89,6 @@
   });
   for (const id of ["t-judge", "t-model"]) at(id).addEventListener("input", choose);
   for (const id of ["f-row", "f-verdict", "f-text"]) at(id).addEventListener("input", pick);
-  at("previous").addEventListener("click", () => step(-1));
-  at("next").addEventListener("click", () => step(1));
   at("controls").hidden = false;
-  at("browser").hidden = false;
   pick();
 })();

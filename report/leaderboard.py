@@ -71,7 +71,7 @@ def page(
         judges=sorted({row.judge for row in rows}),
         notes=notes,
         data=Markup(embedded_json(visible_everywhere(data))),
-        script=Markup(resource("leaderboard.js")),
+        script=Markup(resource("browser.js") + resource("leaderboard.js")),
     )
 
 

@@ -1,18 +1,7 @@
-"use strict";
-// Steps through the embedded comparisons. Text reaches the page by textContent only.
+// Steps through the embedded comparisons of a ranking.
 (() => {
   const examples = JSON.parse(document.getElementById("data").textContent);
-  const at = (id) => document.getElementById(id);
   const filters = { method: at("f-method"), seed: at("f-seed"), verdict: at("f-verdict"), text: at("f-text") };
-  let shown = examples;
-  let place = 0;
-
-  const make = (tag, className, ...children) => {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    element.append(...children); // strings become text nodes
-    return element;
-  };
 
   const percent = (p) => `${(100 * p).toFixed(0)} %`;
   const signed = (x) => (x === null ? "not known" : `${x.toFixed(2).replace("-", "−")} nats`);
@@ -33,13 +22,9 @@
   const answer = (e, who, first) => {
     const verdict = verdictOf(e);
     const isWinner = (who === "candidate" && verdict === "won") || (who === "rival" && verdict === "lost");
-    const name = who === "candidate" ? e.method : "rival";
-    const title = make("h3", "", `${first ? "Shown first" : "Shown second"} · ${name}`);
-    if (isWinner) title.append(make("span", "badge", "✓ preferred"));
-    const text = make("p", "said", e[who] || "(empty answer)");
-    text.dir = "auto";
+    const name = `${first ? "Shown first" : "Shown second"} · ${who === "candidate" ? e.method : "rival"}`;
     const gold = make("p", "gold", `Gold utility ${signed(e[`gold_${who}`])}`);
-    return make("div", isWinner ? "answer winner" : "answer", title, text, gold);
+    return answerCard(name, isWinner, e[who] || "(empty answer)", "said", gold);
   };
 
   const verdictLine = (e) => {
@@ -56,43 +41,27 @@
     return [line, bar];
   };
 
-  const render = () => {
-    const card = at("comparison");
-    card.replaceChildren();
-    at("previous").disabled = place <= 0;
-    at("next").disabled = place >= shown.length - 1;
-    if (shown.length === 0) {
+  const { show, step } = stepper((card, e, place, count) => {
+    if (e === null) {
       at("count").textContent = examples.length ? `0 of ${examples.length} match` : "none were kept";
       card.append(make("p", "note", examples.length ? "No comparison matches. Widen the choice above." : "This result keeps no comparisons."));
       return;
     }
-    const e = shown[place];
-    const whole = shown.length === examples.length ? "" : ` (of ${examples.length})`;
-    at("count").textContent = `${place + 1} of ${shown.length}${whole}`;
-    const prompt = make("p", "said prompt", e.prompt);
-    prompt.dir = "auto";
+    const whole = count === examples.length ? "" : ` (of ${examples.length})`;
+    at("count").textContent = `${place + 1} of ${count}${whole}`;
     const order = e.shown_first === "candidate" ? ["candidate", "rival"] : ["rival", "candidate"];
     const answers = make("div", "answers", answer(e, order[0], true), answer(e, order[1], false));
-    card.append(make("h3", "", `Prompt · ${e.method}, seed ${e.seed}`), prompt, answers, ...verdictLine(e));
+    card.append(make("h3", "", `Prompt · ${e.method}, seed ${e.seed}`), promptCard(e.prompt), answers, ...verdictLine(e));
     if (e.rationale) card.append(make("h3", "why", "Why"), make("p", "said", e.rationale));
-  };
+  });
 
   const choose = () => {
     const wanted = filters.text.value.trim().toLowerCase();
-    shown = examples.filter((e) =>
+    show(examples.filter((e) =>
       (!filters.method.value || e.method === filters.method.value) &&
       (!filters.seed.value || String(e.seed) === filters.seed.value) &&
       (!filters.verdict.value || verdictOf(e) === filters.verdict.value || (filters.verdict.value === "against" && isAgainstGold(e))) &&
-      (!wanted || searched(e).includes(wanted)));
-    place = 0;
-    render();
-  };
-
-  const step = (by) => {
-    const next = place + by;
-    if (next < 0 || next >= shown.length) return;
-    place = next;
-    render();
+      (!wanted || searched(e).includes(wanted))));
   };
 
   const fill = (select, values) => {
@@ -106,8 +75,6 @@
   fill(filters.method, examples.map((e) => e.method));
   fill(filters.seed, examples.map((e) => e.seed).sort((a, b) => a - b));
   for (const each of Object.values(filters)) each.addEventListener("input", choose);
-  at("previous").addEventListener("click", () => step(-1));
-  at("next").addEventListener("click", () => step(1));
   document.addEventListener("keydown", (event) => {
     const busy = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || event.altKey || event.ctrlKey || event.metaKey;
     const inside = at("browse").getBoundingClientRect();
@@ -116,6 +83,5 @@
     if (event.key === "ArrowRight") step(1);
     if (event.key === "ArrowLeft") step(-1);
   });
-  at("browser").hidden = false;
-  render();
+  show(examples);
 })();

@@ -44,7 +44,7 @@ def page(result: RankingResult) -> str:
         curves={name: Markup(svg) for name, svg in plots.curve_plots(result).items()},
         made=_facts(text.visible_everywhere(dict(result.manifest))),
         data=Markup(embedded_json(text.visible_everywhere([asdict(each) for each in result.examples]))),
-        script=Markup(resource("page.js")),
+        script=Markup(resource("browser.js") + resource("page.js")),
     )
 
 

@@ -91,13 +91,18 @@ def _policy(
 ) -> tuple[dict[str, str], list[Measure]]:
     from ...benchmarks.ranking.cell import judge
     from ...benchmarks.ranking.checkpoint import load_policy, read_manifest
-    from ...benchmarks.ranking.suite import check_suite, suite_of, suite_world
+    from ...benchmarks.ranking.suite import check_suite, suite_of, suite_world, yields_policy
+    from ...core.errors import InputError
     from ...core.results import Measure
     from ...core.seeds import rng_for
     from ...eval.intervals.mean import mean_over_seeds
     from ...eval.win_rates.win_rate import win_rate
+    from ...methods import METHODS
 
     made = read_manifest(folder)
+    if made["method"] in METHODS.entries() and not yields_policy(made["method"]):
+        what = METHODS.entry(made["method"]).traits["yields"]
+        raise InputError(f"{str(folder)!r} holds a {what}, which gives no answers to judge; train a policy, for instance with dpo")
     # Of the suite only what says which prompts are asked: a folder from a stranger never says which code is loaded.
     kept: dict[str, Any] = each if isinstance(each := made.get("suite"), dict) else {}
     same = {key: kept[key] for key in ("world_options", "eval_prompts", "prompts") if key in kept}

@@ -172,3 +172,10 @@ def test_a_policy_is_evaluated_in_the_world_that_it_was_trained_in_with_its_opti
     code, out, err = pasture("evaluate", "p", "--annotator", "gold", "--json")
     assert code == 0, err
     assert json.loads(out)["win_rate"]["n"] == 7
+
+
+def test_a_reward_model_is_not_called_something_that_train_did_not_write(pasture):
+    assert pasture("train", "reward-model", "--world", "exact", "--labels", "50", "--out", "rm")[0] == 0
+    code, _, err = pasture("evaluate", "rm")
+    assert code == 2
+    assert "holds a reward model, which gives no answers to judge" in err

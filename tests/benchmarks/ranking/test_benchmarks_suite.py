@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pasture.benchmarks.ranking.suite import check_suite, load_suite, method_config, suite_world
+from pasture.benchmarks.ranking.imports import ROOT
+from pasture.benchmarks.ranking.suite import Suite, check_suite, load_suite, method_config, suite_world
 from pasture.core.errors import InputError
 from pasture.simulators import WORLDS
 
@@ -124,3 +125,10 @@ def test_every_world_of_the_table_refuses_an_option_that_it_does_not_have():
     for world in WORLDS.table:
         with pytest.raises(InputError, match="does not take the options"):
             suite_world(replace(load_suite("exact"), world=world, world_options={"no_such": 1}))
+
+
+def test_the_suite_of_the_docs_loads_and_names_every_field(tmp_path: Path):
+    text = (ROOT / "docs" / "suites.md").read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    loaded = load_suite(written(tmp_path, text))
+    assert loaded.settings("simpo.py") == {"gamma": 1.0}
+    assert not [each for each in Suite.__dataclass_fields__ if each not in text and each not in ("methods", "engine_options")]

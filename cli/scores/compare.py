@@ -13,6 +13,9 @@ from ..shared.console import show_rows
 def compare(
     first: Annotated[Path, typer.Argument(help="Verdicts: AlpacaEval's annotations, or preferences of `pasture annotate`.")],
     second: Annotated[Path, typer.Argument(help="Verdicts about another model, against the same baseline.")],
+    across_judges: Annotated[
+        bool, typer.Option("--across-judges", help="Also of two judges; the difference is then theirs as much as the models'.")
+    ] = False,
     level: Annotated[float, typer.Option(help="Of the interval.")] = 0.95,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
 ) -> None:
@@ -34,10 +37,17 @@ def compare(
         raise InputError(
             f"{str(first)!r} names prompts by {one.prompt_column!r} and {str(second)!r} by {other.prompt_column!r}; name them alike"
         )
+    if one.judges and other.judges and not one.judges & other.judges and not across_judges:
+        judges = [", ".join(sorted(each.judges)[:3]) for each in (one, other)]
+        raise InputError(
+            f"{str(first)!r} was judged by {judges[0]} and {str(second)!r} by {judges[1]}: their difference is the judges' as "
+            "much as the models'; give two files of one judge, or --across-judges"
+        )
     rates = [win_rate_from_scores(s.scores_N, s.clusters_N, s.abstentions, level) for s in (one.scores, other.scores)]
     difference = paired_difference([one.scores], [other.scores], level, trained=False)
     names = (one.model or str(first), other.model or str(second))
     facts = {"first": names[0], "second": names[1], "baseline": one.baseline or other.baseline or None}
+    facts |= {"judges": ", ".join(sorted(one.judges | other.judges)[:6]) or None}
     rows = [Measure("win rate", name, rate, "share") for name, rate in zip(names, rates, strict=True)]
     p = f"p {difference.extra['p']:.3g} ({difference.how})" if "p" in difference.extra else ""
     rows.append(Measure("paired difference", "difference", difference, "difference", "the first's win rate less the second's", p))

@@ -27,12 +27,13 @@ PROMPT_COLUMNS = ("instruction", "prompt", "index", "id")
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """scores: 1 where the model won, by prompt. model, baseline: blank where the file does not say. prompt_column: what names a
-    prompt."""
+    prompt. judges: those that the file names."""
 
     scores: Scores
     model: str
     baseline: str
     prompt_column: str
+    judges: frozenset[str] = frozenset()
 
 
 def read_verdicts(path: Path | str) -> Verdicts:
@@ -61,13 +62,15 @@ def _alpaca_eval(path: Path | str, rows: Sequence[Row], prompt_column: str) -> V
         if not math.isnan(score):
             scores.append(score)
             prompts.append(prompt if isinstance(prompt, str) else json.dumps(prompt))
-    return Verdicts(Scores(np.array(scores), prompts, len(rows) - len(scores)), *_two(path, sides), prompt_column)
+    judges = frozenset(name_of(row.get("annotator"), f"{str(path)!r}: `annotator`") for row in rows) - {""}
+    return Verdicts(Scores(np.array(scores), prompts, len(rows) - len(scores)), *_two(path, sides), prompt_column, judges)
 
 
 def _pasture(path: Path | str, labels: Sequence[Label]) -> Verdicts:
     said = [(each.p_left, _key(each.pair.prompt)) for each in labels if not each.abstained]
     scores = Scores(np.array([p for p, _ in said]), [key for _, key in said], len(labels) - len(said))
-    return Verdicts(scores, *_two(path, [(each.pair.left.model, each.pair.right.model) for each in labels]), "prompt")
+    names = _two(path, [(each.pair.left.model, each.pair.right.model) for each in labels])
+    return Verdicts(scores, *names, "prompt", frozenset(each.judge for each in labels) - {""})
 
 
 def _two(path: Path | str, sides: Sequence[Sequence[str]]) -> tuple[str, str]:

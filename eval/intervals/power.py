@@ -16,6 +16,9 @@ from scipy.special import ndtr, ndtri
 
 from ...core.errors import InputError
 
+MOST = 10**12
+"""Prompts, and samples of one, beyond which nothing is asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Design:
@@ -32,8 +35,8 @@ class Design:
 
     def __post_init__(self) -> None:
         checks = {
-            "variance": (self.variance > 0, "above 0"),
-            "samples": (self.samples >= 1, "1 or more"),
+            "variance": (0 < self.variance <= 1, "above 0 and at most 1: 0.25 at most for a score, 1 for a difference of two"),
+            "samples": (1 <= self.samples <= MOST, f"1 to {MOST:,}"),
             "between_share": (0 <= self.between_share <= 1, "in [0, 1]"),
             "flip": (0 <= self.flip < 0.5, "in [0, 0.5): at 0.5 the verdict is a coin, and no number of prompts is enough"),
             "alpha": (0 < self.alpha < 1, "in (0, 1)"),
@@ -58,26 +61,38 @@ def prompts_needed(delta: float, design: Design) -> float:
     """Prompts to see a difference of `delta` (score units: 0.03 is 3 points), not rounded. 784.9 for 5 points against 50 %."""
     if not 0 < abs(delta) <= 1:
         raise InputError(f"delta is {delta}; it is a difference of win rates, above 0 and at most 1 (0.03 is 3 points)")
-    return _quantiles(design) ** 2 * design.variance_of_a_prompt / (delta * (1 - 2 * design.flip)) ** 2
+    needed = _quantiles(design) ** 2 * design.variance_of_a_prompt
+    seen = (delta * (1 - 2 * design.flip)) ** 2
+    if needed > MOST * seen:
+        raise InputError(f"a difference of {delta:g} (100 points are 1) takes more than {MOST:,} prompts; ask for a larger one")
+    return needed / seen
 
 
 def detectable_difference(prompts: int, design: Design) -> float:
-    """The smallest difference that so many prompts show with the power asked for: 0.049 for 805 against 50 %."""
-    return _quantiles(design) * math.sqrt(design.variance_of_a_prompt / _positive(prompts)) / (1 - 2 * design.flip)
+    """The smallest difference that so many prompts show with the power asked for: 0.049 for 805 against 50 %. Raises InputError
+    where that is more than any two win rates differ by."""
+    found = _quantiles(design) * math.sqrt(design.variance_of_a_prompt / _counted(prompts)) / (1 - 2 * design.flip)
+    if found > 1:
+        least = math.ceil(prompts_needed(1.0, design))
+        raise InputError(
+            f"{prompts} prompts show no difference of win rates with power {design.power:g}, not even one of 100 points; "
+            f"give {least} or more"
+        )
+    return found
 
 
 def power_of(delta: float, prompts: int, design: Design) -> float:
     """The chance that a two-sided test finds a true difference of `delta` on so many prompts; `design.power` is not used."""
-    error = math.sqrt(design.variance_of_a_prompt / _positive(prompts))
-    shift, critical = abs(delta) * (1 - 2 * design.flip) / error, float(ndtri(1 - design.alpha / 2))
+    error = math.sqrt(design.variance_of_a_prompt / _counted(prompts))
+    shift, critical = abs(delta) * (1 - 2 * design.flip) / error, -float(ndtri(design.alpha / 2))
     return float(ndtr(shift - critical) + ndtr(-critical - shift))
 
 
 def _quantiles(design: Design) -> float:
-    return float(ndtri(1 - design.alpha / 2) + ndtri(design.power))
+    return float(ndtri(design.power) - ndtri(design.alpha / 2))
 
 
-def _positive(prompts: int) -> int:
-    if prompts < 1:
-        raise InputError(f"there are {prompts} prompts; give 1 or more")
+def _counted(prompts: int) -> int:
+    if not 1 <= prompts <= MOST:
+        raise InputError(f"there are {prompts} prompts; give 1 to {MOST:,}")
     return prompts

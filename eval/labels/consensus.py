@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from scipy.special import logsumexp
@@ -64,16 +64,26 @@ Model = Callable[[Votes, np.ndarray, np.ndarray, float], LabelFit]
 """(votes, weight_I of each item, start posterior_IL, tolerance of `climb`) -> fit."""
 
 
+class LabelOptions(TypedDict, total=False):
+    """What every label model takes, as `fitted` describes it."""
+
+    restarts: int
+    resamples: int
+    seed: int
+    level: float
+    start_IL: np.ndarray | None
+
+
 def fitted(
     of: Votes,
     model: Model,
     method: str,
     *,
-    restarts: int,
-    resamples: int,
-    seed: int,
-    level: float,
-    start_IL: np.ndarray | None,
+    restarts: int = 8,
+    resamples: int = 200,
+    seed: int = 0,
+    level: float = 0.95,
+    start_IL: np.ndarray | None = None,
     settle: Callable[[LabelFit], LabelFit] = lambda fit: fit,
 ) -> Consensus:
     """The best fit over the starts, its workers with percentile intervals of a bootstrap over items.

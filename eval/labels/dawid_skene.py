@@ -8,40 +8,22 @@ most often on average, each counted once, however many labels it gave.
 from __future__ import annotations
 
 from functools import partial
+from typing import Unpack
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .consensus import Consensus, LabelFit, climb_smoothed, fitted, seen
+from .consensus import Consensus, LabelFit, LabelOptions, climb_smoothed, fitted, seen
 from .votes import Votes
 
 
-def dawid_skene(
-    of: Votes,
-    *,
-    smoothing: float = 0.1,
-    restarts: int = 8,
-    resamples: int = 200,
-    seed: int = 0,
-    level: float = 0.95,
-    start_IL: np.ndarray | None = None,
-) -> Consensus:
+def dawid_skene(of: Votes, *, smoothing: float = 0.1, **options: Unpack[LabelOptions]) -> Consensus:
     """Labels and workers; `details["confusion_WLL"][w, z, l]` is P(w says l | z is true), and `details["balanced_W"]` the mean of
     its diagonal: 1/L for whoever answers without looking. reliability: the diagonal weighted by how frequent each label is.
 
-    smoothing: counts, > 0. restarts, resamples, start_IL: see `consensus.fitted`.
+    smoothing: counts, > 0. options: see `consensus.fitted`.
     """
-    return fitted(
-        of,
-        partial(_fit, smoothing),
-        "Dawid-Skene",
-        restarts=restarts,
-        resamples=resamples,
-        seed=seed,
-        level=level,
-        start_IL=start_IL,
-        settle=_best_named,
-    )
+    return fitted(of, partial(_fit, smoothing), "Dawid-Skene", settle=_best_named, **options)
 
 
 def _fit(smoothing: float, of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> LabelFit:

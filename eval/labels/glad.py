@@ -7,14 +7,14 @@ that the objective never falls; several starts. _W workers, _I items, _L labels,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 from scipy.special import expit
 
-from .consensus import TOLERANCE, Consensus, LabelFit, climb, fitted, label_posterior, log_joint_of_coins, seen
+from ..rankings.newton import ascend
+from .consensus import TOLERANCE, Consensus, LabelFit, LabelOptions, climb, fitted, label_posterior, log_joint_of_coins, seen
 from .votes import Votes
 
 SMOOTHING = 0.1
@@ -31,22 +31,11 @@ class _State(NamedTuple):
     """Its logarithm."""
 
 
-def glad(
-    of: Votes, *, restarts: int = 2, resamples: int = 50, seed: int = 0, level: float = 0.95, start_IL: np.ndarray | None = None
-) -> Consensus:
+def glad(of: Votes, **options: Unpack[LabelOptions]) -> Consensus:
     """Labels and workers; `details` hold `ability_W` (0 is random, negative deceives) and `log_easiness_I`. reliability: P(right)
-    averaged over all items. restarts, resamples, start_IL: see `consensus.fitted`."""
-    return fitted(
-        of,
-        _fit,
-        "GLAD",
-        restarts=restarts,
-        resamples=resamples,
-        seed=seed,
-        level=level,
-        start_IL=start_IL,
-        settle=partial(_upright, of),
-    )
+    averaged over all items. options: of `consensus.fitted`, but 2 restarts and 50 resamples unless given."""
+    chosen: LabelOptions = {"restarts": 2, "resamples": 50, **options}
+    return fitted(of, _fit, "GLAD", settle=partial(_upright, of), **chosen)
 
 
 def _upright(of: Votes, fit: LabelFit) -> LabelFit:
@@ -94,7 +83,7 @@ def _ability(of: Votes, right_V: np.ndarray, weight_V: np.ndarray, ability_W: np
     p_V = expit(ability_W[of.worker_V] * beta_V)
     slope_W = _sum(of.worker_V, weight_V * beta_V * (right_V - p_V), ability_W) - (ability_W - 1)
     curve_W = _sum(of.worker_V, weight_V * beta_V**2 * p_V * (1 - p_V), ability_W) + 1
-    return _guarded(value_W, ability_W, slope_W / curve_W)
+    return ascend(value_W, ability_W, np.clip(slope_W / curve_W, -LONGEST_STEP, LONGEST_STEP))
 
 
 def _easiness(of: Votes, right_V: np.ndarray, alpha_V: np.ndarray, easiness_I: np.ndarray) -> np.ndarray:
@@ -107,20 +96,7 @@ def _easiness(of: Votes, right_V: np.ndarray, alpha_V: np.ndarray, easiness_I: n
     p_V = expit(x_V)
     slope_I = _sum(of.item_V, x_V * (right_V - p_V), easiness_I) - (easiness_I - 1)
     curve_I = _sum(of.item_V, x_V**2 * p_V * (1 - p_V), easiness_I) + 1
-    return _guarded(value_I, easiness_I, slope_I / curve_I)
-
-
-def _guarded(value: Callable[[np.ndarray], np.ndarray], at: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """at + step, each entry's step bounded, and halved until its own value does not fall; after 20 halvings it stays."""
-    step, before = np.clip(step, -LONGEST_STEP, LONGEST_STEP), value(at)
-    for _ in range(20):
-        worse = value(at + step) < before
-        if not worse.any():
-            break
-        step = np.where(worse, step / 2, step)
-    else:
-        step = np.where(value(at + step) < before, 0.0, step)
-    return at + step
+    return ascend(value_I, easiness_I, np.clip(slope_I / curve_I, -LONGEST_STEP, LONGEST_STEP))
 
 
 def _expected(right_V: np.ndarray, x_V: np.ndarray) -> np.ndarray:

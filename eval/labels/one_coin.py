@@ -7,39 +7,21 @@ Departures: `smoothing` counts of right and of wrong a worker (a maximum a poste
 from __future__ import annotations
 
 from functools import partial
+from typing import Unpack
 
 import numpy as np
 
-from .consensus import Consensus, LabelFit, climb_smoothed, fitted, log_joint_of_coins, seen
+from .consensus import Consensus, LabelFit, LabelOptions, climb_smoothed, fitted, log_joint_of_coins, seen
 from .votes import Votes
 
 
-def one_coin(
-    of: Votes,
-    *,
-    smoothing: float = 0.1,
-    restarts: int = 8,
-    resamples: int = 200,
-    seed: int = 0,
-    level: float = 0.95,
-    start_IL: np.ndarray | None = None,
-) -> Consensus:
+def one_coin(of: Votes, *, smoothing: float = 0.1, **options: Unpack[LabelOptions]) -> Consensus:
     """Labels and workers; reliability is P(right), 1/L for whoever answers at random, below it for whoever deceives.
 
-    smoothing: counts, > 0. restarts, resamples, start_IL: see `consensus.fitted`. With two labels, everybody right and everybody
+    smoothing: counts, > 0. options: see `consensus.fitted`. With two labels, everybody right and everybody
     wrong explain the votes alike: workers are taken to be right more often than not, on average.
     """
-    return fitted(
-        of,
-        partial(_fit, smoothing),
-        "one-coin",
-        restarts=restarts,
-        resamples=resamples,
-        seed=seed,
-        level=level,
-        start_IL=start_IL,
-        settle=_honest,
-    )
+    return fitted(of, partial(_fit, smoothing), "one-coin", settle=_honest, **options)
 
 
 def _fit(smoothing: float, of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> LabelFit:

@@ -7,6 +7,7 @@ maximum likelihood is infinite or not unique (Ford 1957, Am. Math. Monthly 64:28
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import evalica
@@ -19,6 +20,7 @@ from ...core.records import Estimate
 from ...core.seeds import rng_for
 from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
 from .battles import Battles, resampled_win_matrices, win_matrix
+from .newton import ascend
 
 ELO_A_NAT = 400 / np.log(10)
 """Points of the chess scale a nat of strength: 400 points are odds of 10 to 1."""
@@ -98,7 +100,6 @@ def newton(wins_RMM: np.ndarray, start_M: np.ndarray, tolerance: float = 1e-12, 
     many = wins_RMM.shape[1]
     scale_R = games_RMM.sum(axis=(1, 2)) / 2
     strengths_RM = np.tile(start_M, (len(wins_RMM), 1)).astype(float)
-    level_R = _log_likelihood(wins_RMM, strengths_RM)
     todo = np.arange(len(wins_RMM))
     for _ in range(limit):
         p_RMM = _beats(strengths_RM[todo])
@@ -111,10 +112,9 @@ def newton(wins_RMM: np.ndarray, start_M: np.ndarray, tolerance: float = 1e-12, 
         filled_MM = np.full((many, many), 1 / many) + 1e-12 * np.eye(many)
         information_RMM = _information(games_RMM[todo], p_RMM) + filled_MM * scale_R[todo, None, None]
         step_RM = np.linalg.solve(information_RMM, slope_RM[..., None])[..., 0]
-        moved = _line_search(wins_RMM[todo], strengths_RM[todo], step_RM, level_R[todo])
+        moved = ascend(partial(_log_likelihood, wins_RMM[todo]), strengths_RM[todo], step_RM, slack=1e-12)
         stuck_R = (moved == strengths_RM[todo]).all(axis=1)
         strengths_RM[todo] = moved
-        level_R[todo] = _log_likelihood(wins_RMM[todo], moved)
         todo = todo[~stuck_R]  # at the precision of floating point
     assert not len(todo), "Newton's method did not converge on a likelihood that has a maximum"
     return strengths_RM - strengths_RM.mean(axis=1, keepdims=True)
@@ -182,14 +182,3 @@ def _information(games_RMM: np.ndarray, p_RMM: np.ndarray) -> np.ndarray:
 
 def _log_likelihood(wins_RMM: np.ndarray, strengths_RM: np.ndarray) -> np.ndarray:
     return -(wins_RMM * np.logaddexp(0.0, strengths_RM[:, None, :] - strengths_RM[:, :, None])).sum(axis=(1, 2))
-
-
-def _line_search(wins_RMM: np.ndarray, from_RM: np.ndarray, step_RM: np.ndarray, level_R: np.ndarray) -> np.ndarray:
-    """from + step, the step halved where it lowers the likelihood; where no step helps, `from` itself."""
-    size_R = np.ones(len(from_RM))
-    while True:
-        to_RM = from_RM + size_R[:, None] * step_RM
-        worse_R = _log_likelihood(wins_RMM, to_RM) < level_R - 1e-12 * np.abs(level_R)
-        if not worse_R.any():
-            return to_RM
-        size_R[worse_R] = np.where(size_R[worse_R] > 1e-18, size_R[worse_R] / 2, 0.0)

@@ -38,6 +38,32 @@ def test_power_refuses_what_has_no_answer(run):
     for words in ((), ("--delta", 0), ("--delta", 120), ("--delta", 3, "--flip", 0.5)):
         with pytest.raises(InputError):
             run("power", *words)
+    for variance in ("inf", "nan", 1000, 1.01, 0, -1):
+        with pytest.raises(InputError, match=r"variance is .*; it is above 0 and at most 1"):
+            run("power", "--delta", 3, f"--variance={variance}")
+    with pytest.raises(InputError, match=r"1 prompts show no difference of win rates with power 0.8, .* give 2 or more"):
+        run("power", "--prompts", 1)
+    assert run("power", "--prompts", 2).startswith("2 prompts show a difference of 99")
+    with pytest.raises(InputError, match="takes more than 1,000,000,000,000 prompts"):
+        run("power", "--delta", 1e-150)
+    with pytest.raises(InputError, match="give 1 to 1,000,000,000,000"):
+        run("power", "--prompts", 10**400)
+    assert json.loads(run("power", "--delta", 3, "--alpha", 1e-300, "--json"))["prompts"] > 10**5
+
+
+def test_compare_of_two_judges_is_refused_unless_it_is_asked_for(run, tmp_path):
+    files = []
+    for judge in ("strict", "kind"):
+        rows = [
+            {"instruction": f"q{k}", "generator_1": "b", "generator_2": "m", "preference": 1 + (k % 3 == 0), "annotator": judge}
+            for k in range(9)
+        ]
+        files.append(tmp_path / f"{judge}.json")
+        files[-1].write_text(json.dumps(rows))
+    with pytest.raises(InputError, match=r"judged by strict and .* by kind: .* give two files of one judge, or --across-judges"):
+        run("compare", *files)
+    assert json.loads(run("compare", *files, "--across-judges", "--json"))["judges"] == "kind, strict"
+    assert json.loads(run("compare", files[0], files[0], "--json"))["judges"] == "strict"
 
 
 def annotations(path, preferences, model="m", baseline="b", key="instruction"):

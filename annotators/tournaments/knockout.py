@@ -6,7 +6,6 @@ even verdict goes to the first, which the draw has made a coin.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -42,19 +41,3 @@ def knockout(candidates: int, rng: np.random.Generator) -> Search[Knockout]:
         for each in alive:
             survived[each] += 1
     return Knockout(alive[0], tuple(survived), calls)
-
-
-def survival_probability(accuracy: float, candidates: int) -> float:
-    """How often the best of N wins if each match with it is judged right with this probability: accuracy^log2 N where N is a
-    power of 2, and averaged over who goes on unmatched elsewhere."""
-    if not 0 <= accuracy <= 1 or candidates < 1:
-        raise InputError(f"accuracy is {accuracy} and candidates {candidates}; accuracy is in [0, 1], candidates 1 or more")
-
-    @cache
-    def survives(left: int) -> float:
-        if left == 1:
-            return 1.0
-        unmatched = (left % 2) / left
-        return (unmatched + (1 - unmatched) * accuracy) * survives((left + 1) // 2)
-
-    return survives(candidates)

@@ -22,6 +22,7 @@ from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Item, Preference
 from ...core.results import Measure
 from ...core.seeds import rng_for
+from ...policies.closed_form import fit_bradley_terry
 from ...simulators.text.world import TextWorld
 from .claim import Check, Claim, check_seeds, over_seeds, share_over_seeds
 
@@ -73,17 +74,6 @@ def differences(world: TextWorld, pairs: Sequence[Comparison]) -> np.ndarray:
     return world.features([each.left for each in pairs]) - world.features([each.right for each in pairs])
 
 
-def linear_reward(x_NA: np.ndarray, p_left_N: np.ndarray, ridge: float = 1.0, steps: int = 8) -> np.ndarray:
-    """Weights of a Bradley-Terry reward model that is linear in the features, by Newton's method."""
-    weights_A = np.zeros(x_NA.shape[1])
-    for _ in range(steps):
-        p_N = 1.0 / (1.0 + np.exp(-np.clip(x_NA @ weights_A, -30, 30)))
-        gradient_A = x_NA.T @ (p_left_N - p_N) - ridge * weights_A
-        curvature = (x_NA * (p_N * (1 - p_N))[:, None]).T @ x_NA + ridge * np.eye(len(weights_A))
-        weights_A = weights_A + np.linalg.solve(curvature, gradient_A)
-    return weights_A
-
-
 def scorer(world: TextWorld, pairs: Sequence[Comparison], dev: Sequence[Comparison]) -> Callable[[Sequence[Any]], float]:
     """The accuracy on `dev`, by gold, of a reward model that is trained on labels of some of `pairs`."""
     rows = {pair.key: row for row, pair in enumerate(pairs)}
@@ -93,7 +83,7 @@ def scorer(world: TextWorld, pairs: Sequence[Comparison], dev: Sequence[Comparis
     def score(labels: Sequence[Preference | Abstention]) -> float:
         said = [each for each in labels if isinstance(each, Preference)]
         here = [rows[each.comparison.key] for each in said]
-        weights_A = linear_reward(x_NA[here], np.array([each.p_left for each in said]))
+        weights_A = fit_bradley_terry(x_NA[here], np.array([each.p_left for each in said]), ridge=1.0 / len(said))
         return float(((dev_x_NA @ weights_A > 0) == (gold_N > 0))[gold_N != 0].mean())
 
     return score

@@ -9,7 +9,6 @@ last part; the file at the end is that of a run without kills, which is checked 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import resource
@@ -19,7 +18,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from ...annotators import make_annotator
 from ...annotators.runner import annotate_stream
@@ -83,35 +84,36 @@ def _apart(count: int, out: Path, rows: int, kills: int) -> dict[str, Any]:
     return json.loads(done.stdout) | {"kills": kills}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000], help="how many annotations")
-    parser.add_argument("--kills", type=int, default=0, help="run the largest once more, killed so many times")
-    parser.add_argument("--rows", type=int, default=20_000, help="results in a part")
-    parser.add_argument("--items", type=int, help="one run of this size in this process, with --out")
-    parser.add_argument("--out", type=Path, help="where its preferences go (.parquet)")
-    asked = parser.parse_args()
-    if (asked.items is None) != (asked.out is None):
-        parser.error("--items and --out go together")
-    if asked.items is not None:
-        print(json.dumps(work(asked.items, asked.out, asked.rows)))
+def main(
+    size: Annotated[list[int], typer.Option()] = [100_000, 1_000_000],  # noqa: B006
+    kills: int = 0,
+    rows: int = 20_000,
+    items: int | None = None,
+    out: Path | None = None,
+) -> None:
+    """size: how many annotations; repeat it. kills: run the largest once more, killed so many times. rows: results in a part.
+    items, out: one run of this size in this process, and where its preferences go (.parquet)."""
+    if (items is None) != (out is None):
+        raise SystemExit("--items and --out go together")
+    if items is not None and out is not None:
+        print(json.dumps(work(items, out, rows)))
         return
     with tempfile.TemporaryDirectory() as folder:
         print(f"{'annotations':>12}{'peak MiB':>10}{'pairs/s':>10}{'seconds':>9}{'kills':>7}{'found':>9}  content")
-        sizes = [(size, 0) for size in asked.sizes] + ([(max(asked.sizes), asked.kills)] if asked.kills else [])
+        runs = [(each, 0) for each in size] + ([(max(size), kills)] if kills else [])
         hashes: dict[int, str] = {}
-        for number, (size, kills) in enumerate(sizes):
-            out = Path(folder) / f"{number}.parquet"
-            found = _apart(size, out, asked.rows, kills)
-            same = content_hash(out)
-            out.unlink()
+        for number, (count, killed) in enumerate(runs):
+            path = Path(folder) / f"{number}.parquet"
+            found = _apart(count, path, rows, killed)
+            same = content_hash(path)
+            path.unlink()
             print(
-                f"{size:>12,}{found['peak_mib']:>10.0f}{found['pairs_a_second']:>10,.0f}{found['seconds']:>9.1f}{kills:>7}"
+                f"{count:>12,}{found['peak_mib']:>10.0f}{found['pairs_a_second']:>10,.0f}{found['seconds']:>9.1f}{killed:>7}"
                 f"{found['found']:>9,}  {same}"
             )
-            if hashes.setdefault(size, same) != same:
-                raise SystemExit(f"the killed run of {size} wrote {same}, the whole one {hashes[size]}")
+            if hashes.setdefault(count, same) != same:
+                raise SystemExit(f"the killed run of {count} wrote {same}, the whole one {hashes[count]}")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -9,13 +9,14 @@ text world's answers, joined to a length that real answers have, unless a file i
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from ...annotators.runner import annotate
 from ...annotators.systems.persona.judge import PersonaJudge
@@ -66,40 +67,38 @@ def _measure(pairs: Sequence[Comparison], engine: VllmEngine, store: Store | Non
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--model", default="smollm2-135m", help="a checkpoint folder, a hub id, or smollm2-135m")
-    parser.add_argument("--load-format", default="auto", help="dummy: random weights, where only a config is at hand")
-    parser.add_argument("--pairs", default="300", help="how many to make, or a file of pairs")
-    parser.add_argument(
-        "--also-first", type=int, default=30, help="of them, how many are judged in both orders for the ratio; 0 for none"
-    )
-    parser.add_argument("--personas", type=int, default=13)
-    parser.add_argument("--style", default="summary", choices=("summary", "full"))
-    parser.add_argument("--words", type=int, default=250, help="words of an answer that is made")
-    parser.add_argument(
-        "--store", type=Path, default=None, help="keep replies here, so that a killed run goes on (of all the pairs)"
-    )
-    asked = parser.parse_args()
-    pairs = _make_pairs(int(asked.pairs), asked.words) if asked.pairs.isdecimal() else read_pairs(asked.pairs)
-    options = {"personas": asked.personas, "style": asked.style}
-    result: dict[str, Any] = {"model": asked.model, **options}
-    both = pairs[: asked.also_first]
+def main(
+    model: str = "smollm2-135m",
+    load_format: str = "auto",
+    pairs: str = "300",
+    also_first: int = 30,
+    personas: int = 13,
+    style: str = "summary",
+    words: int = 250,
+    store: Path | None = None,
+) -> None:
+    """model: a checkpoint folder, a hub id, or smollm2-135m. load_format: dummy for random weights, where only a config is at hand.
+    pairs: how many to make, or a file of pairs. also_first: of them, how many are judged in both orders for the ratio; 0 for none.
+    style: summary or full. words: of an answer that is made. store: keeps replies, so that a killed run goes on."""
+    shown = _make_pairs(int(pairs), words) if pairs.isdecimal() else read_pairs(pairs)
+    options = {"personas": personas, "style": style}
+    result: dict[str, Any] = {"model": model, **options}
+    both = shown[:also_first]
     if both:
         for order, first in (("person_last", False), ("person_first", True)):
             # An engine of its own, so that one order finds nothing in its cache that the other has left.
-            engine = VllmEngine(asked.model, load_format=asked.load_format)
+            engine = VllmEngine(model, load_format=load_format)
             result[order] = _measure(both, engine, persona_first=first, **options)
             engine.close()
         result["computed_token_ratio"] = result["person_first"]["computed_tokens"] / result["person_last"]["computed_tokens"]
         result["wall_clock_ratio"] = result["person_first"]["seconds"] / result["person_last"]["seconds"]
-    if len(pairs) > len(both):
-        engine = VllmEngine(asked.model, load_format=asked.load_format)
-        with closing(Store(asked.store)) if asked.store else nullcontext() as store:
-            result["all_pairs"] = _measure(pairs, engine, store, **options)
+    if len(shown) > len(both):
+        engine = VllmEngine(model, load_format=load_format)
+        with closing(Store(store)) if store else nullcontext() as kept:
+            result["all_pairs"] = _measure(shown, engine, kept, **options)
         engine.close()
     print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -9,12 +9,14 @@ a shared machine read the CPU figure: it is what one core does when nobody else 
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import tempfile
 import time
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from ...annotators import make_annotator
 from ...annotators.runner import annotate
@@ -66,24 +68,20 @@ def _measure(count: int, repeats: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--pairs", type=int, default=20_000, help="pairs of the cold run, at least 805")
-    parser.add_argument("--repeats", type=int, default=3, help="runs, of which the best counts")
-    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    asked = parser.parse_args()
-    if asked.pairs < ALPACAEVAL["pairs"] or asked.repeats < 1:
-        parser.error("--pairs is at least 805 and --repeats at least 1")
-    found = _measure(asked.pairs, asked.repeats)
-    if asked.json:
+def main(pairs: int = 20_000, repeats: int = 3, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """pairs: of the cold run, at least 805. repeats: runs, of which the best counts."""
+    if pairs < ALPACAEVAL["pairs"] or repeats < 1:
+        raise SystemExit("--pairs is at least 805 and --repeats at least 1")
+    found = _measure(pairs, repeats)
+    if as_json:
         print(json.dumps(found | {"alpacaeval": ALPACAEVAL}))
         return
     speed, by_cpu = found["cold_pairs_a_second"], found["cold_pairs_a_cpu_second"]
-    print(f"cold, {asked.pairs} pairs: {speed:,.0f} pairs/s; {by_cpu:,.0f} a CPU second")
+    print(f"cold, {pairs} pairs: {speed:,.0f} pairs/s; {by_cpu:,.0f} a CPU second")
     print(f"{'805 pairs':<12}{'Pasture':>10}{'AlpacaEval 0.6.6':>20}")
     print(f"{'cold':<12}{found['cold_805_seconds']:>9.3f}s{ALPACAEVAL['cold_seconds']:>19.2f}s")
     print(f"{'cached':<12}{found['cached_805_seconds']:>9.3f}s{ALPACAEVAL['cached_seconds']:>19.1f}s")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -13,6 +13,8 @@ import typer
 from ..shared.console import show_rows
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ...core.files.tables import Row
     from ...core.records import Estimate
     from ...core.results import Measure
@@ -65,6 +67,7 @@ def rank_models(
 
 def _of_battles(path: Path, how: RatingModel, resamples: int, seed: int) -> list[Measure]:
     from ...core.files.tables import read_rows
+    from ...core.records import Estimate
     from ...core.results import Measure
     from ...eval.files.battles import battles_of_rows
     from ...eval.rankings.bradley_terry import bradley_terry_ratings
@@ -78,9 +81,12 @@ def _of_battles(path: Path, how: RatingModel, resamples: int, seed: int) -> list
         case RatingModel.elo:
             return [Measure("rating", name, each, "points") for name, each in elo_ratings(of, seed, resamples).items()]
         case RatingModel.rao_kupper | RatingModel.davidson:
-            from ...eval.rankings.tie_models import TieModel, ratings_with_ties
+            from ...eval.rankings.tie_models import TieModel, ratings_with_ties, tie_probability
 
-            return _ratings(ratings_with_ties(of, TieModel(how.value), seed, resamples)[0])
+            strengths, tie = ratings_with_ties(of, TieModel(how.value), seed, resamples)
+            chance = None if tie is None else tie_probability(tie, TieModel(how.value))
+            ties = Estimate(chance, None, None, len(of), "by the fit; no interval" if tie else "undefined: so are the ratings")
+            return [*_ratings(strengths), Measure("ties", "equal models tie", ties, "share")]
         case RatingModel.style:
             return _at_equal_style(_fought(rows, path), path, of, resamples, seed)
         case RatingModel.crowd:
@@ -179,7 +185,7 @@ def _of_verdicts(files: list[Path], against: Path | None, resamples: int, seed: 
     from ...core.results import Measure
     from ...eval.files.verdicts import read_verdicts
     from ...eval.intervals.multiple import simultaneous_differences
-    from ...eval.rankings.leaderboards_compared import separability
+    from ...eval.rankings.leaderboards_compared import correlation_under_errors, separability
     from ...eval.win_rates.win_rate import win_rate_from_scores
 
     read = {each.model or str(path): each.scores for path in files for each in [read_verdicts(path)]}
@@ -198,26 +204,32 @@ def _of_verdicts(files: list[Path], against: Path | None, resamples: int, seed: 
         Measure("difference", f"{a} less {b}", each, "difference", "all these intervals hold together")
         for (a, b), each in gaps.items()
     ]
-    gold_M = None if against is None else _gold(against, order)
-    apart = separability(scores_MP, gold_M)
+    gold_2M = None if against is None else _gold(against, order)
+    apart = separability(scores_MP, None if gold_2M is None else gold_2M[0])
     found.append(Measure("ranking", "separable", apart.separable, "share", "pairs of models that are told apart"))
-    if apart.agreement:
+    if gold_2M is not None and apart.agreement is not None:
         found.append(Measure("ranking", "ordered alike", apart.agreement, "share", "of these, as the other leaderboard has them"))
+        errors_M = np.array([rates[name].standard_error or 0.0 for name in order])
+        values_M = np.array([np.nan if (value := rates[name].value) is None else value for name in order])
+        like = correlation_under_errors(values_M, errors_M, *gold_2M, seed=seed)
+        for name, each in (("Spearman", like.spearman), ("Kendall", like.kendall)):
+            found.append(Measure("ranking", name, each, "correlation", "with the other leaderboard, under both tables' errors"))
     return found
 
 
-def _gold(path: Path, models: list[str]) -> Any:
-    """The other leaderboard's win rate of each model."""
+def _gold(path: Path, models: list[str]) -> np.ndarray:
+    """The other leaderboard's win rate of each model, in percent, and its standard error (0 where it has none), [2, M]."""
     import numpy as np
 
     from ...core.errors import InputError
     from ...core.files.cells import given, number_of
     from ...core.files.tables import read_rows
 
-    where = repr(str(path))
-    values = {
-        str(given(row, "model", where)): number_of(given(row, "win_rate", where), f"{where}: `win_rate`") for row in read_rows(path)
-    }
-    if missing := [name for name in models if name not in values]:
-        raise InputError(f"{where} has no {', '.join(missing[:5])}; it has: {', '.join(list(values)[:10])}")
-    return np.array([values[name] for name in models])
+    where, found = repr(str(path)), {}
+    for row in read_rows(path):
+        error = number_of(row.get("standard_error"), f"{where}: `standard_error`")
+        value = number_of(given(row, "win_rate", where), f"{where}: `win_rate`")
+        found[str(given(row, "model", where))] = (value, 0.0 if np.isnan(error) else error)
+    if missing := [name for name in models if name not in found]:
+        raise InputError(f"{where} has no {', '.join(missing[:5])}; it has: {', '.join(list(found)[:10])}")
+    return np.array([found[name] for name in models]).T

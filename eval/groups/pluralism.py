@@ -15,7 +15,6 @@ from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
 from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
-from ..intervals.interval import t_interval, two_sided_p
 from ..win_rates.win_rate import win_rate_from_scores
 
 
@@ -104,50 +103,6 @@ def gini(rates_G: np.ndarray, weights_G: np.ndarray | None = None) -> float:
     share_G = weights_G / weights_G.sum()
     mean = float(share_G @ rates_G)
     return float(share_G @ np.abs(rates_G[:, None] - rates_G) @ share_G / (2 * mean)) if mean > 0 else float("nan")
-
-
-def seen_and_unseen(rates_G: np.ndarray, is_unseen_G: np.ndarray, level: float = 0.95) -> Estimate:
-    """Mean rate of the personas that training saw less that of those it did not: what is lost on strangers. In [-1, 1].
-
-    Personas are the sample (Welch's t interval), so give each one's rate. Undefined without personas of both kinds.
-    """
-    rates_G, is_unseen_G = np.asarray(rates_G, dtype=float), np.asarray(is_unseen_G, dtype=bool)
-    if rates_G.shape != is_unseen_G.shape or not np.isfinite(rates_G).all():
-        raise InputError(
-            f"there are {rates_G.shape} rates and {is_unseen_G.shape} marks; give one finite rate and one mark a persona"
-        )
-    seen, unseen = rates_G[~is_unseen_G], rates_G[is_unseen_G]
-    if not (len(seen) and len(unseen)):
-        return Estimate(
-            None, None, None, len(rates_G), f"undefined: {len(seen)} seen and {len(unseen)} unseen personas", level=level
-        )
-    value, how = float(seen.mean() - unseen.mean()), f"mean of {len(seen)} seen less {len(unseen)} unseen personas"
-    if min(len(seen), len(unseen)) < 2 or not (np.ptp(seen) or np.ptp(unseen)):
-        return Estimate(value, None, None, len(rates_G), f"{how}; no interval: too few personas, or no spread", level=level)
-    parts = [float(each.var(ddof=1)) / len(each) for each in (seen, unseen)]
-    df = sum(parts) ** 2 / sum(part**2 / (len(each) - 1) for part, each in zip(parts, (seen, unseen), strict=True))
-    error = float(np.sqrt(sum(parts)))
-    low, high = t_interval(value, error, df, level)
-    p = two_sided_p(value, error, df)
-    return Estimate(value, low, high, len(rates_G), f"{how}; Welch's t interval", 0, error, level, {"p": p})
-
-
-def overton_coverage(support_QVS: Sequence[Sequence[Sequence[float]]], threshold: float = 0.33, level: float = 0.95) -> Estimate:
-    """The share of the values at stake in a question that some sentence of the answer speaks for, averaged over questions; in
-    [0, 1].
-
-    support_QVS[q][v]: how strongly each sentence of answer q entails value v (a probability); an answer without sentences
-    covers nothing. threshold: support from which a value is covered (0.33 in Modular Pluralism). Questions without values are
-    left out and counted."""
-    shares, kept = [], []
-    for question, values in enumerate(support_QVS):
-        best = [max(sentences, default=0.0) for sentences in values]
-        if not all(0 <= each <= 1 for each in best):
-            raise InputError(f"question {question} has a support outside [0, 1]; give entailment probabilities")
-        if best:
-            shares.append(float(np.mean([each >= threshold for each in best])))
-            kept.append(question)
-    return win_rate_from_scores(shares, kept, len(support_QVS) - len(kept), level)
 
 
 def _rates(scores_GP: np.ndarray, counts_RP: np.ndarray) -> np.ndarray:

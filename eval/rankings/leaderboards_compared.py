@@ -13,7 +13,7 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from ..intervals.bootstrap import bootstrap_estimate
 from ..intervals.interval import t_quantile
 from .rank_correlation import RankCorrelation, kendall_rows, rank_correlation_of, spearman_rows
 
@@ -97,33 +97,6 @@ def separability(scores_MP: np.ndarray, gold_M: np.ndarray | None = None, level:
         return Separability(separable, Estimate(None, None, None, 0, "undefined: no pair can be told apart", level=level))
     how = f"share of the {apart_K.sum()} separable pairs that gold orders alike (a tie of gold does not); no interval"
     return Separability(separable, Estimate(float(same_K[apart_K].mean()), None, None, int(apart_K.sum()), how, level=level))
-
-
-def top1_regret(scores_MP: np.ndarray, gold_MP: np.ndarray, seed: int = 0, resamples: int = 2000, level: float = 0.95) -> Estimate:
-    """What is lost by taking the model that the scores put first: the best mean gold less that model's, in gold's unit, 0 or more.
-
-    Models that tie for first share the loss. Percentiles of a bootstrap over prompts (columns), in which gold's mean and the
-    choice are drawn together. scores_MP and gold_MP hold no NaN; undefined without models or prompts."""
-    scores_MP, gold_MP = np.asarray(scores_MP, dtype=float), np.asarray(gold_MP, dtype=float)
-    if scores_MP.shape != gold_MP.shape or scores_MP.ndim != 2:
-        raise InputError(
-            f"scores have shape {scores_MP.shape} and gold {gold_MP.shape}; both are one row a model, one column a prompt"
-        )
-    if not (np.isfinite(scores_MP).all() and np.isfinite(gold_MP).all()):
-        raise InputError("a score or gold value is undefined; keep the prompts that were judged for every model")
-    models, prompts = scores_MP.shape
-    if not scores_MP.size:
-        return Estimate(None, None, None, models, f"undefined: {models} models on {prompts} prompts", level=level)
-    value = float(_regrets(scores_MP.mean(axis=1)[None], gold_MP.mean(axis=1)[None])[0])
-    how = f"gold lost by the first of {models} models"
-    counts_RP = prompt_counts(prompts, resamples, rng_for(seed, "regret")) / prompts
-    drawn_R = _regrets(counts_RP @ scores_MP.T, counts_RP @ gold_MP.T)
-    return bootstrap_estimate(value, drawn_R, prompts, models, how, around=True, level=level)
-
-
-def _regrets(scores_RM: np.ndarray, gold_RM: np.ndarray) -> np.ndarray:
-    first_RM = scores_RM.round(12) == scores_RM.round(12).max(axis=1, keepdims=True)
-    return gold_RM.max(axis=1) - (first_RM * gold_RM).sum(axis=1) / first_RM.sum(axis=1)
 
 
 def _told_apart(difference_P: np.ndarray, level: float) -> float:

@@ -12,7 +12,7 @@ from pasture.annotators import make_annotator
 from pasture.annotators.runner import annotate
 from pasture.annotators.scripted.truth import BradleyTerry
 from pasture.annotators.tournaments.active import Posterior, active_search, information_gain, posterior
-from pasture.annotators.tournaments.knockout import knockout, survival_probability
+from pasture.annotators.tournaments.knockout import knockout
 from pasture.annotators.tournaments.pairs_search import call_limit, pairs_search
 from pasture.annotators.tournaments.sampled_comparisons import sampled_pairs
 from pasture.annotators.tournaments.search import run_search
@@ -111,7 +111,6 @@ def test_a_knockout_takes_n_less_1_calls_and_the_best_wins_before_a_sure_judge(c
 
 
 def test_the_best_of_16_survives_four_matches_at_accuracy_80_percent():
-    assert survival_probability(0.8, 16) == pytest.approx(0.8**4)
     rng = np.random.default_rng(0)
 
     def noisy(pairs):
@@ -119,15 +118,6 @@ def test_the_best_of_16_survives_four_matches_at_accuracy_80_percent():
 
     won = np.mean([run_search(knockout(16, rng_for(0, "k", r)), noisy).winner == 0 for r in range(3000)])
     assert won == pytest.approx(0.8**4, abs=4 * math.sqrt(0.41 * 0.59 / 3000))
-
-
-def test_the_survival_formula_holds_with_byes():
-    # 3 candidates: the best goes on unmatched 1/3 of the time, then plays the final: (1/3 + 2/3 p) p
-    assert survival_probability(0.7, 3) == pytest.approx((1 / 3 + 2 / 3 * 0.7) * 0.7)
-    rng = np.random.default_rng(1)
-    noisy = lambda pairs: [float((i < j) == (rng.random() < 0.7)) for i, j in pairs]  # noqa: E731
-    won = np.mean([run_search(knockout(7, rng_for(0, "b", r)), noisy).winner == 0 for r in range(3000)])
-    assert won == pytest.approx(survival_probability(0.7, 7), abs=0.036)
 
 
 def test_even_verdicts_favour_no_place():

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pasture.core.errors import InputError
 from pasture.eval.groups.distributions import argmax_match, entropy_ratio, jensen_shannon, total_variation, wasserstein
-from pasture.eval.groups.pluralism import gini, overton_coverage, pluralism, seen_and_unseen, tenth_percentile
+from pasture.eval.groups.pluralism import gini, pluralism, tenth_percentile
 from pasture.eval.groups.steerability import steerability
-from scipy.stats import ttest_ind, wasserstein_distance
+from scipy.stats import wasserstein_distance
 
 distribution = st.lists(st.integers(0, 9), min_size=4, max_size=4).filter(any).map(lambda c: np.array(c) / sum(c))
 
@@ -111,22 +111,3 @@ def test_missing_verdicts_of_the_matrix_are_no_losses():
     scores = np.full((2, 2, 2), 0.5)
     scores[0, 1, 0] = np.nan
     assert steerability(scores).steerability.value == 0
-
-
-def test_unseen_personas_lose_what_seen_ones_learned():
-    rng = np.random.default_rng(0)
-    rates, unseen = np.append(0.8 + 0.05 * rng.normal(size=30), 0.6 + 0.1 * rng.normal(size=12)), np.arange(42) >= 30
-    found = seen_and_unseen(rates, unseen)
-    theirs = ttest_ind(rates[~unseen], rates[unseen], equal_var=False)
-    interval = theirs.confidence_interval(0.95)
-    assert (found.low, found.high, found.extra["p"]) == pytest.approx((interval.low, interval.high, theirs.pvalue), abs=1e-10)
-    assert seen_and_unseen(rates, np.zeros(42, dtype=bool)).value is None
-    assert seen_and_unseen(np.array([0.5, 0.5]), np.array([True, False])).low is None
-
-
-def test_overton_coverage_by_hand():
-    # question 1 covers 1 of 2 values, question 2 its only one, question 3 has no values, question 4 no sentences
-    found = overton_coverage([[[0.1, 0.4], [0.2]], [[0.33]], [], [[], []]])
-    assert (found.value, found.n, found.abstentions) == (pytest.approx(0.5), 3, 1)
-    with pytest.raises(InputError, match="outside"):
-        overton_coverage([[[1.4]]])

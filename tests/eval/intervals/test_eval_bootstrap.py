@@ -18,7 +18,7 @@ from pasture.eval.rankings.battles import battles
 from pasture.eval.rankings.bradley_terry import bradley_terry_ratings
 from pasture.eval.rankings.contextual_bradley_terry import ratings_with_style
 from pasture.eval.rankings.elo import elo_ratings
-from pasture.eval.rankings.leaderboards_compared import correlation_under_errors, top1_regret
+from pasture.eval.rankings.leaderboards_compared import correlation_under_errors
 from pasture.eval.rankings.rank_correlation import rank_correlation
 from pasture.eval.rankings.tie_models import TieModel, ratings_with_ties
 
@@ -55,7 +55,6 @@ DEGENERATE = {
     ),
     "pluralism": lambda: pluralism(np.full((3, 10), 0.7), ["a", "b", "c"])[1:5],
     "Gao": lambda: gao_fit(KL_K, np.tile((np.sqrt(KL_K) - 0.2 * KL_K)[:, None], 6), Law.BEST_OF_N)[:3],
-    "regret": lambda: [top1_regret(np.array([[1.0] * 5, [0.0] * 5]), np.array([[0.0] * 5, [1.0] * 5]))],
     "rank correlation": lambda: rank_correlation(np.arange(3.0)[:, None] + np.zeros(5), np.arange(3.0)[:, None] + np.zeros(5), 0),
     "published tables": lambda: correlation_under_errors(np.arange(4.0), np.zeros(4), np.arange(4.0), np.zeros(4)),
 }  # fmt: skip

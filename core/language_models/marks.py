@@ -26,7 +26,8 @@ TURNS = re.compile(
 def any_of(marks: Iterable[str]) -> re.Pattern[str] | None:
     """A pattern that finds each of these marks, the longest first; None where there is none. One character alone is text."""
     known = sorted({each for each in marks if len(each.strip()) > 1}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, known))) if known else None
+    first = "".join(re.escape(each) for each in {mark[0] for mark in known})  # most characters begin none: quick to see
+    return re.compile(f"(?=[{first}])(?:{'|'.join(map(re.escape, known))})") if known else None
 
 
 def closing(mark: str) -> str:

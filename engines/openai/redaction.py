@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 SECRET = 8
 """Characters in a row of a key that are a secret; a shorter key, such as `EMPTY`, is none."""
@@ -15,29 +16,41 @@ def redacted(text: str, key: str) -> str:
     """`text` with `[key]` for each run of `SECRET` characters or more of the key, also where some of them are escaped as JSON,
     addresses and web pages do it."""
     parts = {key[k : k + SECRET] for k in range(len(key) - SECRET + 1)}
-    plain, starts = _unescaped(text)
+    plain = _ESCAPED.sub(_meant, text)
     if not any(part in plain for part in parts):
         return text
-    secret = [False] * len(plain)
-    for part in parts:
-        for found in re.finditer(f"(?={re.escape(part)})", plain):
-            secret[found.start() : found.start() + SECRET] = [True] * SECRET
-    kept = [
-        ("[key]" if not secret[k - 1] or not k else "") if secret[k] else text[starts[k] : starts[k + 1]] for k in range(len(plain))
-    ]
-    return "".join(kept)
+    places = _places(text)
+    kept, end = [], 0
+    for start, stop in _runs(plain, parts):
+        kept += [text[places[end] : places[start]], "[key]"]
+        end = stop
+    return "".join([*kept, text[places[end] :]])
 
 
-def _unescaped(text: str) -> tuple[str, range | list[int]]:
-    """The text with its escapes undone, and where in `text` each character of that begins, its end included."""
-    if not _ESCAPED.search(text):
-        return text, range(len(text) + 1)
-    plain, starts, end = [], [], 0
-    for found in _ESCAPED.finditer(text):
-        plain.append(text[end : found.start()])
-        starts += range(end, found.start())
-        code = found[1] or found[2] or found[4] or found[6]
-        plain.append(chr(int(code, 16)) if code else found[3] or chr(int(found[5])))
-        starts.append(found.start())
-        end = found.end()
-    return "".join([*plain, text[end:]]), [*starts, *range(end, len(text) + 1)]
+def _meant(escape: re.Match[str]) -> str:
+    """The character that an escape stands for."""
+    code = escape[1] or escape[2] or escape[4] or escape[6]
+    return chr(int(code, 16)) if code else escape[3] or chr(int(escape[5]))
+
+
+def _places(text: str) -> list[int]:
+    """Where in `text` each character begins that it has without its escapes, its end included."""
+    places: list[int] = []
+    end = 0
+    for escape in _ESCAPED.finditer(text):
+        places += range(end, escape.start() + 1)
+        end = escape.end()
+    return [*places, *range(end, len(text) + 1)]
+
+
+def _runs(plain: str, parts: set[str]) -> Iterator[tuple[int, int]]:
+    """Where characters of the key stand in a row."""
+    start = stop = -1
+    for k in range(len(plain) - SECRET + 1):
+        if plain[k : k + SECRET] in parts:
+            if k > stop:
+                if stop > 0:
+                    yield start, stop
+                start = k
+            stop = k + SECRET
+    yield start, stop

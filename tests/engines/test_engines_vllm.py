@@ -13,7 +13,7 @@ from pasture.core.records import Message
 from pasture.core.requests import Reply, Request, Sampling
 from pasture.engines import make_engine
 from pasture.engines.models import SMOLLM2
-from pasture.engines.vllm_engine import ON_CPU, _is_cpu_build, _prepare_environment
+from pasture.engines.vllm_setup import ON_CPU, is_cpu_build, prepare_environment
 
 pytestmark = [
     pytest.mark.slow,
@@ -131,12 +131,12 @@ def test_an_older_vllm_gives_the_labels_among_its_likeliest_tokens_and_bounds_th
     assert reply.label_logprobs["The"] == pytest.approx(expected.label_logprobs["The"], abs=1e-2)
 
 
-@pytest.mark.skipif(not _is_cpu_build(), reason="settings of the CPU build")
+@pytest.mark.skipif(not is_cpu_build(), reason="settings of the CPU build")
 def test_the_environment_is_set_before_vllm_and_the_users_own_is_kept(monkeypatch):
     for name in ON_CPU:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "3")
-    assert _prepare_environment()
+    assert prepare_environment()
     assert {name: os.environ[name] for name in ON_CPU} == ON_CPU | {"VLLM_CPU_KVCACHE_SPACE": "3"}
 
 

@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pasture.annotators import make_annotator
 from pasture.annotators.parsing import objects
 from pasture.annotators.parsing import values as reading_values
 from pasture.annotators.parsing import verdicts as reading
-from pasture.core.records import Polarity, ReactionKind
+from pasture.annotators.runner import annotate
+from pasture.core.records import Abstention, Comparison, Completion, Polarity, Prompt, ReactionKind
+from pasture.core.requests import Reply
+from pasture.engines.scripted import ScriptedEngine
 
 CORPUS = [json.loads(line) for line in Path(__file__).with_name("corpus_readings.jsonl").read_text(encoding="utf-8").splitlines()]
 """`text` is a text, or a list of [piece, times] for the huge ones; `expect` is null where the reader must abstain."""
@@ -252,3 +256,19 @@ def test_thoughts_whose_tag_the_chat_template_opened_are_no_answer():
 )
 def test_prose_is_the_property_or_the_whole_plain_reply_without_its_thinking(said: str, prose: str | None):
     assert objects.read_prose(said, "critique") == prose
+
+
+@pytest.mark.parametrize("name", ["verdict", "critic", "follow-up", "ultrafeedback"])
+def test_one_reply_is_parsed_once(name: str, monkeypatch: pytest.MonkeyPatch):
+    texts: list[str] = []
+    parsed = objects._parsed
+    monkeypatch.setattr(objects, "_parsed", lambda text: texts.append(text) or parsed(text))
+    grades = dict.fromkeys(("helpfulness", "honesty", "instruction_following", "truthfulness"), 4)
+    reply = json.dumps(
+        {"verdict": "A", "strength": 2, "critique": f"fine, {name}", "spans": [], "follow_up": "so", "polarity": "praise"} | grades
+    )
+    prompt = Prompt("q")
+    item = Comparison(Completion(prompt, "x"), Completion(prompt, "y")) if name == "verdict" else Completion(prompt, "x")
+    engine = ScriptedEngine(respond=lambda _: Reply(reply))
+    assert not isinstance(annotate([item], make_annotator(name), engine=engine).results[0], Abstention)
+    assert texts == [reply]

@@ -103,6 +103,8 @@ def test_log_probabilities_of_the_two_tokens_are_compared(evaluator):
     # p(m) = .6, p(M) = .2: .6 / .8 = .75
     (said,) = asked(judge, lambda r: Reply("m", label_logprobs={"m": math.log(0.6), "M": math.log(0.2)}), [pair()])
     assert said.p_left == pytest.approx(0.75)
+    (said,) = asked(judge, lambda r: Reply("<think>", label_logprobs={"m": -16.1, "M": -19.0}), [pair()])
+    assert "'m' and 'M' have 1.1e-07 of the probability of the first token" in said.detail
     (said,) = asked(judge, lambda r: Reply("m", label_logprobs={"m": math.log(0.6)}), [pair()])
     assert isinstance(said, Abstention)
 

@@ -105,6 +105,7 @@ def test_a_verdict_is_read_from_the_two_labels_and_silence_is_no_verdict(some):
     assert asyncio.run(is_consistent(persona, _says(-3.0, -0.1))) is False
     assert asyncio.run(is_consistent(persona, _says(-1.0, -1.0))) is None
     assert asyncio.run(is_consistent(persona, _says(float("nan"), -1.0))) is None
+    assert asyncio.run(is_consistent(persona, _says(-16.1, -19.0))) is None  # it is about to say something else
 
     async def mute(request: Request) -> Reply:
         return Reply("well")

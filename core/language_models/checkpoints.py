@@ -20,7 +20,9 @@ def load(model_family: Any, tokenizer_family: Any, source: str | Path, **options
     check_weights(source)
     try:
         model = model_family.from_pretrained(source, trust_remote_code=False, use_safetensors=True, **options)
-        return model, tokenizer_family.from_pretrained(source, trust_remote_code=False)
+        tokenizer = tokenizer_family.from_pretrained(source, trust_remote_code=False)
+        tokenizer("a")  # a setting of a wrong type shows at the first use
+        return model, tokenizer
     except Exception as error:
         why = _own_code(source) or next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(

@@ -209,3 +209,11 @@ def test_a_folder_that_cannot_be_written_is_one_error(make: Make, tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         make().save(tmp_path / "file" / "policy")
+
+
+@pytest.mark.parametrize("value", ["x", [], {}], ids=str)
+def test_a_tokenizers_setting_of_a_wrong_type_is_an_input_error(saved: Path, value: Any) -> None:
+    path = saved / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"model_max_length": value}), encoding="utf-8")
+    with pytest.raises(InputError, match="no checkpoint could be loaded"):
+        CausalLMPolicy.load(saved)

@@ -25,6 +25,8 @@ def conclusions(report: AuditReport) -> list[str]:
     if "agreement" in found:
         top = f", where a perfect judge would reach {_shown(found, 'ceiling')}" if _is_known(found, "ceiling") else ""
         said.append(f"It agrees with the gold labels in {_shown(found, 'agreement')}{top}.")
+    if not _is_known(found, "same in both orders"):
+        found.pop("first", None)  # of stored verdicts it is not a place
     for name, bound, words in (
         ("first", 0.5, ("It prefers what is shown first: {}.", "It prefers what is shown second: the first wins {}.")),
         ("verbosity bias", 0.0, ("It likes longer answers too well: {}.", "It likes shorter answers too well: {}.")),

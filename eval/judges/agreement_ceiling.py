@@ -6,23 +6,16 @@ Elementary; no paper."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from scipy.optimize import root_scalar
 from scipy.stats import binom
 
 from ...core.errors import InputError
-
-
-def pair_agreement(flip: float) -> float:
-    """How often two copies agree: (1-e)^2 + e^2. flip: e in [0, 0.5]."""
-    _check(flip)
-    return (1 - flip) ** 2 + flip**2
-
-
-def pair_kappa(flip: float) -> float:
-    """Cohen's kappa of two copies of balanced labels: (1-2e)^2."""
-    _check(flip)
-    return (1 - 2 * flip) ** 2
+from ...core.records import Estimate
+from ..win_rates.win_rate import win_rate_from_scores
 
 
 def ceiling(flip: float, voters: int) -> float:
@@ -57,6 +50,42 @@ def flip_rate(observed: float, others: int) -> float:
         return 0.5
     found = root_scalar(lambda flip: leave_one_out_agreement(flip, others) - observed, bracket=(0.0, 0.5), xtol=1e-14)
     return float(found.root)
+
+
+def ceiling_of_labels(
+    hard_AN: np.ndarray, prompts: Sequence[str], known_flip: float | None = None, level: float = 0.95
+) -> Estimate:
+    """How often a perfect judge agrees with the mode of these labels, if each was flipped alike and independently: the flip rate is
+    that at which two labels of a pair agree as often as they do, or the known one. hard_AN: 0, 0.5 or 1; NaN where none is."""
+    counts_N = np.isfinite(hard_AN).sum(axis=0)
+    counts, shares = np.unique(counts_N[counts_N > 0], return_counts=True)
+
+    def top(flip: float) -> float:
+        return float(np.average([ceiling(flip, int(each)) for each in counts], weights=shares))
+
+    if known_flip is not None:
+        value = top(known_flip) if len(counts) else None
+        how = f"labels that are wrong in {known_flip:g} of all cases, as given" if len(counts) else "undefined: there are no labels"
+        return Estimate(value, None, None, int(shares.sum()), how, level=level)
+    scores, clusters = [], []
+    for first in range(len(hard_AN)):
+        for second in range(first):
+            both_N = np.isfinite(hard_AN[first]) & np.isfinite(hard_AN[second])
+            scores.append(1 - np.abs(hard_AN[first] - hard_AN[second])[both_N])
+            clusters += [prompt for prompt, both in zip(prompts, both_N, strict=True) if both]
+    alike = win_rate_from_scores(np.concatenate([np.empty(0), *scores]), clusters, level=level)
+    if alike.value is None:
+        return replace(alike, how="undefined: one label a pair does not show how noisy labels are; say it, if it is known")
+    if alike.value < 0.5:
+        why = f"undefined: two labels of a pair agree {alike.value:.3f}, less than coins"
+        return Estimate(None, None, None, alike.n, why, level=level)
+    low, value, high = (
+        None if agreed is None else top(flip_rate(min(max(agreed, 0.5), 1.0), others=1))
+        for agreed in (alike.low, alike.value, alike.high)
+    )
+    flip = flip_rate(alike.value, others=1)
+    how = f"two labels of a pair agree {alike.value:.3f}, as with flips of {flip:.3f}; its interval, carried over"
+    return Estimate(value, low, high, alike.n, how, level=level, extra={"flip": flip})
 
 
 def _check(flip: float) -> None:

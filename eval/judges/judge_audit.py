@@ -20,7 +20,7 @@ from ..leaderboards.mediators import style_counts
 from ..win_rates.difference import paired_difference
 from ..win_rates.win_rate import win_rate_from_scores
 from .agreement import cohen_kappa, leave_one_out, mode_weights
-from .agreement_ceiling import ceiling, flip_rate
+from .agreement_ceiling import ceiling_of_labels
 from .judge_quality import agreement_leaving_one_out, judge_bias, judge_variance, prefers_lists, prefers_longer
 from .position_bias import position_bias
 from .transitivity import intransitivity
@@ -74,51 +74,11 @@ def audit_measures(asked: Asked, gold: GoldLabels | None = None, seed: int = 0, 
     p_N = _of_both_orders(asked) if asked.both_orders else labels_SN[0]
     prompts = [pair.prompt.content for pair in pairs]
     found = _agreement(asked, gold, labels_SN, p_N, prompts, seed, level) if gold else []
-    found.append(
-        Measure(
-            "agreement", "variance", _variance(labels_SN, level, prompts), "share", "one call differs from the mode of the others"
-        )
-    )
+    variance = _variance(labels_SN, level, prompts)
+    found.append(Measure("agreement", "variance", variance, "share", "one call differs from the mode of the others"))
     found += _likings(asked, gold, p_N, prompts, level)
     found += _consistency(asked, p_N, level)
     return found + _cost(asked, prompts, level)
-
-
-def agreement_ceiling_of(gold: GoldLabels, prompts: Sequence[str], level: float = 0.95) -> Estimate:
-    """How often a perfect judge agrees with the mode of these labels, if each was flipped alike and independently: the flip rate is
-    that at which two labels of a pair agree as often as they do, or the known one."""
-    hard_AN = _hard(gold.labels_AN)
-    counts_N = np.isfinite(hard_AN).sum(axis=0)
-    counts, shares = np.unique(counts_N[counts_N > 0], return_counts=True)
-
-    def top(flip: float) -> float:
-        return float(np.average([ceiling(flip, int(each)) for each in counts], weights=shares))
-
-    if gold.flip is not None:
-        value = top(gold.flip) if len(counts) else None
-        how = f"labels that are wrong in {gold.flip:g} of all cases, as given" if len(counts) else "undefined: there are no labels"
-        return Estimate(value, None, None, int(shares.sum()), how, level=level)
-    scores, clusters = [], []
-    for first in range(len(hard_AN)):
-        for second in range(first):
-            both_N = np.isfinite(hard_AN[first]) & np.isfinite(hard_AN[second])
-            scores.append(1 - np.abs(hard_AN[first] - hard_AN[second])[both_N])
-            clusters += [prompt for prompt, both in zip(prompts, both_N, strict=True) if both]
-    alike = win_rate_from_scores(np.concatenate([np.empty(0), *scores]), clusters, level=level)
-    if alike.value is None:
-        return replace(alike, how="undefined: one label a pair does not show how noisy labels are; say it, if it is known")
-    if alike.value < 0.5:
-        return Estimate(
-            None, None, None, alike.n, f"undefined: two labels of a pair agree {alike.value:.3f}, less than coins", level=level
-        )
-
-    low, value, high = (
-        None if agreed is None else top(flip_rate(min(max(agreed, 0.5), 1.0), others=1))
-        for agreed in (alike.low, alike.value, alike.high)
-    )
-    flip = flip_rate(alike.value, others=1)
-    how = f"two labels of a pair agree {alike.value:.3f}, as with flips of {flip:.3f}; its interval, carried over"
-    return Estimate(value, low, high, alike.n, how, level=level, extra={"flip": flip})
 
 
 def _agreement(
@@ -127,36 +87,22 @@ def _agreement(
     gold_AN = _hard(gold.labels_AN)
     gold_N = _mode(gold_AN)
     scores_SN = 1 - np.abs(labels_SN - gold_N)
-    rows = [
-        (
-            "agreement",
-            _rate(scores_SN.ravel(), prompts * len(labels_SN), gold_N, level),
-            "share",
-            "one call says what the gold label says",
-        ),
-    ]
+    kappa = cohen_kappa(labels_SN[0], gold_N, clusters_N=prompts, seed=seed, level=level)
+    one_call = _rate(scores_SN.ravel(), prompts * len(labels_SN), gold_N, level)
+    rows = [("agreement", one_call, "share", "one call says what the gold label says")]
     if asked.both_orders:
         both = _rate(1 - np.abs(p_N - gold_N), prompts, gold_N, level)
         rows.append(("agreement, both orders", both, "share", "the mean of both orders does"))
-    rows.append(
-        ("ceiling", agreement_ceiling_of(gold, prompts, level), "share", "what a perfect judge reaches on labels this noisy")
-    )
-    kappa = cohen_kappa(labels_SN[0], gold_N, clusters_N=prompts, seed=seed, level=level)
+    top = ceiling_of_labels(gold_AN, prompts, gold.flip, level)
+    rows.append(("ceiling", top, "share", "what a perfect judge reaches on labels this noisy"))
     rows.append(("Cohen's kappa", kappa, "kappa", "agreement above chance"))
     if (np.isfinite(gold_AN).sum(axis=0) > 1).any():
         left_out = agreement_leaving_one_out(labels_SN[0], gold_AN, level, prompts)
         rows.append(("agreement, one left out", left_out, "share", "one call says what all labellers but one say"))
-        rows.append(
-            ("labellers, one left out", leave_one_out(gold_AN, level, prompts), "share", "a labeller says what the others say")
-        )
-    rows.append(
-        (
-            "bias",
-            judge_bias(labels_SN, gold_AN, level, prompts),
-            "share",
-            "the mode of its calls differs from that of the gold labels",
-        )
-    )
+        others = leave_one_out(gold_AN, level, prompts)
+        rows.append(("labellers, one left out", others, "share", "a labeller says what the others say"))
+    bias = judge_bias(labels_SN, gold_AN, level, prompts)
+    rows.append(("bias", bias, "share", "the mode of its calls differs from that of the gold labels"))
     return [Measure("agreement", *row) for row in rows]
 
 
@@ -173,18 +119,11 @@ def _likings(asked: Asked, gold: GoldLabels | None, p_N: np.ndarray, prompts: li
     shown = known if asked.both_orders else "the file's first answer wins; in which order the judge saw them is not known"
     rows = [("first", position_bias(verdicts, level).first, "share", shown)]
     for liked, measure, (left_N, right_N) in (("longer", prefers_longer, lengths_2N), ("list", prefers_lists, lists_2N)):
-        rows.append(
-            (
-                liked,
-                measure(1 - p_N, left_N, right_N, prompts, level),
-                "share",
-                f"the {liked} answer wins" if liked == "longer" else "the answer with a list wins",
-            )
-        )
+        means = f"the {liked} answer wins" if liked == "longer" else "the answer with a list wins"
+        rows.append((liked, measure(1 - p_N, left_N, right_N, prompts, level), "share", means))
         if gold_N is not None:
-            rows.append(
-                (f"{liked}, by gold", measure(1 - gold_N, left_N, right_N, prompts, level), "share", "the same of the gold labels")
-            )
+            by_gold = measure(1 - gold_N, left_N, right_N, prompts, level)
+            rows.append((f"{liked}, by gold", by_gold, "share", "the same of the gold labels"))
     if gold_N is not None:
         longer_N = np.where(lengths_2N[0] == lengths_2N[1], np.nan, (lengths_2N[0] > lengths_2N[1]) == (gold_N > 0.5))
         longer_N[(gold_N == 0.5) | np.isnan(gold_N)] = np.nan

@@ -73,11 +73,14 @@ def test_the_page_opens_with_what_the_numbers_show():
     agreement, ceiling = ("agreement", "share", 0.7, 0.6, 0.8), ("ceiling", "share", 0.9, None, None)
     first, fair = ("first", "share", 0.8, 0.7, 0.9), ("first", "share", 0.55, 0.45, 0.65)
     short = ("verbosity bias", "difference", -0.2, -0.3, -0.1)
-    said = " ".join(conclusions(rows(agreement, ceiling, first, short)))
+    same = ("same in both orders", "share", 0.75, 0.7, 0.8)
+    said = " ".join(conclusions(rows(agreement, ceiling, first, short, same)))
     assert "agrees with the gold labels in 70.0 % [60.0, 80.0], where a perfect judge would reach 90.0 %" in said
     assert "prefers what is shown first: 80.0 %" in said
+    assert "the other order, its verdict stays the same in 75.0 %" in said
+    assert "shown first" not in " ".join(conclusions(rows(agreement, first)))  # of stored verdicts, first is not a place
     assert "likes shorter answers too well: −20.0 points" in said
-    assert "shown" not in " ".join(conclusions(rows(agreement, fair)))  # the interval holds 50 %
+    assert "shown" not in " ".join(conclusions(rows(agreement, fair, same)).replace("Shown in", ""))  # the interval holds 50 %
     assert conclusions(rows(("first", "share", None, None, None))) == [
         "Nothing here shows how good it is, or what it likes; see why below."
     ]

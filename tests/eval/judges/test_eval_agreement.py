@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pasture.core.errors import InputError
 from pasture.eval.intervals.mean import clustered_mean
 from pasture.eval.judges.agreement import against_mode, agreement, cohen_kappa, krippendorff_alpha, leave_one_out
-from pasture.eval.judges.agreement_ceiling import ceiling, flip_rate, leave_one_out_agreement, pair_agreement, pair_kappa
+from pasture.eval.judges.agreement_ceiling import ceiling, flip_rate, leave_one_out_agreement
 from pasture.eval.judges.judge_quality import judge_bias, judge_variance, prefers_longer
 from statsmodels.stats.inter_rater import cohens_kappa
 
@@ -33,8 +33,6 @@ def test_two_flipped_copies_agree_and_have_kappa_as_the_formulas_say(flip):
     _, labels = flipped(flip, 2, 200_000)
     assert agreement(*labels).value == pytest.approx((1 - flip) ** 2 + flip**2, abs=0.005)
     assert cohen_kappa(*labels).value == pytest.approx((1 - 2 * flip) ** 2, abs=0.01)
-    assert pair_agreement(flip) == pytest.approx((1 - flip) ** 2 + flip**2)
-    assert pair_kappa(flip) == pytest.approx((1 - 2 * flip) ** 2)
 
 
 def test_a_perfect_judge_reaches_84_percent_of_the_mode_of_three():

@@ -12,7 +12,8 @@ from pasture.core.records import Comparison, Completion, Prompt
 from pasture.eval.files.labelled_pairs import read_labelled
 from pasture.eval.intervals.mean import clustered_mean
 from pasture.eval.judges.agreement import cohen_kappa
-from pasture.eval.judges.judge_audit import Asked, GoldLabels, agreement_ceiling_of, audit_measures
+from pasture.eval.judges.agreement_ceiling import ceiling_of_labels
+from pasture.eval.judges.judge_audit import Asked, GoldLabels, audit_measures
 from pasture.eval.judges.judge_quality import agreement_leaving_one_out, judge_bias, judge_variance, prefers_lists
 from pasture.eval.judges.transitivity import intransitivity
 from pasture.eval.judges.verbosity_bias import verbosity_bias
@@ -100,10 +101,10 @@ def test_the_ceiling_is_read_off_the_labels_own_disagreement():
     rng = np.random.default_rng(0)
     truth = rng.integers(2, size=5000)
     labels = np.where(rng.random((3, 5000)) < 0.25, 1 - truth, truth).astype(float)
-    found = agreement_ceiling_of(GoldLabels("people", labels), [str(n) for n in range(5000)])
+    found = ceiling_of_labels(labels, [str(n) for n in range(5000)])
     assert found.low < 0.84375 < found.high  # three voters at e = .25: .75^3 + 3 * .75^2 * .25
-    assert agreement_ceiling_of(GoldLabels("people", labels, 0.25), [""] * 5000).value == pytest.approx(0.84375)
-    assert agreement_ceiling_of(GoldLabels("one", labels[:1]), [str(n) for n in range(5000)]).value is None
+    assert ceiling_of_labels(labels, [""] * 5000, 0.25).value == pytest.approx(0.84375)
+    assert ceiling_of_labels(labels[:1], [str(n) for n in range(5000)]).value is None
 
 
 def test_the_verbosity_bias_of_an_audit_goes_by_what_gold_prefers():

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from .errors import StoreError
+from .files.reading import is_file
 from .records import Usage
 from .requests import Reply
 
@@ -73,6 +74,8 @@ class Store:
                 raise StoreError(
                     f"{self._name} cannot be made: {error.strerror}; give a --store in a folder that can be written"
                 ) from error
+        if self.path is not None and is_file(self.path) and not self.path.stat().st_mode & 0o222:
+            raise StoreError(f"{self._name} is read-only; make it writable, or give another --store")
         with self._explained():
             # The runner may work in a private thread; it is the connection's only user at any time.
             db = sqlite3.connect(self.path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -110,16 +113,21 @@ class Store:
             raise
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Reply]:
-        """The replies held under these keys; keys that are not held are absent."""
-        wanted = list(keys)
+        """The replies held under these keys; keys that are not held are absent, and so are those of a damaged row, which is taken
+        out, so that it is asked for anew."""
+        wanted, damaged = list(keys), list[bytes]()
         found: dict[bytes, Reply] = {}
         with self._explained():
             for start in range(0, len(wanted), KEYS_A_QUERY):
                 some = wanted[start : start + KEYS_A_QUERY]
                 marks = ",".join("?" * len(some))
-                found.update(
-                    (k, _decode(r)) for k, r in self._db.execute(f"SELECT key, reply FROM replies WHERE key IN ({marks})", some)
-                )
+                for key, held in self._db.execute(f"SELECT key, CAST(reply AS BLOB) FROM replies WHERE key IN ({marks})", some):
+                    try:
+                        found[key] = _decode(held)
+                    except (AttributeError, TypeError, ValueError, RecursionError):  # a row that somebody damaged
+                        damaged.append(key)
+        if damaged:
+            self.reject(damaged)
         return found
 
     def put_many(self, paid: Sequence[Paid], engine: str) -> Mapping[bytes, Reply]:
@@ -162,6 +170,8 @@ class Store:
         """Everything that was ever paid for into this store."""
         with self._explained():
             row = self._db.execute("SELECT requests, prompt_tokens, completion_tokens, dollars FROM paid").fetchone()
+        if row is None or not all(isinstance(each, int | float) for each in row):
+            raise StoreError(f"{self._name} does not say what was paid, as its row of `paid` is damaged; give another --store")
         return Usage(requests=row[0], prompt_tokens=row[1], completion_tokens=row[2], dollars=row[3])
 
     def __len__(self) -> int:
@@ -234,5 +244,9 @@ def _encode(reply: Reply) -> str:
     )
 
 
-def _decode(held: str) -> Reply:
-    return Reply(*json.loads(held))
+def _decode(held: Any) -> Reply:
+    text, finish, labels, logprob, *tokens = json.loads(held)
+    kinds = {type(each) for each in (*labels.values(), *tokens, 0 if logprob is None else logprob)}
+    if not (isinstance(text, str) and isinstance(finish, str) and len(tokens) == 2 and kinds <= {int, float}):
+        raise ValueError("it is not a reply")
+    return Reply(text, finish, labels, logprob, *tokens)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.errors import InputError
-from ..core.options import check_types
+from ..core.options import check_types, parameters_of
 from ..core.protocols import Engine
 from ..core.public import public
 from ..core.registry import Entry, Registry
@@ -77,7 +77,7 @@ def make_engine(name: str, model: str | Mapping[str, str] = "", /, **options: An
     if example and not model:  # said before anything heavy is imported
         raise InputError(f"the engine {name!r} serves a model, and none was given; try --model {example}")
     make = ENGINES.load(name)
-    known = inspect.signature(make).parameters
+    known = parameters_of(make, f"the engine {name!r}")
     unknown = sorted(set(options) - set(known))
     if unknown:
         names = ", ".join(option for option in known if option != "model")
@@ -85,7 +85,13 @@ def make_engine(name: str, model: str | Mapping[str, str] = "", /, **options: An
     if not model and "model" in known and known["model"].default is inspect.Parameter.empty:
         raise InputError(f"the engine {name!r} serves a model, and none was given; try --model smollm2-135m")
     check_types(make, options | ({"model": model} if "model" in known else {}), f"the engine {name!r}")
-    return make(model, **options) if "model" in known else make(**options)
+    with ENGINES.explained(name):
+        made = make(model, **options) if "model" in known else make(**options)
+    if lacking := [each for each in ("name", "generate") if not hasattr(made, each)]:
+        raise InputError(
+            f"{name!r} makes a {type(made).__name__}, which has no `{lacking[0]}` and is no engine; see core/protocols.py"
+        )
+    return made
 
 
 __getattr__ = public(__name__)

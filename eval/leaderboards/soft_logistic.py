@@ -16,6 +16,8 @@ import numpy as np
 from scipy.special import expit
 from threadpoolctl import ThreadpoolController
 
+from ...core.errors import InputError
+
 STEPS = 100
 SWEEPS = 500
 CELLS = 250_000
@@ -129,7 +131,7 @@ def _fit(
                 each[going_B] for each in (live_B, theta_BK, loss_B, penalty_B, pull_BK)
             )
             weights_BN, p_BN = weights_BN[going_B], p_BN[going_B]
-    raise ArithmeticError(f"logistic regression did not converge in {STEPS} steps; its features are of very different scales")
+    raise InputError(f"logistic regression did not converge in {STEPS} steps; its features are of very different scales")
 
 
 def _loss(

@@ -183,3 +183,40 @@ def test_two_processes_share_one_store(tmp_path: Path):
     with Store(path) as store:
         assert len(store) == 400
         assert store.paid.requests == 800  # each paid for its own; the first of the two replies stands
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        *("", "[", "null", "[]", '["yes"]', "[" * 100_000, b"\xff\xfe", 7),
+        *('["yes", "stop", {"A": "x"}, null, 1, 1]', '[1, "stop", {}, null, 1, 1]', '["yes", "stop", {}, null, -1, 1]'),
+        *('["yes", "stop", [], null, 1, 1]', '["yes", "stop", {}, true, 1, 1]'),
+    ],
+)
+def test_a_damaged_row_is_no_reply_and_is_asked_anew(tmp_path: Path, held: object):
+    with Store(tmp_path / "s.sqlite") as store:
+        store.put_many([paid(1), paid(2)], "engine")
+    with sqlite3.connect(tmp_path / "s.sqlite") as db:
+        db.execute("UPDATE replies SET reply = ? WHERE key = ?", (held, paid(1).key))
+    db.close()
+    with Store(tmp_path / "s.sqlite") as store:
+        assert set(store.get_many([paid(1).key, paid(2).key])) == {paid(2).key}
+        store.put_many([paid(1)], "engine")
+        assert store.get_many([paid(1).key]) == {paid(1).key: paid(1).reply}
+
+
+def test_a_store_that_does_not_say_what_was_paid_is_named(tmp_path: Path):
+    with Store(tmp_path / "s.sqlite") as store:
+        store.put_many([paid(1)], "engine")
+    with sqlite3.connect(tmp_path / "s.sqlite") as db:
+        db.execute("DELETE FROM paid")
+    db.close()
+    with Store(tmp_path / "s.sqlite") as store, pytest.raises(StoreError, match=r"s\.sqlite.*does not say what was paid"):
+        _ = store.paid
+
+
+def test_a_read_only_store_is_said(tmp_path: Path):
+    Store(tmp_path / "s.sqlite").close()
+    (tmp_path / "s.sqlite").chmod(0o444)
+    with pytest.raises(StoreError, match="is read-only"):
+        Store(tmp_path / "s.sqlite")

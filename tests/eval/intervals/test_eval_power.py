@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -72,3 +75,22 @@ def test_no_difference_and_no_prompts_are_refused():
         prompts_needed(0, Design())
     with pytest.raises(InputError, match="prompts"):
         detectable_difference(0, Design())
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: Design(variance=1.5),
+        lambda: Design(variance=math.inf),
+        lambda: Design(variance=math.nan),
+        lambda: Design(samples=10**400),
+        lambda: detectable_difference(1, Design()),
+        lambda: detectable_difference(10**400, Design()),
+        lambda: prompts_needed(1e-300, Design()),
+        lambda: prompts_needed(math.nan, Design()),
+        lambda: power_of(0.1, 0, Design()),
+    ],
+)
+def test_numbers_that_make_no_experiment_are_refused(ask: Callable[[], object]):
+    with pytest.raises(InputError):
+        ask()

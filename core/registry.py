@@ -139,17 +139,18 @@ def _load_file(path: Path, kind: str) -> ModuleType:
     if not is_file(path):
         raise InputError(f"no file {str(path)!r} for the {kind}; give the path of a Python file")
     path = path.resolve()
-    name = f"pasture_file_{path.stem}"
+    name, changed = f"pasture_file_{path.stem}", path.stat().st_mtime_ns
     loaded = sys.modules.get(name)
-    if loaded is not None and loaded.__file__ == str(path):
+    if loaded is not None and loaded.__file__ == str(path) and vars(loaded).get("__changed__") == changed:
         return loaded
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    vars(module)["__changed__"] = changed
     sys.modules[name] = module  # dataclasses look their module up there
     try:
-        spec.loader.exec_module(module)
+        # From the source, because compiled files are told from older ones by whole seconds.
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     except BaseException:
         del sys.modules[name]
         raise

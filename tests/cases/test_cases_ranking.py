@@ -179,3 +179,16 @@ def test_a_reward_model_is_not_called_something_that_train_did_not_write(pasture
     code, _, err = pasture("evaluate", "rm")
     assert code == 2
     assert "holds a reward model, which gives no answers to judge" in err
+
+
+def test_an_edited_method_or_annotator_is_run_anew_in_the_same_folder_and_the_same_process(pasture, tmp_path: Path):
+    """The stale cells of a flip around an annotator of one's own: the sign inverted, the same command."""
+    found = []
+    for wins in ("1.0", "0.0"):
+        (tmp_path / "inner.py").write_text(f"def judge(comparison):\n    return {wins}\n")
+        (tmp_path / "outer.toml").write_text('kind = "flip"\nrate = 0.0\ninner = "inner.py:judge"\n')
+        code, out, err = pasture("rank", *SMALL, "--evaluator", "outer.toml", "--out", "run", "--json")
+        assert code == 0, err
+        found.append({each["method"]: each["win_rate"] for each in json.loads(out)["ranking"]})
+    assert len(list((tmp_path / "run" / "cells").glob("dpo-*.json"))) == 2
+    assert found[0]["dpo"] == pytest.approx(1 - found[1]["dpo"])

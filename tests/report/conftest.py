@@ -1,5 +1,9 @@
 """A ranking as `pasture rank` writes it: nine methods, two seeds, and 72 of the comparisons that were judged."""
 
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 from pasture.core.records import Estimate
@@ -117,3 +121,16 @@ def _manifest() -> dict:
         "cells": 18,
         "cost": {"labels": 6400, "requests": 0, "dollars": 0.0},
     }
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    reason = "the page is opened in a browser by Playwright: pip install 'pasture[dev]'"
+    sync_api = pytest.importorskip("playwright.sync_api", reason=reason)
+    path = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine: the page was NOT opened in a browser; install chromium to run this")
+    with sync_api.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+        yield chromium
+        chromium.close()

@@ -3,6 +3,8 @@
 import json
 import re
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pasture.eval.files.alpaca_eval import Instructions, Judgments, Texts
@@ -61,3 +63,25 @@ def test_the_terminal_shows_names_as_they_are_and_undefined_as_a_dash() -> None:
         console.print(table)
     assert "[red]x[/red]" in text.getvalue()
     assert "–" in text.getvalue()
+
+
+def test_the_page_sorts_and_steps_through_the_comparisons_of_a_row(browser: Any, tmp_path: Path) -> None:
+    path, complaints = tmp_path / "page.html", []
+    path.write_text(rendered(), encoding="utf-8")
+    tab = browser.new_context().new_page()
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+    tab.goto(path.as_uri())
+    assert tab.locator("#count").inner_text() == "1 of 6"
+    assert EVIL in tab.locator("#comparison").inner_text()
+    tab.locator("#next").click()
+    assert tab.locator("#count").inner_text() == "2 of 6"
+    assert tab.locator(".badge").count() == 1
+    tab.locator("#f-verdict").select_option("tied")
+    assert tab.locator("#count").inner_text() == "1 of 1"
+    assert "(a tie)" in tab.locator("#comparison").inner_text()
+    assert tab.locator("#next").is_disabled()
+    tab.locator("#t-model").fill("no-texts")
+    assert tab.locator("#board tbody tr:visible").count() == 1
+    tab.locator("#board th button.sort").first.click()
+    assert not complaints

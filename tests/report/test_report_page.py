@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,6 @@ from typing import Any
 import pytest
 from pasture.core.results import RankingResult
 from pasture.report.page import embedded_json, page, write_page
-
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="the page is opened in a browser by Playwright: pip install 'pasture[dev]'"
-)
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -101,17 +96,6 @@ def test_a_result_with_nothing_judged_still_makes_a_page(ranking: RankingResult)
     assert "No method has a win rate" in source
     assert "undefined: a method has no value" in source
     assert "No method" in page(replace(ranking, methods=(), curves=(), examples=()))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    path = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("no Chromium on this machine: the page was NOT opened in a browser; install chromium to run this")
-    with sync_api.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

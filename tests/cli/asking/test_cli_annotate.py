@@ -19,7 +19,9 @@ from pasture.core.files.preferences import read_pairs
 from pasture.core.files.tables import read_rows
 from pasture.core.store import Store
 
-SHARED = Path(__file__).parents[3] / ".." / "shared" / "data" / "alpaca_eval" / "outputs"
+from ...published_data import ALPACA_EVAL, needs
+
+OUTPUTS = ALPACA_EVAL / "outputs"
 
 ENGINES = """
 from pasture.core.requests import Reply
@@ -286,10 +288,9 @@ def test_the_annotator_does_not_see_who_made_an_answer(folder: Path, capsys, mon
     assert (row["chosen_model"], row["rejected_model"]) == ("theirs", "mine")
 
 
+@needs(OUTPUTS)
 def test_real_outputs_are_joined_and_judged(tmp_path: Path, capsys, monkeypatch):
-    if not SHARED.is_dir():
-        pytest.skip(f"the AlpacaEval outputs are not at {SHARED}")
-    files = f"--pairs {SHARED}/alpaca-7b.json.gz --against {SHARED}/text_davinci_003.json.gz"
+    files = f"--pairs {OUTPUTS}/alpaca-7b.json.gz --against {OUTPUTS}/text_davinci_003.json.gz"
     code, out, err = pasture(capsys, monkeypatch, f"annotate {files} --annotator longest --out {tmp_path}/p.parquet --json")
     assert code == 0, err
     said = json.loads(out)

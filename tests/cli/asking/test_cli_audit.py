@@ -11,10 +11,10 @@ from pasture.core.errors import InputError, UnknownName
 from pasture.core.files.preferences import write_preferences
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Reason
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
-OUTPUTS = DATA / "alpaca_eval" / "outputs"
-CROSS = DATA / "alpaca_eval" / "crossannotations"
-HH = DATA / "hh_rlhf" / "harmless_base_test_even.jsonl.gz"
+from ...published_data import ALPACA_EVAL, HH_RLHF, needs
+
+OUTPUTS, CROSS = ALPACA_EVAL / "outputs", ALPACA_EVAL / "crossannotations"
+HH = HH_RLHF / "harmless_base_test_even.jsonl.gz"
 
 ENGINE = """
 import math
@@ -60,9 +60,8 @@ def test_the_length_judge_is_gamed_and_gold_is_not_in_the_text_world(run):
     assert "self-preference" in table
 
 
+@needs(OUTPUTS)
 def test_the_null_model_is_named_by_its_file(run):
-    if not OUTPUTS.is_dir():
-        pytest.skip(f"NO DATA at {OUTPUTS}: the published null model is not checked")
     files = [OUTPUTS / "NullModel.json.gz", OUTPUTS / "text_davinci_003.json.gz"]
     words = [word for each in files for word in ("--outputs", each)]
     shown = json.loads(run("longest", "--attacks", *words, "--limit", 50, "--json"))
@@ -125,9 +124,8 @@ def measured(shown: dict) -> dict[str, dict]:
     return {each["name"]: each for each in shown["measures"]}
 
 
+@needs(CROSS)
 def test_a_published_judge_is_audited_by_what_it_said(run, tmp_path):
-    if not CROSS.is_dir():
-        pytest.skip(f"NO DATA at {CROSS}: AlpacaEval's published variance, price and length preference are not checked")
     shown = json.loads(run("gpt4_b1", "--annotations", CROSS, "--html", "page.html", "--json"))
     found = measured(shown)
     assert found["variance"]["value"] == pytest.approx(0.149306, abs=1e-6)
@@ -139,9 +137,8 @@ def test_a_published_judge_is_audited_by_what_it_said(run, tmp_path):
         run("gpt4_b5", "--annotations", CROSS)
 
 
+@needs(HH)
 def test_every_human_label_of_hh_is_read_and_a_scripted_judge_measured_against_them(run):
-    if not HH.is_file():
-        pytest.skip(f"NO DATA at {HH}: the audit against people's labels is not checked")
     shown = json.loads(run("longest", "--gold", HH, "--gold-noise", 0.2, "--json"))
     found = measured(shown)
     assert shown["facts"]["pairs"] == shown["facts"]["gold labels"] == "1156"
@@ -151,11 +148,10 @@ def test_every_human_label_of_hh_is_read_and_a_scripted_judge_measured_against_t
     assert found["same in both orders"]["value"] == 1.0
 
 
+@needs(HH)
 @pytest.mark.slow
 @pytest.mark.parametrize("judge", ["likelihood", "judge"])
 def test_a_small_model_is_audited_against_people(run, judge):
-    if not HH.is_file():
-        pytest.skip(f"NO DATA at {HH}: the audit against people's labels is not checked")
     words = (judge, "--gold", HH, "--engine", "transformers", "--model", "smollm2-135m", "--limit", 12, "--json")
     found = measured(json.loads(run(*words)))
     assert found["agreement"]["n"] + found["agreement"]["abstentions"] == 12

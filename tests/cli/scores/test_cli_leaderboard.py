@@ -10,7 +10,8 @@ from pasture.cli.scores.leaderboard import leaderboard
 from pasture.core.errors import InputError
 from pasture.core.seeds import rng_for
 
-DATA = Path(__file__).parents[4] / "shared/data/alpaca_eval"
+from ...published_data import ALPACA_EVAL, needs
+
 KEYS = ["model", "judge", "baseline", "n", "win_rate", "standard_error", "n_wins", "n_wins_base", "length_controlled_win_rate",
         "abstentions", "win_rate_interval", "length_control", "notes"]  # fmt: skip
 
@@ -126,13 +127,13 @@ def test_what_annotate_wrote_is_a_leaderboard(run, tmp_path: Path) -> None:
     assert (swapped["model"], swapped["baseline"], swapped["win_rate"]) == ("base", "mine", pytest.approx(100 - row["win_rate"]))
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"AlpacaEval's judgments are not at {DATA}")
+@needs(ALPACA_EVAL)
 def test_the_published_leaderboard_comes_out_and_its_fault_is_named(run) -> None:
     judge = "weighted_alpaca_eval_gpt4_turbo"
-    rows = {row["model"]: row for row in json.loads(run(DATA, "--judge", judge, "--json"))}
+    rows = {row["model"]: row for row in json.loads(run(ALPACA_EVAL, "--judge", judge, "--json"))}
     assert rows["alpaca-7b"]["win_rate"] == pytest.approx(2.591450540223603, abs=1e-6)
     assert rows["alpaca-7b"]["length_controlled_win_rate"] == pytest.approx(5.8754880, abs=0.02)
-    said = run(DATA, "--judge", judge)
+    said = run(ALPACA_EVAL, "--judge", judge)
     assert "as published (to 1e-06)" in said
     assert "text_davinci_001: published 9.03" in said
     assert "0.9746 length-controlled, 0.9305 raw" in said

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 from pasture.cli.scores.compare import compare
@@ -14,7 +13,7 @@ from pasture.core.files.preferences import write_preferences
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Reason
 from pasture.eval.files.verdicts import read_verdicts
 
-ANNOTATIONS = Path(__file__).parents[4] / "shared" / "data" / "alpaca_eval" / "annotations"
+from ...published_data import ALPACA_EVAL, needs
 
 
 @pytest.fixture
@@ -133,10 +132,9 @@ def test_compare_reads_what_annotate_wrote(tmp_path):
     assert (found.scores.abstentions, found.model, found.baseline) == (1, "m", "b")
 
 
+@needs(ALPACA_EVAL / "annotations")
 def test_compare_of_two_published_models(run):
-    files = sorted(ANNOTATIONS.glob("*weighted_alpaca_eval_gpt4_turbo.csv.gz"))[:2]
-    if len(files) < 2:
-        pytest.skip(f"AlpacaEval's annotations are not at {ANNOTATIONS}")
+    files = sorted((ALPACA_EVAL / "annotations").glob("*weighted_alpaca_eval_gpt4_turbo.csv.gz"))[:2]
     shown = json.loads(run("compare", *files, "--json"))
     rates = [shown[f"win_rate_{which}"]["value"] for which in ("first", "second")]
     assert shown["difference"]["value"] == pytest.approx(rates[0] - rates[1], abs=0.01)

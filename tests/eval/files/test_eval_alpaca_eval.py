@@ -20,8 +20,9 @@ from pasture.eval.leaderboards.first_token import score_from_logprobs, scores_fr
 from pasture.eval.leaderboards.leaderboard import raw_win_rate
 from pasture.eval.leaderboards.published import read_published
 
-DATA = Path(__file__).parents[4] / "shared/data/alpaca_eval"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"AlpacaEval's judgments are not at {DATA}")
+from ...published_data import ALPACA_EVAL, needs
+
+needs_data = needs(ALPACA_EVAL)
 
 
 def annotation(number: int, preference: object = 2, **more: object) -> dict[str, object]:
@@ -148,8 +149,8 @@ def test_the_order_is_drawn_by_the_instruction_alone() -> None:
 
 @needs_data
 def test_published_win_rates_errors_and_counts_come_out_for_every_model() -> None:
-    published, compared = read_published(DATA / "published"), 0
-    for each in read_folder(DATA):
+    published, compared = read_published(ALPACA_EVAL / "published"), 0
+    for each in read_folder(ALPACA_EVAL):
         row = published.row(each)
         if row is None:
             continue
@@ -164,9 +165,9 @@ def test_published_win_rates_errors_and_counts_come_out_for_every_model() -> Non
 
 @needs_data
 def test_published_preferences_come_out_of_the_raw_log_probabilities() -> None:
-    known, made = find_instructions(DATA), 0
+    known, made = find_instructions(ALPACA_EVAL), 0
     assert known is not None
-    for each in read_folder(DATA, "weighted_alpaca_eval_gpt4_turbo"):
+    for each in read_folder(ALPACA_EVAL, "weighted_alpaca_eval_gpt4_turbo"):
         scores_N = scores_from_logprobs(each, known.texts)
         both_N = np.isfinite(scores_N)
         np.testing.assert_allclose(scores_N[both_N], each.scores_N[both_N], atol=1e-9)
@@ -176,11 +177,11 @@ def test_published_preferences_come_out_of_the_raw_log_probabilities() -> None:
 
 @needs_data
 def test_real_outputs_are_read_by_model() -> None:
-    outputs = read_outputs_by_model(DATA)
-    known = find_instructions(DATA)
+    outputs = read_outputs_by_model(ALPACA_EVAL)
+    known = find_instructions(ALPACA_EVAL)
     assert known is not None
     assert set(outputs["gpt4_1106_preview"]) == set(known.indices)
-    judged = next(each for each in read_folder(DATA, "weighted_alpaca_eval_gpt4_turbo") if each.model == "NullModel")
+    judged = next(each for each in read_folder(ALPACA_EVAL, "weighted_alpaca_eval_gpt4_turbo") if each.model == "NullModel")
     assert judged.lengths_N is not None
     assert judged.lengths_N[0] == len(outputs["NullModel"][known.texts[judged.ids[0]]])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,8 @@ from pasture.eval.judges.agreement_ceiling import ceiling, flip_rate, leave_one_
 from pasture.eval.judges.judge_quality import judge_bias, judge_variance, prefers_longer
 from statsmodels.stats.inter_rater import cohens_kappa
 
-CROSS = Path(__file__).parents[4] / "shared" / "data" / "alpaca_eval" / "crossannotations"
+from ...published_data import ALPACA_EVAL, require
+
 NAN = float("nan")
 
 
@@ -144,9 +144,8 @@ def test_prefers_longer_counts_only_clear_differences_in_length():
 
 @pytest.fixture(scope="module")
 def crossannotations():
-    files = sorted(CROSS.glob("gpt4_b1_seed*.json"))
-    if len(files) != 4:
-        pytest.skip(f"AlpacaEval's cross-annotations are not at {CROSS}")
+    files = sorted(require(ALPACA_EVAL / "crossannotations").glob("gpt4_b1_seed*.json"))
+    assert len(files) == 4
     return [pd.DataFrame(json.loads(file.read_text())) for file in files]
 
 

@@ -12,7 +12,8 @@ from pasture.eval.leaderboards.leaderboard import LeaderboardRow, Weights, leade
 from pasture.eval.leaderboards.length_control import length_controlled_win_rate
 from pasture.eval.leaderboards.tables import from_csv, read_leaderboard, to_csv
 
-DATA = Path(__file__).parents[4] / "shared/data/alpaca_eval"
+from ...published_data import ALPACA_EVAL, needs
+
 N = 120
 KEYS = ["model", "judge", "baseline", "n", "win_rate", "standard_error", "n_wins", "n_wins_base", "length_controlled_win_rate",
         "abstentions", "win_rate_interval", "length_control", "notes"]  # fmt: skip
@@ -146,9 +147,9 @@ def test_a_csv_without_rates_or_with_words_for_numbers_is_refused(tmp_path: Path
         read_leaderboard(tmp_path / "absent.csv")
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"AlpacaEval's leaderboards are not at {DATA}")
+@needs(ALPACA_EVAL)
 def test_alpaca_evals_own_leaderboard_is_read() -> None:
-    path = DATA / "published/data_AlpacaEval_2__weighted_alpaca_eval_gpt4_turbo_leaderboard.csv"
+    path = ALPACA_EVAL / "published/data_AlpacaEval_2__weighted_alpaca_eval_gpt4_turbo_leaderboard.csv"
     rows = by_model(read_leaderboard(path, "weighted", "gpt4_1106_preview"))
     row = rows["NullModel"].as_json()
     assert (row["n_wins"], row["n_wins_base"], row["baseline"]) == (676, 129, "gpt4_1106_preview")

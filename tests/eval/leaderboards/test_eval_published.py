@@ -26,21 +26,22 @@ from pasture.eval.leaderboards.published import (
 )
 from pasture.eval.leaderboards.reproduction import checks, join_faults
 
-DATA = Path(__file__).parents[4] / "shared/data/alpaca_eval"
+from ...published_data import ALPACA_EVAL, needs
+
 JUDGE = "weighted_alpaca_eval_gpt4_turbo"
 CLOSE_CALL = "llama-2-chat-7b-evol70k-neft"  # two penalties whose held-out losses differ by 9e-5, and rates by 4 points
 NULL_MODEL = "NullModel"  # its published value is of another penalty than its published weights
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"AlpacaEval's judgments are not at {DATA}")
+needs_data = needs(ALPACA_EVAL)
 
 
 @pytest.fixture(scope="module")
 def published() -> Published:
-    return read_published(DATA / "published")
+    return read_published(ALPACA_EVAL / "published")
 
 
 @pytest.fixture(scope="module")
 def judged() -> dict[str, Judgments]:
-    return {each.model: each for each in read_folder(DATA, JUDGE)}
+    return {each.model: each for each in read_folder(ALPACA_EVAL, JUDGE)}
 
 
 def moved(of: Judgments) -> bool:
@@ -159,7 +160,7 @@ def test_published_weights_give_the_published_rate(published: Published, judged:
 @needs_data
 def test_the_fit_made_again_gives_the_published_rate(published: Published) -> None:
     off = []
-    for each in [each for each in read_folder(DATA) if published.row(each)]:
+    for each in [each for each in read_folder(ALPACA_EVAL) if published.row(each)]:
         row = published.row(each) or {}
         if "length_controlled_winrate" in row and each.model != CLOSE_CALL:
             estimate = refit(each, published, by_position=moved(each)).estimate
@@ -171,7 +172,7 @@ def test_the_fit_made_again_gives_the_published_rate(published: Published) -> No
 
 @needs_data
 def test_the_one_rate_that_is_far_off_is_published_at_the_penalty_whose_loss_is_second(published: Published) -> None:
-    (of,) = (each for each in read_folder(DATA, "alpaca_eval_gpt4") if each.model == CLOSE_CALL)
+    (of,) = (each for each in read_folder(ALPACA_EVAL, "alpaca_eval_gpt4") if each.model == CLOSE_CALL)
     row = published.row(of) or {}
     assert of.lengths_N is not None
     assert of.baseline_lengths_N is not None
@@ -211,7 +212,7 @@ def test_joining_by_position_is_what_moved_the_published_rates(published: Publis
 def test_every_published_check_is_said(published: Published, judged: dict[str, Judgments]) -> None:
     few = [judged[NULL_MODEL], judged["alpaca-7b"]]
     rows = leaderboard(few, published, Weights.FIT, resamples=0)
-    found = checks(few, rows, published, DATA / "published", find_instructions(DATA))
+    found = checks(few, rows, published, ALPACA_EVAL / "published", find_instructions(ALPACA_EVAL))
     said = "\n".join(each.said for each in found)
     assert "2 of 2 as published" in said
     assert "1 of 2 within 0.02 points" in said

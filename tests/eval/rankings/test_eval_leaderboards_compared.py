@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from pasture.core.errors import InputError
 from pasture.eval.rankings.leaderboards_compared import correlation_under_errors, separability
 
-TABLE = Path(__file__).parents[4] / "shared" / "data" / "alpaca_eval" / "published" / "alpacafarm_table2.csv"
+from ...published_data import ALPACA_EVAL, require
 
 
 @pytest.fixture(scope="module")
 def table():
-    if not TABLE.is_file():
-        pytest.skip(f"AlpacaFarm's published table is not at {TABLE}")
-    return pd.read_csv(TABLE).dropna()
+    return pd.read_csv(require(ALPACA_EVAL / "published" / "alpacafarm_table2.csv")).dropna()
 
 
 def test_alpacafarms_simulated_and_human_ranks(table):

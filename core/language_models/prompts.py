@@ -1,9 +1,9 @@
 """From the turns of a chat to the tokens that a language model reads: one encoder for engines, which ask, and policies that learn.
 
 Chat templates are used where the tokenizer has one. Texts from outside cannot end their turn or begin another: the tokenizer's
-special tokens are broken up in them. A template is told one fixed day, so that a prompt is the same tomorrow, and is asked for an
-answer without thoughts; where it opens a thought all the same, the thought is closed at once ("NoThinking", Ma et al. 2025,
-arXiv:2504.09858), unless the model is to think.
+special tokens, and what else marks turns in its template, are broken up in them. A template is told one fixed day, so that a prompt
+is the same tomorrow, and is asked for an answer without thoughts; where it opens a thought all the same, the thought is closed at
+once ("NoThinking", Ma et al. 2025, arXiv:2504.09858), unless the model is to think.
 """
 
 from __future__ import annotations
@@ -55,7 +55,11 @@ class ChatEncoder:
         self._write_plain = plain
         added = getattr(tokenizer, "added_tokens_decoder", {})
         self._special = {token: each.content for token, each in added.items() if each.special}
-        self._marks = any_of([*self._special.values(), *tokenizer.all_special_tokens])
+        # Some models' marks of turns (DeepSeek's) are added tokens that are not special, and stand in the template.
+        template = str(tokenizer.chat_template) if self.has_template else ""
+        known = [each.content for each in added.values() if each.content in template and not each.content[:1].isalnum()]
+        turns = [each for each in known if not THOUGHT.fullmatch(each)]
+        self._marks = any_of([*self._special.values(), *tokenizer.all_special_tokens, *turns])
 
     def inert(self, text: str) -> str:
         """`text` whose special tokens are broken up."""

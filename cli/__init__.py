@@ -29,6 +29,7 @@ from .scores.pluralism import pluralism
 from .scores.power import power
 from .scores.rank_models import rank_models
 from .shared.console import problem
+from .shared.once import refuse_repeated
 from .training.evaluate import evaluate
 from .training.rank import quickstart, rank
 from .training.report import report
@@ -48,6 +49,7 @@ for command in (aggregate, corrected, pluralism, power, over_optimisation):
 groups = {"annotators": annotators, "methods": methods, "worlds": worlds, "claims": claims, "personas": personas, "fit": fit}
 for name, group in groups.items():
     app.add_typer(group, name=name)
+refuse_repeated((app, *groups.values()))
 
 
 @app.callback(invoke_without_command=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..shared.console import plain, print_json
-from ..shared.options import Dollars, EngineName, EngineSet, Json, Models, Requests, StorePath
+from ..shared.options import Dollars, DryRun, EngineName, EngineSet, Json, Models, Requests, StorePath
 
 if TYPE_CHECKING:
     from ...simulators.personas.parameters import Parameters
@@ -185,12 +185,13 @@ def bench(
     store: StorePath = None,
     budget_dollars: Dollars = None,
     budget_requests: Requests = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Critique, revise for a person, and judge: does it help them, and them more than others?"""
     from ...benchmarks.claims.persona_bench import ATTRIBUTES, persona_bench
     from ...core.errors import InputError
-    from ..shared.console import show_rows
+    from ..shared.console import show_price, show_rows
     from ..shared.material import items_from, named_world
     from ..shared.session import named_engine, opened_session
 
@@ -199,7 +200,9 @@ def bench(
     known = None if answers else named_world(world or "text-personas", seed)
     items = items_from(None, None, [answers] if answers else (), known, "answer", limit, seed)
     served, budget = named_engine(engine, model, engine_set), {"dollars": budget_dollars, "requests": budget_requests}
-    with opened_session(served, store, Path("personas.pasture.sqlite"), seed=seed, **budget, hidden=json) as session:
+    with opened_session(
+        served, store, Path("personas.pasture.sqlite"), seed=seed, **budget, dry_run=dry_run, hidden=json
+    ) as session:
         found = persona_bench(
             items,  # pyright: ignore[reportArgumentType]
             session,
@@ -209,5 +212,8 @@ def bench(
             attributes=tuple(without or ATTRIBUTES),
             world=known,
         )
+    if dry_run:
+        show_price(session.quote, json)
+        return
     counts = {"answers": len(items), "revisions": found.revisions, "abstentions": found.abstentions}
     show_rows(found.rows, json, facts=counts)

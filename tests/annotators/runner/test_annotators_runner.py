@@ -148,7 +148,7 @@ def test_an_annotator_that_breaks_stops_the_run_and_what_was_paid_is_kept(fake_e
 
     with Store() as store:
         with pytest.raises(
-            AnnotatorFailed, match=r"'fragile' failed on the item \w+: ZeroDivisionError.*finished replies are kept"
+            AnnotatorFailed, match=r"'fragile' failed on the prompt 'question 3': ZeroDivisionError.*finished replies are kept"
         ):
             annotate(some_pairs(8), make_annotator(fragile), engine=fake_engine(), store=store)
         assert len(store) == 8

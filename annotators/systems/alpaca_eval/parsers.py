@@ -1,7 +1,8 @@
 """What a judge of AlpacaEval's said, read as its configuration says (github.com/tatsu-lab/alpaca_eval, completion parsers): 1 the
 first output is better, 2 the second, 1.5 or 0 a tie, one value an example of the prompt.
 
-Departure: what cannot be read is None, so that the judge abstains; AlpacaEval's parsers log and go on with no value.
+Departures: what cannot be read is None, so that the judge abstains; AlpacaEval's parsers log and go on with no value. Regular
+expressions that repeat are run by RE2, which has no look-around and no references back.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ....core.errors import InputError
+from ....core.text import one_line, sound
 from ...parsing.objects import read_object
 
 Parse = Callable[[Any], list[Any] | None]
@@ -47,25 +49,60 @@ def _regex(where: str, outputs_to_match: Any = None) -> Parse:
         raise InputError(
             f"{where} has the outputs_to_match {outputs_to_match!r}; it maps preferences (1, 2) to regular expressions"
         )
-    try:
-        patterns = [(value, re.compile(str(pattern))) for value, pattern in outputs_to_match.items()]
-    except re.error as error:
-        raise InputError(f"{where} has a regular expression that is none: {error}") from error
+    patterns = [(value, _Pattern(str(pattern), where)) for value, pattern in outputs_to_match.items()]
 
     def parse(said: Any) -> list[Any] | None:
         if not isinstance(said, str):
             return None
         values, at = [], 0
         while at <= len(said):
-            found = [(m.start(), place, m) for place, (_, each) in enumerate(patterns) if (m := each.search(said, at))]
+            found = [(*span, place) for place, (_, each) in enumerate(patterns) if (span := each.span(said, at))]
             if not found:
                 break
-            _, place, match = min(found, key=lambda each: each[:2])
+            _, end, place = min(found, key=lambda each: (each[0], each[2]))
             values.append(patterns[place][0])
-            at = max(match.end(), at + 1)  # an empty match must not be found for ever
+            at = max(end, at + 1)  # an empty match must not be found for ever
         return values
 
     return parse
+
+
+AS_RE2 = {"(": "(?:", "$": r"(?:\n?\z)", r"\Z": r"\z"}
+TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\((?!\?)|\$", re.DOTALL)
+MOST_OPTIONAL = 10
+"""Signs of repetition (`?` alone among them) that Python's own engine, which tries all ways, is given."""
+
+
+class _Pattern:
+    """A regular expression of Python's in a configuration. One that repeats is run by RE2, whose time is linear in the text."""
+
+    def __init__(self, pattern: str, where: str) -> None:
+        same = TOKEN.sub(lambda token: AS_RE2.get(token[0], token[0]), pattern)
+        repeats = re.findall(r"(?<!\()[*+{?]", TOKEN.sub(lambda token: token[0] if token[0] == "(" else "x", pattern))
+        # What stands before `at` is skipped, one character of it kept: `^` is the beginning of the whole text.
+        self._first, self._later = f"(?P<match__>(?:{same}))", f"\\A(?s:.)(?s:.*?)(?P<match__>(?:{same}))"
+        try:
+            self._quick = re.compile(pattern) if {*repeats} <= {"?"} and len(repeats) <= MOST_OPTIONAL else None
+            self.span("", 0)
+        except (ValueError, TypeError, re.error, RecursionError, OverflowError) as error:
+            raise InputError(f"{where} has the regular expression {one_line(pattern)}, which is not run: {error}") from error
+
+    def span(self, text: str, at: int) -> tuple[int, int] | None:
+        """Where the first match from `at` on begins and ends."""
+        if self._quick:
+            match = self._quick.search(text, at)
+            return match.span() if match else None
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        data = sound(text[max(at - 1, 0) :]).encode()
+        which = self._later if at else self._first
+        (found,) = pc.extract_regex_span(pa.array([data.decode()]), which).to_pylist()  # pyright: ignore[reportAttributeAccessIssue]
+        if found is None:
+            return None
+        start, length = found["match__"]
+        begins, ends = (len(data[:place].decode()) + max(at - 1, 0) for place in (start, start + length))
+        return begins, ends
 
 
 def _ranking(where: str, model_1_name: str = "model_1") -> Parse:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import time
 
 import pytest
 from pasture.annotators import make_annotator
@@ -234,3 +236,38 @@ def test_a_toml_wraps_a_configuration(evaluator, tmp_path):
     (said,) = asked(make_annotator(tmp_path / "judge.toml"), prefers_good, [pair()])
     assert isinstance(said, Preference)
     assert said.annotator == "renamed"
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+b", "(a|a)*b", "(a|aa)+$", "a*a*a*a*a*a*b", "([a-z]+)*=", "(.*a){20}b"])
+def test_no_regular_expression_runs_for_ever(pattern: str):
+    parse = parser_of("regex_parser", {"outputs_to_match": {1: pattern, 2: "(?:^|\\n) ?B"}}, "here")
+    started = time.process_time()
+    assert parse("a" * 20_000 + "!\nB") == [2]
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "values"),
+    [
+        (r"(?:^|\n) ?Output \(a\)", "x\n Output (a)\nOutput (a)", [1, 1]),
+        (r"^A", "AA\nA", [1]),
+        (r"(A|B)$", "A, B\n", [1]),
+        (r"[(]a[)]|\$", "(a) $", [1, 1]),
+        (r"é", "xé\U0001f600é", [1, 1]),
+        (r"A\Z", "AA", [1]),
+        (r"(?:^|\n) *Output +\(a\)", "x\n  Output  (a)\nOutput (a)", [1, 1]),
+        (r"^A+", "AA\nA", [1]),
+        (r"([AB])+$", "A, B\n", [1]),
+        (r"é+", "xé\U0001f600é", [1, 1]),
+        (r"[(+]a*\Z", "(a(a", [1]),
+    ],
+)
+def test_patterns_match_as_python_has_them(pattern: str, text: str, values: list[int]):
+    assert parser_of("regex_parser", {"outputs_to_match": {1: pattern}}, "here")(text) == values
+    assert len(re.findall(pattern, text)) == len(values)
+
+
+def test_a_pattern_that_cannot_be_run_is_refused_when_it_is_loaded():
+    for pattern in ("(?=a+)b", "(", r"(a*)\1", "a**", "["):
+        with pytest.raises(InputError, match="which is not run"):
+            parser_of("regex_parser", {"outputs_to_match": {1: pattern}}, "here")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 SHOWN = 60
 """Characters of a value that a message shows."""
+LISTED = 300
+"""Characters of a list of names."""
 DOTS = "..."
 
 
@@ -27,3 +30,9 @@ def one_line(value: Any, length: int = SHOWN) -> str:
     text = " ".join(sound(text[: 4 * length]).split()) if len(text) > length or "\n" in text else sound(text)
     shown = text[:length]
     return f"{shown!r}{DOTS if len(text) > length else ''}" if isinstance(value, str) else shown + DOTS * (len(text) > length)
+
+
+def listed(names: Iterable[Any]) -> str:
+    """Names for a message, such as a file's columns: on one line, and no more of them than a message holds."""
+    text = sound(" ".join(", ".join(map(str, names)).split()))
+    return text if len(text) <= LISTED else f"{text[:LISTED]} ..."

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..records import Comparison, Completion, Message, Prompt
-from ..text import one_line
+from ..text import listed, one_line
 from .cells import given, name_of, truth_of, whole_text
 from .dialogues import parted, turns_of
 from .tables import Row
@@ -50,7 +50,7 @@ def pair_columns(first: Row, path: Path | str) -> tuple[str, ...]:
     none."""
     columns = next((each for each in PAIR_COLUMNS if set(each) <= set(first)), None)
     if columns is None:
-        raise InputError(f"{str(path)!r} has the columns {', '.join(map(str, first))}; a pair is in one of: {ACCEPTED}")
+        raise InputError(f"{str(path)!r} has the columns {listed(first)}; a pair is in one of: {ACCEPTED}")
     return columns
 
 

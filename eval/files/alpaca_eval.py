@@ -23,7 +23,7 @@ from ...core.files.labels import preference_score
 from ...core.files.reading import reading
 from ...core.files.tables import Row, read_rows
 from ...core.files.writing import write_atomically
-from ...core.text import one_line
+from ...core.text import listed, one_line
 from .exports import exported_rows, is_export
 
 NAME = re.compile(r"annotations\.(jsonl?|csv)(\.gz)?")
@@ -174,7 +174,7 @@ def judgments_of_rows(
     missing = [each for each in ("generator_1", "preference") if each not in rows[0]]
     if missing or not {"index", "instruction"} & set(rows[0]):
         raise InputError(
-            f"{str(path)!r} has the columns {', '.join(rows[0])}; judgments need index or instruction, generator_1, preference"
+            f"{str(path)!r} has the columns {listed(rows[0])}; judgments need index or instruction, generator_1, preference"
         )
     where = str(path)
     baselines = Counter(_name(row, "generator_1", where) for row in rows)
@@ -290,6 +290,6 @@ def read_outputs_by_model(folder: Path) -> dict[str, dict[str, str]]:
     for model, path in sorted(paths.items()):
         rows = read_rows(path)
         if not {"instruction", "output"} <= set(rows[0]):
-            raise InputError(f"{str(path)!r} has the columns {', '.join(rows[0])}; model outputs need instruction and output")
+            raise InputError(f"{str(path)!r} has the columns {listed(rows[0])}; model outputs need instruction and output")
         found[model] = {_text(row, "instruction", str(path)): _text(row, "output", str(path)) for row in rows}
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from ...core.errors import InputError, UnknownName
 from ...core.files.cells import name_of
 from ...core.files.tables import Row, is_saved, parquets_in, read_rows
+from ...core.text import listed
 from .alpaca_eval import Judgments, annotation_files, judgments_of_rows
 from .exports import exported_rows, is_export
 
@@ -41,7 +42,7 @@ def judgments_of_table(rows: list[Row], path: Path, judge: str | None = None) ->
         names = [name_of(row.get(name), f"{where}: `{name}`") for name in ("annotator", "generator_2", "generator_1")]
         if not names[1]:
             raise InputError(
-                f"{where} names no model (its columns are {', '.join(map(str, row))}); give battles (model_a, model_b, winner), "
+                f"{where} names no model (its columns are {listed(row)}); give battles (model_a, model_b, winner), "
                 "judgments (generator_1, generator_2, preference), or what `pasture annotate` wrote"
             )
         groups.setdefault((names[0], names[1], names[2]), []).append(row)

@@ -25,7 +25,7 @@ from ...core.errors import InputError
 from ...core.files.labels import number_of
 from ...core.files.tables import Row, read_rows
 from ...core.files.writing import write_atomically
-from ...core.text import one_line
+from ...core.text import listed, one_line
 from ..rankings.battles import Battles, battles
 
 SCORES = {"model_a": 1.0, "model_b": 0.0, "tie": 0.5, "tie (bothbad)": 0.5, "bothbad": 0.5}
@@ -46,7 +46,7 @@ def battles_of_rows(rows: Sequence[Row], path: Path | str) -> Battles:
     lacks = [name for name in ("model_a", "model_b") if name not in rows[0]]
     if lacks or not {"winner", "p_a", *ONE_EACH} & set(rows[0]):
         raise InputError(
-            f"{str(path)!r} has the columns {', '.join(rows[0])}; battles need model_a, "
+            f"{str(path)!r} has the columns {listed(rows[0])}; battles need model_a, "
             f"model_b and winner (or {', '.join(ONE_EACH)}, or p_a)"
         )
     scores = [_score(row, f"{str(path)!r}, row {number}") for number, row in enumerate(rows, 1)]

@@ -19,6 +19,7 @@ from ...core.files.cells import given, name_of
 from ...core.files.labels import preference_score, read_labels
 from ...core.files.tables import Row, read_rows
 from ...core.records import Label, Prompt
+from ...core.text import listed
 from ..intervals.clusters import Scores
 
 PROMPT_COLUMNS = ("instruction", "prompt", "index", "id")
@@ -47,7 +48,7 @@ def read_verdicts(path: Path | str) -> Verdicts:
     if prompt_column and {"p_chosen", "left_was_chosen"} <= set(columns):
         return _pasture(path, list(read_labels(path)))
     raise InputError(
-        f"{str(path)!r} has the columns {', '.join(map(str, columns))}; verdicts are in `preference` (AlpacaEval) or in "
+        f"{str(path)!r} has the columns {listed(columns)}; verdicts are in `preference` (AlpacaEval) or in "
         f"`p_chosen, left_was_chosen` (`pasture annotate`), with one of {', '.join(PROMPT_COLUMNS)}"
     )
 

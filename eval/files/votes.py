@@ -11,6 +11,7 @@ from ...core.files.cells import given, name_of
 from ...core.files.labels import read_labels
 from ...core.files.tables import Row, read_rows
 from ...core.records import Abstention, Preference, Reason
+from ...core.text import listed
 from ..labels.votes import Votes, votes, votes_of_feedback
 
 WORKERS, ITEMS, LABELS = ("worker", "annotator", "performer"), ("item", "task", "id"), ("label", "answer")
@@ -28,7 +29,7 @@ def read_votes(path: Path) -> Votes:
     if {"chosen", "p_left", "preference"} & set(rows[0]):
         return votes_of_feedback(_feedback(path))
     raise InputError(
-        f"{str(path)!r} has the columns {', '.join(map(str, rows[0]))}; give a worker ({', '.join(WORKERS)}), an item "
+        f"{str(path)!r} has the columns {listed(rows[0])}; give a worker ({', '.join(WORKERS)}), an item "
         f"({', '.join(ITEMS)}) and a label ({', '.join(LABELS)}), or preferences on pairs with their `annotator`"
     )
 

@@ -23,7 +23,7 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.files.cells import name_of, number_of
 from ...core.files.tables import read_rows
-from ...core.text import one_line
+from ...core.text import listed, one_line
 from ..files.alpaca_eval import Judgments
 from .length_control import FOLDS, Anchor, ControlledWinRate, length_controlled_win_rate
 from .predictions import predictions_from_weights
@@ -161,7 +161,7 @@ def _columns(path: Path, *names: str) -> list[list[float]]:
     """Columns of finite numbers. Raises InputError naming file, row and column."""
     rows = read_rows(path)
     if not set(names) <= set(rows[0]):
-        raise InputError(f"{str(path)!r} has {', '.join(map(repr, rows[0]))} and lacks one of the columns {', '.join(names)}")
+        raise InputError(f"{str(path)!r} has the columns {listed(rows[0])} and lacks one of the columns {', '.join(names)}")
     found = [[number_of(row[name], f"{str(path)!r}, row {at}: `{name}`") for at, row in enumerate(rows, 1)] for name in names]
     for name, values in zip(names, found, strict=True):
         if not all(map(math.isfinite, values)):

@@ -13,6 +13,7 @@ from ...core.errors import InputError
 from ...core.files.reading import read_text, reading
 from ...core.files.writing import cell_for_people, name_in_cell
 from ...core.records import Estimate
+from ...core.text import listed
 from .leaderboard import LeaderboardRow, percent
 
 COLUMNS = ("win_rate", "standard_error", "n_wins", "n_wins_base", "n_draws", "n_total", "discrete_win_rate", "avg_length",
@@ -55,7 +56,7 @@ def from_csv(text: str, judge: str = "", baseline: str = "") -> list[Leaderboard
     reader = csv.DictReader(io.StringIO(text))
     columns = list(reader.fieldnames or [])
     if not {"win_rate", "n_total"} <= set(columns):
-        raise InputError(f"a leaderboard CSV has the columns win_rate and n_total, and this has: {', '.join(columns) or 'none'}")
+        raise InputError(f"a leaderboard CSV has the columns win_rate and n_total, and this has: {listed(columns) or 'none'}")
     return [_read_row(each, name_in_cell(each[columns[0]]), judge, baseline) for each in reader]
 
 

@@ -134,6 +134,15 @@ def test_what_the_published_weights_lack_is_said_as_it_is(tmp_path: Path) -> Non
     assert "put AlpacaEval's instructions.csv beside" in replace(published, difficulty={0: 0.1}).lacks_difficulty(by_text)
 
 
+def test_a_table_with_endless_column_names_is_refused_in_one_short_line(tmp_path: Path) -> None:
+    folder = laid_out(tmp_path, flat=True)
+    (folder / "instruction_difficulty.csv").write_text(f"index,{'[' * 50_000}\n0,1\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"instruction_difficulty.csv' has the columns index, \[\[\[") as refused:
+        read_published(folder)
+    assert len(str(refused.value)) < 1000
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize("cell", ["nan", "inf", "", "word"])
 def test_published_numbers_that_are_none_are_refused_by_row(tmp_path: Path, cell: str) -> None:
     folder = laid_out(tmp_path, flat=True)

@@ -83,7 +83,7 @@ def test_the_dpo_loss_is_trls(tiny, model, config, tokenizer, preferences, tmp_p
         )
         found = dpo_loss(*own, *ref, labels(preferences, own[0]), beta).mean()
     assert abs(expected - np.log(2)) > 0.05  # the reference is not the policy
-    assert float(found) == pytest.approx(expected, abs=1e-6)
+    assert float(found) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def test_the_reward_models_loss_is_trls(tiny, model, config, tokenizer, preferences, tmp_path):

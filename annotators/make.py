@@ -128,7 +128,7 @@ def _from_object(found: Any, name: str, options: Mapping[str, Any], given: _Give
         raise InputError(f"{name!r} is a {type(found).__name__}; an annotator is a function, a class or an object with `annotate`")
     if not isinstance(made, Annotator) or not isinstance(made.name, str) or not inspect.iscoroutinefunction(made.annotate):
         raise InputError(
-            f"{name!r} makes a {type(made).__name__}, which is no annotator: it has a `name` (text) and "
+            f"{name!r} makes a {type(made).__name__}, which is not an annotator: it has a `name` (text) and "
             "`async def annotate(self, item, ask, rng)`"
         )
     return made

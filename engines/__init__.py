@@ -89,7 +89,7 @@ def make_engine(name: str, model: str | Mapping[str, str] = "", /, **options: An
         made = make(model, **options) if "model" in known else make(**options)
     if lacking := [each for each in ("name", "generate") if not hasattr(made, each)]:
         raise InputError(
-            f"{name!r} makes a {type(made).__name__}, which has no `{lacking[0]}` and is no engine; see core/protocols.py"
+            f"{name!r} makes a {type(made).__name__}, which has no `{lacking[0]}` and is not an engine; see core/protocols.py"
         )
     return made
 

@@ -26,7 +26,7 @@ class Routed:
             raise InputError("a routed engine has no members; give at least one, by its name")
         self.default = default if default in members else next(iter(members))
         if default and self.default != default:
-            raise InputError(f"the default is {default!r}, which is no member; the members: {', '.join(map(repr, members))}")
+            raise InputError(f"the default is {default!r}, which is not a member; the members: {', '.join(map(repr, members))}")
         self.members = dict(members)
         parts = [f"{name}={engine.name}" for name, engine in self.members.items()]
         self.name = f"routed({';'.join(parts)};default={self.default})"

@@ -91,7 +91,7 @@ class ScriptedEngine:
             )
         self.respond: Respond = respond or (load_target(model, "scripted answer") if model else answer_by_hash)
         if not callable(self.respond):
-            raise InputError(f"{model!r} is no function; expected respond(request) -> Reply or str")
+            raise InputError(f"{model!r} is not a function; expected respond(request) -> Reply or str")
         self.name = name or f"scripted:{_function_identity(self.respond)}"
         self.prices = prices
         self.latency, self.chunk_size = latency, chunk_size

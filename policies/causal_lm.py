@@ -55,7 +55,7 @@ class CausalLMPolicy:
             raise InputError(f"controls is {controls}; it is a count of control codes, 0 or more")
         if not _reads_on(model):
             raise InputError(
-                f"{type(model).__name__} is no causal language model with a key-value cache, which policies sample by; use a "
+                f"{type(model).__name__} is not a causal language model with a key-value cache, which policies sample by; use a "
                 "decoder such as Llama, Qwen, Mistral, Gemma or GPT-2"
             )
         self.lora = lora

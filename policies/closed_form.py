@@ -145,5 +145,5 @@ def _check_beta(beta: float) -> None:
 def _check_preferences(preference_MM: np.ndarray) -> None:
     if preference_MM.ndim != 2 or not np.allclose(preference_MM + preference_MM.T, 1.0):
         raise InputError(
-            f"a preference matrix of shape {preference_MM.shape} is no game: it is square, and P(a over b) + P(b over a) is 1"
+            f"a preference matrix of shape {preference_MM.shape} is not a game: it is square, and P(a over b) + P(b over a) is 1"
         )

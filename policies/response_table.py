@@ -32,7 +32,7 @@ class ResponseTable:
         if self.reference_logits_PM.shape != shape or self.features_PMD.shape[:2] != shape:
             raise InputError(
                 f"{len(self.prompts)} prompts, reference logits {tuple(self.reference_logits_PM.shape)} and features "
-                f"{tuple(self.features_PMD.shape)} are no table; expected P prompts, [P, M] and [P, M, D]"
+                f"{tuple(self.features_PMD.shape)} are not a table; expected P prompts, [P, M] and [P, M, D]"
             )
         object.__setattr__(self, "rows", {prompt.id: row for row, prompt in enumerate(self.prompts)})
         if len(self.rows) != len(self.prompts):
@@ -60,7 +60,7 @@ class ResponseTable:
         known = self.reference_logits_PM.shape[1]
         if answers_B.size and not (answers_B.min() >= 0 and answers_B.max() < known):
             wrong = next(int(each) for each in answers_B if not 0 <= each < known)
-            raise InputError(f"there is no answer {wrong}; this table has {known} answers a prompt, counted from 0")
+            raise InputError(f"there is no answer {wrong}; this table has {known} answers per prompt, counted from 0")
         return answers_B
 
     def completion(self, row: int, answer: int) -> Completion:

@@ -96,7 +96,7 @@ def load_tabular(
     turns = [tuple(Message(*turn) for turn in each.history) for each in facts.prompts]
     prompts = [Prompt(each.text, each.id, history) for each, history in zip(facts.prompts, turns, strict=True)]
     if reference.ndim != 2 or features.ndim != 3 or not reference.size:
-        raise InputError(f"the arrays in {shown_path(arrays_path)} are no table: expected [P, M] and [P, M, D]; give {WRITTEN}")
+        raise InputError(f"the arrays in {shown_path(arrays_path)} are not a table: expected [P, M] and [P, M, D]; give {WRITTEN}")
     return ResponseTable.of(prompts, reference, features), facts, arrays
 
 

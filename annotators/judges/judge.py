@@ -112,7 +112,7 @@ def check_parts(parts: Mapping[str, Any], who: str) -> None:
     """
     unknown = [each for each in parts if each not in PARTS]
     if unknown:
-        raise InputError(f"{who} was given {unknown[0]!r}, which is no part of its judge; the parts: {', '.join(PARTS)}")
+        raise InputError(f"{who} was given {unknown[0]!r}, which is not a part of its judge; the parts: {', '.join(PARTS)}")
     check_types(Judge, parts, who)
 
 

@@ -22,7 +22,7 @@ from ..wrappers.pairwise import pair_of
 class Likelihood:
     """p_left = sigmoid(difference of the answers' mean log-likelihoods / temperature).
 
-    temperature: in nats a token, > 0; 0.1 makes a difference of 0.1 nats a token a preference of .73. It sets how sure the
+    temperature: in nats per token, > 0; 0.1 makes a difference of 0.1 nats a token a preference of .73. It sets how sure the
     label is and never which answer wins. Abstains on an empty answer, which has no mean.
     """
 
@@ -30,7 +30,7 @@ class Likelihood:
 
     def __init__(self, temperature: float = 0.1, name: str = "likelihood") -> None:
         if not temperature > 0.0:
-            raise InputError(f"the temperature is {temperature}; it is a scale in nats a token, more than 0")
+            raise InputError(f"the temperature is {temperature}; it is a scale in nats per token, more than 0")
         self.temperature = temperature
         self.name = name
 

@@ -187,7 +187,7 @@ def _known(named: Any, aspects: Mapping[str, str], option: str) -> Any:
     """Options by aspect, under the aspects' own names."""
     unknown = [each for each in named if property_name(each) not in aspects]
     if unknown:
-        raise InputError(f"`{option}` names {unknown[0]!r}, which is no aspect; the aspects: {', '.join(aspects)}")
+        raise InputError(f"`{option}` names {unknown[0]!r}, which is not an aspect; the aspects: {', '.join(aspects)}")
     if isinstance(named, Mapping):
         return {property_name(name): float(weight) for name, weight in named.items()}
     return tuple(map(property_name, named))

@@ -236,5 +236,5 @@ class Desk:
             ticket.fail(error if isinstance(error, PastureError) else EngineError(f"{type(error).__name__}: {error}"))
         if unknown:
             raise EngineError(
-                f"the engine {self.engine_name!r} answered request {unknown[0]} twice, or was never asked it; mend the engine"
+                f"the engine {self.engine_name!r} answered request {unknown[0]} twice, or was never asked it; correct the engine"
             )

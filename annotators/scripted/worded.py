@@ -115,7 +115,7 @@ class ScriptedEditor:
     def __post_init__(self) -> None:
         check_user(self.world, self.user)
         if self.effort is not None and self.effort < 1:
-            raise InputError(f"the effort is {self.effort}; it is the number of aspects that are mended, 1 or more")
+            raise InputError(f"the effort is {self.effort}; it is the number of aspects that are repaired, 1 or more")
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision:
         answer = completion_of(item, self.name)

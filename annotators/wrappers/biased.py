@@ -69,7 +69,7 @@ def _membership(family: Family) -> Callable[[Completion], bool]:
         try:
             pattern = re.compile(family)
         except re.error as error:
-            raise InputError(f"the family {family!r} is no regular expression: {error}") from error
+            raise InputError(f"the family {family!r} is not a regular expression: {error}") from error
         return lambda completion: pattern.search(completion.text) is not None
     if callable(family):
         return family

@@ -30,7 +30,7 @@ from .annotated_pairs import annotate_pairs
 
 def annotate(
     annotator: Annotated[
-        str, typer.Option(help="Who is asked: a name of `pasture annotators list`, a TOML, module:name, file.py:name.")
+        str, typer.Option(help="The annotator: a name of `pasture annotators list`, a TOML, module:name, file.py:name.")
     ],
     pairs: Annotated[Path | None, typer.Option(help="Pairs: .jsonl, .json, .csv, .parquet or a data set folder.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where it goes: .parquet, .jsonl, .json, .csv, or a folder.")] = None,

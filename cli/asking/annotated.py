@@ -32,7 +32,7 @@ class Told(NamedTuple):
 
 
 class Blinded:
-    """The items without the names of those who made their answers, each time one iterates over it."""
+    """The items without the names of the models that wrote their answers, each time one iterates over it."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self.items = items

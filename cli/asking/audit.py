@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 def audit(
     annotator: Annotated[
-        str, typer.Argument(help="Who is audited: a name, a TOML, module:name, file.py:name; with --annotations, a name in them.")
+        str,
+        typer.Argument(
+            help="The annotator to audit: a name, a TOML, module:name, file.py:name; with --annotations, a name in them."
+        ),
     ],
     gold: Annotated[Path | None, typer.Option(help="Gold labels: preferences, AlpacaEval's annotations, HH-RLHF.")] = None,
     against: Annotated[str | None, typer.Option(help="Another annotator, whose verdicts are the gold labels.")] = None,

@@ -66,7 +66,7 @@ def pool(
 def constitution(
     labels: Labels,
     out: Out,
-    engine: Annotated[str, typer.Option(help="Whose language model proposes principles and votes.")],
+    engine: Annotated[str, typer.Option(help="The engine of the language model that proposes principles and votes.")],
     model: Models = None,
     engine_set: EngineSet = None,
     top: Annotated[int, typer.Option(min=1, help="Principles at most. Few are followed better than many.")] = 5,

@@ -50,7 +50,7 @@ def sample(
     store: StorePath = None,
     json: Json = False,
 ) -> None:
-    """Draw a population, and say who is in it. With --json, the personas themselves. With --engine, a language model says whether
+    """Draw a population, and describe it. With --json, the personas themselves. With --engine, a language model says whether
     each holds together, and the traits of those it rejects are drawn again."""
     from ...core.files.tables import check_writable
     from ...simulators.personas.files import write_personas
@@ -88,7 +88,9 @@ def sample(
 @personas.command("show")
 def show(
     which: Annotated[str, typer.Argument(help="An id such as persona-0-17, or a number, counted from 0.")],
-    seed: Annotated[int | None, typer.Option(help="Whose persona a number names. An id names its own. [default: 0]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the population that a number refers to; an id has its own. [default: 0]")
+    ] = None,
     style: Annotated[Style, typer.Option(help="full is one attribute a line.")] = Style.full,
     without: Annotated[list[str] | None, typer.Option(help="An attribute to leave out; repeat it.")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="Look there instead, in a file of `sample` or `export`.")] = None,
@@ -173,12 +175,12 @@ def bench(
         str | None, typer.Option(help="Gives the prompts and first answers, and knows the truth. [default: text-personas]")
     ] = None,
     answers: Annotated[Path | None, typer.Option(help="First answers instead: one model's outputs.")] = None,
-    engine: Annotated[str, typer.Option(help="Who critiques, revises and judges.")] = "actor",
+    engine: Annotated[str, typer.Option(help="The engine that critiques, revises and judges.")] = "actor",
     model: Models = None,
     engine_set: EngineSet = None,
     n: Annotated[int, typer.Option("--personas", min=2, help="How many personas.")] = 13,
     samples: Annotated[int, typer.Option(min=1, help="Revisions of each answer; pass@k for k = 1 and this.")] = 4,
-    style: Annotated[str, typer.Option(help="How they are told of: none, full, summary or cot.")] = "full",
+    style: Annotated[str, typer.Option(help="How a persona is described to the judge: none, full, summary or cot.")] = "full",
     without: Annotated[list[str] | None, typer.Option(help="An attribute to leave out; repeat it. [default: five]")] = None,
     limit: Annotated[int, typer.Option(min=5, help="How many prompts.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,

@@ -44,8 +44,8 @@ def items_from(
 
 
 def _answers(paths: Sequence[Path], kind: str) -> list[Item]:
-    """One item an answer; for who ranks or compares, the answers of all files to one prompt. Where no prompt has two, who compares
-    is given them one by one: some annotators of pairs read an answer too, and the others say that they do not."""
+    """One item per answer; for annotators that rank or compare, the answers of all files to one prompt. Where no prompt has two,
+    an annotator that compares is given them one by one: some annotators of pairs read an answer too, the others refuse it."""
     from ...core.errors import InputError
     from ...core.files.preferences import read_outputs
     from ...core.records import Comparison, Completion, Slate
@@ -124,7 +124,7 @@ def named_annotator(
 
 
 def settings_from(settings: Sequence[str]) -> dict[str, Any]:
-    """Options from `key=value`, the value written as in TOML; what is no TOML value is text."""
+    """Options from `key=value`, the value written as in TOML; anything else is text."""
     from ...core.errors import InputError
     from ...core.files.reading import cause
     from ...core.text import one_line

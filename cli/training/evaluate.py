@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def evaluate(
     target: Annotated[Path, typer.Argument(help="A folder of `pasture train`, or a file of model outputs.")],
     against: Annotated[Path | None, typer.Option(help="The rival's outputs, where TARGET is a file.")] = None,
-    annotator: Annotated[str, typer.Option(help="Who judges.")] = "pool",
+    annotator: Annotated[str, typer.Option(help="The annotator that judges.")] = "pool",
     samples: Annotated[int | None, typer.Option(min=1, help="Answers judged a prompt, for a policy. [default: 1]")] = None,
     set: Settings = None,
     world: WorldName = None,

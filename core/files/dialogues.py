@@ -22,7 +22,7 @@ def turns_of(dialogue: str) -> list[Message]:
     """The turns of a dialogue, each without blanks around it. Raises InputError for text before the first heading."""
     before, *rest = HEADING.split(dialogue)
     if before.strip() or not rest:
-        raise InputError(f"{dialogue[:60]!r} is no dialogue; it opens with 'Human:' and its turns stand after blank lines")
+        raise InputError(f"{dialogue[:60]!r} is not a dialogue; it opens with 'Human:' and its turns stand after blank lines")
     return [Message(ROLE_OF[heading], text.strip()) for heading, text in zip(rest[::2], rest[1::2], strict=True)]
 
 

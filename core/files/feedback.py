@@ -75,7 +75,7 @@ def read_feedback(path: Path | str) -> list[Feedback | Abstention]:
         try:
             found.append(feedback_of_row(row))
         except (InputError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{str(path)!r}, row {number} is no feedback: {type(error).__name__}: {error}") from error
+            raise InputError(f"{str(path)!r}, row {number} is not feedback: {type(error).__name__}: {error}") from error
     return found
 
 

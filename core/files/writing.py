@@ -159,7 +159,7 @@ def _write_folder(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schem
 
     datasets = datasets_library()
     if path.exists() and not (path / "dataset_info.json").is_file():
-        raise InputError(f"{str(path)!r} exists and is no saved data set; give another path, or a suffix such as .parquet")
+        raise InputError(f"{str(path)!r} exists and is not a saved data set; give another path, or a suffix such as .parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
     place, old = (path.with_name(f".{path.name}.{os.getpid()}.{ending}") for ending in ("tmp", "old"))
     try:

@@ -70,7 +70,7 @@ class Note:
             return cls(path, held["engine"], held["id"], frozenset(held["keys"]), held["is_read"])
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{str(path)!r} is no note of a batch ({error}); move it away, or give another batch_folder"
+                f"{str(path)!r} is not a note of a batch ({error}); move it away, or give another batch_folder"
             ) from error
 
     def close(self, answered: frozenset[str]) -> None:

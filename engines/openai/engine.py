@@ -85,7 +85,7 @@ class OpenAIEngine:
         self.base_url, where = _address(base_url or os.environ.get("OPENAI_BASE_URL") or HOSTED)
         host = urlsplit(self.base_url).hostname or ""
         if not re.fullmatch(r"[A-Za-z_]\w*", key_variable, re.ASCII):
-            raise InputError("key_variable is no name of an environment variable; the key itself is never an option")
+            raise InputError("key_variable is not a name of an environment variable; the key itself is never an option")
         self._variable = key_variable
         self.key_from = key_variable if re.fullmatch("[A-Z0-9_]+", key_variable) else "variable named by key_variable"
         self._is_local = is_local(host)
@@ -186,7 +186,7 @@ def _address(url: str) -> tuple[str, str]:
     except ValueError:  # of brackets or a port
         parts = is_address = None
     if not (parts and is_address):
-        raise InputError("the base_url is no address; it is like http://localhost:8000/v1")
+        raise InputError("the base_url is not an address; it is like http://localhost:8000/v1")
     if parts.username is not None or parts.query or parts.fragment:
         raise InputError("the base_url holds a user, a query or a fragment; keys come from the environment alone")
     return url.rstrip("/"), (parts.netloc + parts.path).removesuffix("/v1")

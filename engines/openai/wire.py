@@ -90,7 +90,7 @@ def _parsed_schema(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise EngineError(f"the schema is no JSON ({error}): {text[:SHOWN]!r}") from error
+        raise EngineError(f"the schema is not JSON ({error}): {text[:SHOWN]!r}") from error
 
 
 def _is_strict(schema: Any) -> bool:
@@ -193,7 +193,7 @@ def parsed(raw: str, request: Request) -> Mapping[str, Any]:
     try:
         found = json.loads(raw, parse_int=_number)
     except (ValueError, RecursionError) as error:
-        raise useless(request, f"it is no JSON ({error})") from None
+        raise useless(request, f"it is not JSON ({error})") from None
     if not isinstance(found, dict):
         raise useless(request, f"it is a {type(found).__name__}, not an object")
     if found.get("error") and not found.get("choices"):  # a gateway's way to pass on what failed behind it: nothing was made

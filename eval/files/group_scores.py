@@ -42,7 +42,9 @@ def read_group_scores(path: Path) -> GroupScores:
     places = [{name: at for at, name in enumerate(each)} for each in (groups, groups, prompts)]
     spoken = "spoken_to" in rows[0]
     if spoken and not all(each[0] for each in said):
-        raise InputError(f"{str(path)!r} says in some rows only to whom an answer speaks; fill in `spoken_to`, or leave it out")
+        raise InputError(
+            f"{str(path)!r} says in some rows only which user an answer speaks to; fill in `spoken_to`, or leave it out"
+        )
     keys = [
         tuple(place[name] for place, name in zip(places, each[:3] if spoken else ("", *each[1:3]), strict=True) if name)
         for each in said

@@ -38,7 +38,7 @@ def simultaneous_differences(
         raise InputError(f"the baseline {baseline!r} has no scores; they are there for {names}")
     if len({len(each) for each in scores.values()}) > 1:
         raise InputError(
-            f"the models have {sorted({len(each) for each in scores.values()})} scores; give one a prompt, in the same order"
+            f"the models have {sorted({len(each) for each in scores.values()})} scores; give one per prompt, in the same order"
         )
     pairs = list(itertools.combinations(names, 2)) if baseline is None else [(name, baseline) for name in names if name != baseline]
     matrix_MP = np.array([np.asarray(scores[name], dtype=float) for name in names]).reshape(len(names), -1)

@@ -25,7 +25,7 @@ def intransitivity(pairs: Sequence[Comparison], p_left_N: np.ndarray, level: flo
     Undefined where no prompt has three answers compared with one another."""
     p_left_N = np.asarray(p_left_N, dtype=float)
     if len(pairs) != len(p_left_N):
-        raise InputError(f"there are {len(pairs)} pairs and {len(p_left_N)} verdicts; give one verdict a pair")
+        raise InputError(f"there are {len(pairs)} pairs and {len(p_left_N)} verdicts; give one verdict per pair")
     said: dict[str, dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
     for pair, p in zip(pairs, p_left_N, strict=True):
         if pair.left.text != pair.right.text:

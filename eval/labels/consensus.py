@@ -226,7 +226,7 @@ def _checked_start(of: Votes, start_IL: np.ndarray) -> np.ndarray:
     if start_IL.shape != (len(of.items), len(of.labels)):
         raise InputError(f"the start has shape {start_IL.shape}; there are {len(of.items)} items and {len(of.labels)} labels")
     if not (np.isfinite(start_IL).all() and (start_IL >= 0).all() and np.allclose(start_IL.sum(axis=1), 1)):
-        raise InputError("the start's rows are no probabilities; each is 0 or more and they sum to 1")
+        raise InputError("the start's rows are not probabilities; each is 0 or more and they sum to 1")
     return start_IL
 
 

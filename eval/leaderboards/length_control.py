@@ -220,7 +220,9 @@ def _check(
         )
     twice = [each for each, count in Counter(ids).items() if count > 1]
     if twice:
-        raise InputError(f"{len(twice)} prompts come more than once, {str(twice[0])[:60]!r} among them; give one verdict a prompt")
+        raise InputError(
+            f"{len(twice)} prompts come more than once, {str(twice[0])[:60]!r} among them; give one verdict per prompt"
+        )
     if ((scores_N < 0) | (scores_N > 1) | np.isinf(scores_N)).any():
         raise InputError(
             "a score is outside of [0, 1]; it is the probability that the model's answer is better, NaN without a verdict"

@@ -69,13 +69,13 @@ def best_of_n_means(proxy_PN: np.ndarray, gold_PN: np.ndarray, n: int) -> tuple[
     proxy_PN, gold_PN = np.asarray(proxy_PN, dtype=float), np.asarray(gold_PN, dtype=float)
     if proxy_PN.shape != gold_PN.shape or proxy_PN.ndim != 2:
         raise InputError(
-            f"proxy has shape {proxy_PN.shape} and gold {gold_PN.shape}; both are one row a prompt, one column an answer"
+            f"proxy has shape {proxy_PN.shape} and gold {gold_PN.shape}; both are one row per prompt, one column per answer"
         )
     if not (np.isfinite(proxy_PN).all() and np.isfinite(gold_PN).all()):
         raise InputError("a reward is undefined; give finite proxy and gold rewards for every answer")
     many = proxy_PN.shape[1]
     if not 1 <= n <= many:
-        raise InputError(f"n is {n} and there are {many} answers a prompt; n is between 1 and that")
+        raise InputError(f"n is {n} and there are {many} answers per prompt; n is between 1 and that")
     below_P1N = [np.searchsorted(np.sort(row), row, side=side) for side in ("left", "right") for row in proxy_PN]
     below_PN, upto_PN = np.array(below_P1N[: len(proxy_PN)]), np.array(below_P1N[len(proxy_PN) :])
     # all answers of one proxy value together are the best of P(best <= value) - P(best < value), shared alike

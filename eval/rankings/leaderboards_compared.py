@@ -74,7 +74,7 @@ def separability(scores_MP: np.ndarray, gold_M: np.ndarray | None = None, level:
     scores_MP = np.asarray(scores_MP, dtype=float)
     if scores_MP.ndim != 2 or (gold_M is not None and len(gold_M) != len(scores_MP)):
         raise InputError(
-            f"scores have shape {scores_MP.shape}; give one row a model and one column a prompt, and one gold value a model"
+            f"scores have shape {scores_MP.shape}; give one row per model and one column per prompt, and one gold value a model"
         )
     first, second = np.triu_indices(len(scores_MP), k=1)
     sign_K = np.zeros(len(first))

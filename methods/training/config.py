@@ -23,7 +23,9 @@ class Checked:
     def require(self, field: str, holds: bool, expected: str) -> None:
         """Raises InputError unless `holds`."""
         if not holds:
-            raise InputError(f"{field} is {getattr(self, field)!r}; it must be {expected}; mend it where the method is configured")
+            raise InputError(
+                f"{field} is {getattr(self, field)!r}; it must be {expected}; correct it where the method is configured"
+            )
 
     def nest(self, field: str, kind: type[Checked]) -> None:
         """Lets `field` be given as a table, as TOML does."""

@@ -54,7 +54,7 @@ def _unpacked(row: Mapping[str, Any]) -> dict[str, Any]:
             try:
                 found[name] = json.loads(found[name])
             except json.JSONDecodeError as error:
-                raise InputError(f"the {name} {found[name][:80]!r} are no JSON ({error.msg})") from error
+                raise InputError(f"the {name} {found[name][:80]!r} are not JSON ({error.msg})") from error
     if isinstance(found.get("age"), str) and found["age"].isdecimal():
         found["age"] = int(found["age"])
     return found

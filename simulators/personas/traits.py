@@ -101,7 +101,7 @@ def _big_five(parameters: Parameters) -> np.ndarray:
         return np.linalg.cholesky(correlation)
     except np.linalg.LinAlgError as error:
         raise InputError(
-            "big_five.correlations are no correlations of anything (not positive definite); make them smaller"
+            "big_five.correlations are not correlations of anything (not positive definite); make them smaller"
         ) from error
 
 

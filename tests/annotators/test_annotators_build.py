@@ -146,7 +146,7 @@ def test_what_is_no_annotator_is_said(tmp_path: Path):
     with pytest.raises(InputError, match="whose options are not known"):
         make_annotator(dict)
     for each in (NoName, NotAsync):
-        with pytest.raises(InputError, match="which is no annotator: it has a `name`"):
+        with pytest.raises(InputError, match="which is not an annotator: it has a `name`"):
             make_annotator(each)
     with pytest.raises(InputError, match="is a int; an annotator is a function"):
         make_annotator(3)

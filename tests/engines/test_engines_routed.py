@@ -37,7 +37,7 @@ def test_the_default_is_named_or_the_blank_one_or_the_first():
     a, b = member("a"), member("b")
     for engine, text in ((Routed({"x": a, "": b}), "b"), (Routed({"x": a, "y": b}), "a"), (Routed({"x": a, "y": b}, "y"), "b")):
         assert dict(engine.generate([ask("q")]))[0].text == text
-    with pytest.raises(InputError, match="the default is 'z', which is no member; the members: 'x'"):
+    with pytest.raises(InputError, match="the default is 'z', which is not a member; the members: 'x'"):
         Routed({"x": a}, "z")
     with pytest.raises(InputError, match="no members"):
         Routed({})

@@ -73,7 +73,7 @@ def test_settings_of_adapters_are_checked(lora: dict[str, Any]) -> None:
 
 
 def test_an_architecture_without_a_key_value_cache_is_refused(make: Make) -> None:
-    with pytest.raises(InputError, match=r"MambaForCausalLM is no causal language model with a key-value cache.* use a decoder"):
+    with pytest.raises(InputError, match=r"MambaForCausalLM is not a causal language model with a key-value cache.* use a decoder"):
         make("mamba")
 
 
@@ -82,7 +82,7 @@ def test_an_encoder_and_decoder_is_refused(byte_tokenizer: Callable[..., Any]) -
 
     tokenizer = byte_tokenizer()
     model = T5ForConditionalGeneration(T5Config(vocab_size=len(tokenizer), d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2))
-    with pytest.raises(InputError, match="is no causal language model"):
+    with pytest.raises(InputError, match="is not a causal language model"):
         CausalLMPolicy(model, tokenizer)
 
 

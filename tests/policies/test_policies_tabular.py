@@ -197,12 +197,12 @@ def test_what_is_not_in_the_table_is_refused() -> None:
         made.token_scores([Completion(PROMPTS[0], "response 7", (7,))])
     with pytest.raises(InputError, match="no answer -1"):
         made.token_scores([Completion(PROMPTS[0], "?", (-1,))])
-    with pytest.raises(InputError, match="is no answer of a response table"):
+    with pytest.raises(InputError, match="is not an answer of a table"):
         made.token_scores([Completion(PROMPTS[0], "response -1")])
 
 
 def test_a_table_whose_arrays_do_not_fit_is_refused() -> None:
-    with pytest.raises(InputError, match="are no table"):
+    with pytest.raises(InputError, match="are not a table"):
         ResponseTable.of(PROMPTS, np.zeros((P, M)), np.zeros((P, M - 1, D)))
     with pytest.raises(InputError, match="stands twice"):
         ResponseTable.of([PROMPTS[0], PROMPTS[0]], np.zeros((2, M)), np.zeros((2, M, D)))

@@ -156,7 +156,7 @@ def test_one_unreadable_rater_names_its_request_and_no_other():
         ({"aspects": {}}, "the aspects are {}"),
         ({"aspects": ["warmth"]}, "a table of different names"),
         ({"aspects": {"a b": "x", "a-b": "y"}}, "a table of different names"),
-        ({"weights": {"warmth": 1}}, "`weights` names 'warmth', which is no aspect"),
+        ({"weights": {"warmth": 1}}, "`weights` names 'warmth', which is not an aspect"),
         ({"agree_on": ["warmth"]}, "`agree_on` names 'warmth'"),
         ({"low": 5}, "`low` is below `high`"),
         ({"raters": 0}, "raters=0"),

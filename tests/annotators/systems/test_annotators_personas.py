@@ -158,7 +158,7 @@ def opposed(world: TextWorld) -> list[Comparison]:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("persona", {"foo": 1}, "'persona' was given 'foo', which is no part of its judge; the parts: system, shared"),
+        ("persona", {"foo": 1}, "'persona' was given 'foo', which is not a part of its judge; the parts: system, shared"),
         ("persona", {"thinks": True}, "was given 'thinks'"),
         ("persona", {"extras": ["x"], "style": "none"}, "was given 'extras'"),
         ("persona", {"pair": 3, "persona_first": True}, "'pair' of the annotator 'persona' is 3; it is text"),

@@ -148,7 +148,7 @@ def test_a_bias_for_lists_and_for_the_own_family_is_what_it_says():
         assert one(Biased(leans(0.5), own=math.log(4), family=family), mine.swapped()).p_left == pytest.approx(0.2)
     with pytest.raises(InputError, match="self-preference needs both"):
         Biased(leans(0.5), own=1.0)
-    with pytest.raises(InputError, match=r"the family '\(' is no regular expression"):
+    with pytest.raises(InputError, match=r"the family '\(' is not a regular expression"):
         Biased(leans(0.5), own=1.0, family="(")
 
 

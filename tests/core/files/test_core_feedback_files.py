@@ -74,7 +74,7 @@ def test_a_line_that_is_no_feedback_is_named(tmp_path: Path):
         ({"p_left": None}, "TypeError"),
     ):
         path.write_text(good + "\n" + json.dumps(json.loads(good) | change) + "\n")
-        with pytest.raises(InputError, match=f"row 2 is no feedback: .*{says}"):
+        with pytest.raises(InputError, match=f"row 2 is not feedback: .*{says}"):
             read_feedback(path)
 
 

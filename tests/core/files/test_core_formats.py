@@ -224,7 +224,7 @@ def test_an_unknown_suffix_and_a_strange_folder_are_refused_before_anything_is_w
     pytest.importorskip("datasets")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
-    with pytest.raises(InputError, match="exists and is no saved data set"):
+    with pytest.raises(InputError, match="exists and is not a saved data set"):
         write_preferences(tmp_path / "mine", verdicts())
     assert (tmp_path / "mine" / "thesis.txt").exists()
 

@@ -297,13 +297,13 @@ def test_a_refused_key_stops_the_run_and_names_the_variable(chat_server, monkeyp
             for each in ("http://me:sk-secret@localhost/v1", "https://x.y/v1?api-key=sk-secret", "https://x.y/v1#sk-secret")
         ),
         *(
-            ({"base_url": each}, "the base_url is no address; it is like")
+            ({"base_url": each}, "the base_url is not an address; it is like")
             for each in (
                 "me:sk-secret@x.y/v1", "http:///v1?key=sk-secret", "https://me:sk-secret@/v1", "https://x.y:sk-secret/v1",
                 "https://[sk-secret/v1", "sk-secret",
             )
         ),
-        ({"key_variable": "sk-proj-secret"}, "key_variable is no name of an environment variable; the key itself is never"),
+        ({"key_variable": "sk-proj-secret"}, "key_variable is not a name of an environment variable; the key itself is never"),
         ({"key_variable": "gsk_secret"}, "the environment has no variable named by key_variable"),
     ],
 )  # fmt: skip

@@ -179,7 +179,7 @@ def test_dialogues_part_at_the_assistants_last_turn(tmp_path):
     assert [turn.role for turn in pair.prompt.history] == ["user", "assistant"]
     assert pair.prompt.text == "A joke?"
     assert {pair.left.text, pair.right.text} == {"Knock knock.", "No.\n\nHuman: Why?\n\nAssistant: Tired."}
-    with pytest.raises(InputError, match=r"row 1: .* is no dialogue"):
+    with pytest.raises(InputError, match=r"row 1: .* is not a dialogue"):
         read_labelled(write(tmp_path / "bad.jsonl", [{"chosen": "one", "rejected": "two"}]))
 
 

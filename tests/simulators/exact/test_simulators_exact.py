@@ -255,7 +255,7 @@ def test_what_is_not_of_the_world_is_refused(world: ExactWorld) -> None:
         world.utility([world.completion(prompt, 64)])
     with pytest.raises(InputError, match="no answer -1"):
         world.utility([Completion(prompt, "?", (-1,))])
-    with pytest.raises(InputError, match="is no answer of a response table"):
+    with pytest.raises(InputError, match="is not an answer of a table"):
         world.utility([Completion(prompt, "forty-two")])
     with pytest.raises(UnknownName, match="Did you mean 'user-01'"):
         world.utility([], "user-1")

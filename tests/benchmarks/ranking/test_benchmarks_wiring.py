@@ -98,6 +98,14 @@ def test_every_exact_world_is_ranked_on_few_and_on_many_evaluation_prompts(name:
         assert result.methods[0].gold_value.n == count
 
 
+@pytest.mark.slow
+def test_the_text_world_is_ranked_on_few_and_on_many_evaluation_prompts(tmp_path: Path):
+    small = replace(load_suite("text"), ranked=("sft",), seeds=1, labels=8, samples=1, world_options={"sft": 40})
+    for count in (5, 110):
+        result = rank(replace(small, eval_prompts=count), tmp_path / str(count), jobs=1)
+        assert result.methods[0].win_rate.n == result.methods[0].gold_value.n == count
+
+
 def test_a_world_whose_truth_is_of_other_prompts_is_refused_before_anything_is_trained(
     world: SpyWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -71,7 +71,7 @@ def test_each_member_is_paid_at_its_own_price():
     # 4 pairs: strong and the default 10 + 2 dollars each, weak 1 dollar
     assert said.usage.dollars == pytest.approx(4 * (12 + 12 + 1))
     assert said.results[0].usage.dollars == pytest.approx(25)
-    assert price(pairs, Both(), engine).requests == 4  # the first turn alone
+    assert price(pairs, Both(), engine).requests == 12  # every turn is played
     assert engine.prices == (1e6, 2e6)
     ledger = Ledger(Budget(dollars=1.0), engine.prices, engine.prices_by_model)
     one = ask("q", "weak")

@@ -22,7 +22,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ...core.errors import InputError
-from ...core.files.labels import number_of
+from ...core.files.cells import name_of, number_of, truth_of
 from ...core.files.tables import Row, read_rows
 from ...core.files.writing import write_atomically
 from ...core.text import listed, one_line
@@ -88,10 +88,10 @@ def _text(row: Row) -> str | None:
 
 
 def _model(row: Row, side: str, where: str) -> str:
-    name = row.get(side)
-    if not isinstance(name, str | int) or isinstance(name, bool) or name == "":
-        raise InputError(f"{where}: `{side}` is {one_line(name)}; it is the name of a model")
-    return str(name)
+    name = name_of(row.get(side), f"{where}: `{side}`")
+    if not name:
+        raise InputError(f"{where}: `{side}` is empty; it is the name of a model")
+    return name
 
 
 def _score(row: Row, where: str) -> float | None:
@@ -124,11 +124,8 @@ def _winner(row: Row, where: str) -> float | None:
 
 
 def _is_set(value: Any, where: str) -> bool:
-    known = {"": False, "0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
-    said = "" if value is None else str(value).strip().lower()
-    if said not in known:
-        raise InputError(f"{where} is {one_line(value)}; it is 1 where that side won, else 0")
-    return known[said]
+    """Whether that side won; an empty cell says that it did not."""
+    return value not in NONE and truth_of(value.strip().removesuffix(".0") if isinstance(value, str) else value, where)
 
 
 def write_battles(path: Path, of: Battles) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from .mutations import NAMES, TOKENS, VALUES, spoilt_file, spoilt_rows, spoilt_text, write
 
 Entrance = Callable[[Path, Random], list[str]]
-ENTRANCES: dict[str, tuple[Entrance, int]] = {}
+ENTRANCES: dict[str, tuple[Entrance, float]] = {}
 """By name: the entrance, and its share of the cases."""
 
 PAIRS = [{"prompt": f"q{n}", "left": f"long {n}", "right": f"s{n}", "left_model": "a", "id": n} for n in range(3)]
@@ -151,7 +151,7 @@ CODE = [
 ]
 
 
-def entrance(name: str, share: int = 4) -> Callable[[Entrance], Entrance]:
+def entrance(name: str, share: float = 4) -> Callable[[Entrance], Entrance]:
     def kept(function: Entrance) -> Entrance:
         ENTRANCES[name] = (function, share)
         return function
@@ -486,14 +486,14 @@ def _(folder: Path, draw: Random) -> list[str]:
     return ["personas", "show", str(draw.choice([0, rows[0]["id"]])), "--file", rows_at(folder, "f", rows, draw)]
 
 
-@entrance("report", 4)
+@entrance("report", 3)
 def _(folder: Path, draw: Random) -> list[str]:
     shutil.copy(folder.parent / "run" / "ranking.json", folder / "ranking.json")
     spoilt_file(folder / "ranking.json", draw)
     return ["report", str(folder), *draw.choice([[], ["--json"], ["--out", draw.choice(OUTS)]])]
 
 
-@entrance("cells of a run folder", 3)
+@entrance("cells of a run folder", 0.6)
 def _(folder: Path, draw: Random) -> list[str]:
     shutil.copytree(folder.parent / "run", folder / "run")
     spoilt_file(draw.choice(sorted((folder / "run" / "cells").iterdir())), draw)

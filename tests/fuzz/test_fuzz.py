@@ -125,3 +125,38 @@ def test_no_spoilt_input_ends_in_a_traceback_or_a_hang(base: Path, name: str):
 @pytest.mark.parametrize("name", ENTRANCES)
 def test_nor_does_any_of_ten_times_as_many(base: Path, name: str):
     run_cases(base, name, SLOW)
+
+
+PAIR = {"prompt": "q", "left": "a", "right": "b"}
+TRL = {"prompt": "q", "chosen": "a", "rejected": "b", "p_chosen": 1.0}
+JUDGED = {"instruction": "q", "output_1": "a", "output_2": "b", "generator_1": "x", "generator_2": "y", "preference": 1}
+BATTLE = {"model_a": "x", "model_b": "y", "winner": "model_a"}
+ASK = ("annotate", "--annotator", "longest", "--out", "o.jsonl", "--pairs")
+WRONG = {
+    "a column twice": ("p.csv", "prompt,left,left\nq,a,b\n", ASK),
+    "two answers under one column name": ("p.csv", "prompt,left,right,right\nq,a,b,c\n", ASK),
+    "an empty cell for an answer": ("p.csv", "prompt,left,right\nq,a,\n", ASK),
+    "a key twice": ("p.jsonl", '{"prompt": "q", "left": "a", "left": "c", "right": "b"}', ASK),
+    "null for an answer": ("p.jsonl", {**PAIR, "right": None}, ASK),
+    "a table for a model": ("p.jsonl", {**PAIR, "left_model": {}}, ASK),
+    "half a surrogate pair in an answer": ("p.jsonl", {**PAIR, "left": "\ud800"}, ASK),
+    "a truth value that is none": ("p.jsonl", {**TRL, "left_was_chosen": None}, ASK),
+    "a preference that is a truth value": ("p.json", [{**JUDGED, "preference": True}], ("compare", "p.json")),
+    "a preference beyond the scale": ("p.json", [{**JUDGED, "preference": 3}], ("compare", "p.json")),
+    "a label of yes": ("p.jsonl", {**TRL, "left_was_chosen": "yes"}, ("compare", "p.jsonl")),
+    "a negative price": ("p.json", [{**JUDGED, "price_per_example": -1}], ("audit", "", "--annotations")),
+    "a winner that is no word": ("p.json", [{**BATTLE, "winner": "yes"}], ("leaderboard",)),
+    "a winner that contradicts p_a": ("p.json", [{**BATTLE, "p_a": 0.1}], ("leaderboard",)),
+    "a winner by no": ("p.json", [{"model_a": "x", "model_b": "y", "winner_model_a": "no"}], ("leaderboard",)),
+    "a winner by NaN": ("p.json", [{"model_a": "x", "model_b": "y", "winner_model_a": float("nan")}], ("leaderboard",)),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_is_not_accepted(tmp_path: Path, what: str):
+    name, content, words = WRONG[what]
+    (tmp_path / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    with chdir(tmp_path):
+        code, _, err = pasture(*words, name)
+    assert code == 2
+    assert f"'{name}'" in err

@@ -52,6 +52,8 @@ def rank_models(
 ) -> None:
     """Rank models. From battles: ratings on the arena's scale. From verdicts: win rates, and differences that hold all at once."""
     from ...core.errors import InputError
+    from ...core.files.tables import read_rows
+    from ...eval.files.battles import battles_of_rows
 
     if len(files) > 1:
         if how:
@@ -62,19 +64,18 @@ def rank_models(
         return
     if against:
         raise InputError(f"--against {str(against)!r} goes with files of verdicts, and one file was given; leave it out")
-    show_rows(_of_battles(files[0], how or RatingModel.bradley_terry, resamples, seed), json)
+    rows = read_rows(files[0])
+    of = battles_of_rows(rows, files[0])
+    rated = _of_battles(rows, of, files[0], how or RatingModel.bradley_terry, resamples, seed)
+    show_rows(rated, json, facts={"notes": "; ".join(of.notes) or None})
 
 
-def _of_battles(path: Path, how: RatingModel, resamples: int, seed: int) -> list[Measure]:
-    from ...core.files.tables import read_rows
+def _of_battles(rows: list[Row], of: Battles, path: Path, how: RatingModel, resamples: int, seed: int) -> list[Measure]:
     from ...core.records import Estimate
     from ...core.results import Measure
-    from ...eval.files.battles import battles_of_rows
     from ...eval.rankings.bradley_terry import bradley_terry_ratings
     from ...eval.rankings.elo import elo_ratings
 
-    rows = read_rows(path)
-    of = battles_of_rows(rows, path)
     match how:
         case RatingModel.bradley_terry:
             return _ratings(bradley_terry_ratings(of, seed, resamples))

@@ -63,7 +63,7 @@ def _prompts(rows: Sequence[Row]) -> tuple[Sequence[Hashable] | None, tuple[str,
     ids = next((name for name in IDS if name in rows[0]), None)
     names = None if ids is None else [str(row.get(ids)) for row in rows]
     texts = [_text(row) for row in rows]
-    if None in texts:
+    if None in texts or len(rows) < 2:
         return names, ()
     if names is None:
         return texts, ()

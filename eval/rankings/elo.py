@@ -46,6 +46,8 @@ def elo_ratings(of: Battles, seed: int = 0, resamples: int = 200, level: float =
     """
     if not len(of):
         return {name: Estimate(None, None, None, 0, "undefined: no verdicts", of.abstentions, level=level) for name in of.models}
+    if resamples < 1:
+        raise InputError(f"resamples is {resamples}; Elo is a mean over that many random orders, so 1 or more")
     of = in_canonical_order(of)
     rng = rng_for(seed, "elo")
     orders_RN = rng.permuted(np.tile(np.arange(len(of)), (resamples, 1)), axis=1)

@@ -203,3 +203,12 @@ def test_power_measures_the_variance_of_verdicts_that_are_there(tmp_path: Path):
         run("power", "--delta", 5, "--verdicts", samples[0])
     with pytest.raises(InputError, match="leave these out"):
         run("power", "--delta", 5, "--between", 0.2, *words)
+
+
+def test_rank_models_says_what_it_left_out(tmp_path):
+    rows = [{"model_a": a, "model_b": b, "winner": "model_a"} for a, b in (("x", "y"), ("y", "x"), ("x", "x"), ("y", "x"))]
+    (tmp_path / "battles.json").write_text(json.dumps(rows), encoding="utf-8")
+    words = ["rank-models", str(tmp_path / "battles.json"), "--json"]
+    shown = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)
+    assert shown["notes"] == "1 battle of a model with itself abstained"
+    assert [row["abstentions"] for row in shown["measures"]] == [1, 1]

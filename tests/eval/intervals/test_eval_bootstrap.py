@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pasture.core.errors import InputError
 from pasture.core.seeds import rng_for
 from pasture.eval.groups.pluralism import pluralism
 from pasture.eval.intervals.bootstrap import bootstrap_estimate
@@ -100,3 +101,8 @@ def test_the_order_of_rows_moves_no_end_of_an_interval(rate, prompted):
     first, second = rated(range(len(rows))), rated(rng.permutation(len(rows)).tolist())
     for name, found in first.items():
         assert (second[name].low, second[name].high) == pytest.approx((found.low, found.high), abs=1e-6)
+
+
+def test_elo_without_an_order_to_rate_is_refused():
+    with pytest.raises(InputError, match="resamples is 0; Elo is a mean over that many random orders"):
+        elo_ratings(TIED, resamples=0)

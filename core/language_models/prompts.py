@@ -149,11 +149,6 @@ class ChatEncoder:
             ) from error
 
 
-def end_of_turn(tokenizer: Any) -> tuple[int, ...]:
-    """See `ChatEncoder.end_of_turn`."""
-    return ChatEncoder(tokenizer).end_of_turn
-
-
 def _closing(text: str) -> str:
     """The end of a thought that `text` has just opened, as those templates write it that can leave thoughts out."""
     mark = next((each for each in THOUGHT.finditer(text) if not text[each.end() :].strip()), None)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pasture.annotators.parsing.verdicts import read_verdict
 from pasture.core.errors import InputError
-from pasture.core.language_models.prompts import ChatEncoder, end_of_turn
+from pasture.core.language_models.prompts import ChatEncoder
 from pasture.core.records import Completion, Message, Prompt
 from pasture.core.requests import Request, Sampling
 from pasture.engines.chat import ChatTokenizer, rendered_requests
@@ -164,7 +164,7 @@ def test_a_label_is_never_read_within_a_thought(byte_tokenizer: Make, template: 
 )
 def test_the_end_of_a_turn_is_what_the_template_puts_there(byte_tokenizer: Make, template: str | None, tokens, end):
     tokenizer = byte_tokenizer(*tokens, template=template)
-    assert tuple(tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))) == end
+    assert tuple(tokenizer.convert_ids_to_tokens(ChatEncoder(tokenizer).end_of_turn)) == end
 
 
 @pytest.mark.parametrize("text", ["It is ", "", "\n", " two  ", "<think>", "a\n\n"])

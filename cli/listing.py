@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .shared.console import plain, print_json
+from .shared.options import Json
 
 if TYPE_CHECKING:
     from ..core.registry import Registry
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 Name = Annotated[str, typer.Argument(help="A name from the list, module:name, or a file.")]
 
 

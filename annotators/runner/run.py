@@ -22,7 +22,7 @@ Progress = Callable[[int, int, Usage], None]
 PROGRESS_SECONDS = 0.1
 CHUNK, PATIENCE_SECONDS = 256, 0.05
 """A stream hands out results when it has so many, or the first has waited so long."""
-STRIDE = 16
+STRIDE = 32
 """Items that are begun before the loop goes round: progress and results wait no longer where an annotator's own code is slow."""
 SHOWN_OF_A_PROMPT = 80
 """Characters of a prompt that an error shows."""

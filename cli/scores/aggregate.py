@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..shared.console import show_rows
+from ..shared.options import Json
 
 if TYPE_CHECKING:
     from ...eval.labels.consensus import Consensus
@@ -29,7 +30,7 @@ def aggregate(
     out: Annotated[
         Path | None, typer.Option(help="Write item, label and probability here: .jsonl, .json, .csv or .parquet.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    json: Json = False,
 ) -> None:
     """One label per item from the votes of many, none where two are equally likely, and each worker's reliability."""
     from ...core.files.tables import check_writable

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..shared.console import show_rows
+from ..shared.options import Json
 
 
 def compare(
@@ -17,7 +18,7 @@ def compare(
         bool, typer.Option("--across-judges", help="Also of two judges; the difference is then theirs as much as the models'.")
     ] = False,
     level: Annotated[float, typer.Option(help="Of the interval.")] = 0.95,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    json: Json = False,
 ) -> None:
     """Which of two models won more? Paired by prompt, because two separate intervals say too little."""
     from ...core.errors import InputError

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from ..shared.console import show_rows
+from ..shared.options import Json
 
 
 def corrected(
     judged: Annotated[Path, typer.Argument(help="A judge's verdicts about one model, on many prompts.")],
     gold: Annotated[Path, typer.Option(help="People's verdicts about the same model, on some of these prompts, drawn at random.")],
     level: Annotated[float, typer.Option(min=0.01, max=0.999, help="Of the interval.")] = 0.95,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    json: Json = False,
 ) -> None:
     """The people's win rate, by a judge that is corrected where people looked too (prediction-powered inference)."""
     import numpy as np

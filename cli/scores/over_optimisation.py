@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..shared.console import json_text, show_rows
+from ..shared.options import Json
 
 
 def over_optimisation(
@@ -21,7 +22,7 @@ def over_optimisation(
         Path | None, typer.Option(help="Also show the trained policies of this ranking.json of `pasture rank`, by KL.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    json: Json = False,
 ) -> None:
     """Gold against KL as the reference is optimised against fitted rewards, with Gao's fits."""
     from ...benchmarks.claims.over_optimisation import over_optimisation as measure

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..shared.console import show_rows
+from ..shared.options import Json
 
 if TYPE_CHECKING:
     from ...core.results import Measure
@@ -21,7 +22,7 @@ def pluralism(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples; 0 for no interval.")] = 2000,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    json: Json = False,
 ) -> None:
     """Each group's win rate and what their mean hides; steerability; how far answers are spread as people's are."""
     show_rows(_distances(scores, people) if people else _groups(scores, seed, resamples), json)

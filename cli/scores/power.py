@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..shared.console import plain, show_rows
+from ..shared.options import Json
 
 if TYPE_CHECKING:
     from ...core.results import Measure
@@ -38,7 +39,7 @@ def power(
     ] = None,
     alpha: Annotated[float, typer.Option(help="Two-sided level of the test.")] = 0.05,
     wanted: Annotated[float, typer.Option("--power", help="Chance to see a difference that is there.")] = 0.8,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    json: Json = False,
 ) -> None:
     """How many prompts to see 3 points? Give --delta, or --prompts, or both."""
     from ...core.errors import InputError

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..shared.console import show_rows
+from ..shared.options import Json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,7 @@ def rank_models(
     against: Annotated[
         Path | None, typer.Option(help="For verdicts: another leaderboard's .json; does it order the models alike?")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    json: Json = False,
 ) -> None:
     """Rank models. From battles: ratings on the arena's scale. From verdicts: win rates, and differences that hold all at once."""
     from ...core.errors import InputError

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from ..shared.console import plain, print_json
+from ..shared.options import Json
 
 
 def report(
     run: Annotated[Path, typer.Argument(help="A run folder of `pasture rank`, or its ranking.json.")],
     out: Annotated[Path | None, typer.Option(help="Where the page goes. [default: index.html in the run folder]")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    json: Json = False,
 ) -> None:
     """Write the page of a finished run and print its ranking."""
     from rich.console import Console

@@ -113,10 +113,8 @@ class Store:
             raise
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Reply]:
-        """The replies held under these keys; keys that are not held are absent, and so are those of a damaged row, which is taken
-        out, so that it is asked for anew."""
-        wanted, damaged = list(keys), list[bytes]()
-        found: dict[bytes, Reply] = {}
+        """The replies held under these keys, without those that are not held; a damaged row is taken out, and is not held."""
+        wanted, damaged, found = list(keys), list[bytes](), dict[bytes, Reply]()
         with self._explained():
             for start in range(0, len(wanted), KEYS_A_QUERY):
                 some = wanted[start : start + KEYS_A_QUERY]
@@ -124,10 +122,9 @@ class Store:
                 for key, held in self._db.execute(f"SELECT key, CAST(reply AS BLOB) FROM replies WHERE key IN ({marks})", some):
                     try:
                         found[key] = _decode(held)
-                    except (AttributeError, TypeError, ValueError, RecursionError):  # a row that somebody damaged
+                    except (AttributeError, TypeError, ValueError, RecursionError):
                         damaged.append(key)
-        if damaged:
-            self.reject(damaged)
+        self.reject(damaged)
         return found
 
     def put_many(self, paid: Sequence[Paid], engine: str) -> Mapping[bytes, Reply]:
@@ -156,8 +153,9 @@ class Store:
 
     def reject(self, keys: Iterable[bytes]) -> None:
         """Takes out replies that could not be read, so that they are never served again. They stay paid for."""
-        with self._transaction() as db:
-            db.executemany("DELETE FROM replies WHERE key = ?", [(key,) for key in keys])
+        if taken := [(key,) for key in keys]:
+            with self._transaction() as db:
+                db.executemany("DELETE FROM replies WHERE key = ?", taken)
 
     def lose(self, usages: Sequence[Usage]) -> None:
         """Adds to `paid` what was paid for answers that are of no use, and are not held."""

@@ -22,13 +22,13 @@ from ...core.seeds import rng_for
 from ...policies import closed_form
 from ...policies.responses import response_index, response_text
 from ..choice import bradley_terry
+from ..simulated import GOLD, SimulatedWorld
 from ..users import PERSONAS, Tastes, persona_users, users_of
 from .draws import draw_features, draw_tastes, one_each
 
 if TYPE_CHECKING:
     from ...policies.tabular import TabularPolicy
 
-GOLD = "gold"
 SPLITS = {"sft": 1, "preference": 2, "unlabeled": 2, "eval": 1}
 """Size of each split, in multiples of `prompts`; `eval` may have more."""
 LEAST: dict[str, float] = {
@@ -40,7 +40,7 @@ LEAST_FAULT = 1e-9
 """Nats below which nothing is lost."""
 
 
-class ExactWorld:
+class ExactWorld(SimulatedWorld):
     """Prompts with a finite table of answers, users with linear tastes, and gold, their mean.
 
     seed: all that is random follows from it and the options.
@@ -120,19 +120,6 @@ class ExactWorld:
         self._demonstration_P = one_each(good_PM, self._rng("demonstrations"))
         self._base: TabularPolicy | None = None
 
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def users(self) -> Sequence[str]:
-        return tuple(user for user in self.tastes if user != GOLD)
-
-    def prompts(self, split: str) -> Sequence[Prompt]:
-        if split not in self._splits:
-            raise UnknownName("split", split, self._splits)
-        return self._splits[split]
-
     def demonstrations(self) -> Sequence[Completion]:
         return [self.completion(prompt, int(self._demonstration_P[self._row(prompt)])) for prompt in self._splits["sft"]]
 
@@ -155,9 +142,7 @@ class ExactWorld:
     def utilities(self, user: str = GOLD) -> np.ndarray:
         """Utility in nats of every answer to every prompt of the world, [P, M], to one user."""
         if user not in self._utilities:
-            if user not in self.tastes:
-                raise UnknownName("user", user, self.tastes)
-            self._utilities[user] = self.features_PMD @ self.tastes[user] + self._bonus_PM
+            self._utilities[user] = self.features_PMD @ self.taste(user) + self._bonus_PM
         return self._utilities[user]
 
     def utility(self, completions: Sequence[Completion], user: str = GOLD) -> np.ndarray:
@@ -172,9 +157,7 @@ class ExactWorld:
         return self._features(*self._places(completions))
 
     def weights(self, user: str = GOLD) -> np.ndarray:
-        if user not in self.tastes:
-            raise UnknownName("user", user, self.tastes)
-        return np.append(self.tastes[user], np.ones(len(self._aspects) - self.features_PMD.shape[2]))
+        return np.append(self.taste(user), np.ones(len(self._aspects) - self.features_PMD.shape[2]))
 
     def seen(self, completions: Sequence[Completion]) -> np.ndarray:
         """Hidden features with the opposite sign, as from a seller who praises most what will disappoint most: whoever goes by

@@ -44,20 +44,6 @@ class Values(NamedTuple):
 
 BIG_FIVE, VALUES = BigFive._fields, Values._fields
 ADULT = 18
-ANSWERS = (
-    "sex",
-    "race",
-    "education",
-    "employment",
-    "marital_status",
-    "earnings",
-    "citizenship",
-    "language",
-    "disability",
-    "ideology",
-    "religion",
-)
-"""Attributes that are one of several words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +100,12 @@ class Persona:
             if not isinstance(row[name], str) or not row[name]:
                 raise InputError(f"the persona {row['id']!r} has the {name} {row[name]!r}; it is text, and not empty")
         return Persona(**{**row, **scores, **lists})
+
+
+ATTRIBUTES = tuple(each.name for each in fields(Persona) if each.name != "id")
+"""All that can be said of a persona."""
+ANSWERS = tuple(each.name for each in fields(Persona) if each.type == "str" and each.name != "id")
+"""Attributes that are one of several words."""
 
 
 def _scores(found: Any, kind: type[BigFive] | type[Values], name: str) -> BigFive | Values:

@@ -9,27 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ...core.errors import UnknownName
-from .persona import BIG_FIVE, VALUES, Persona
+from .persona import ATTRIBUTES, BIG_FIVE, VALUES, Persona
 
-ATTRIBUTES = (
-    "age",
-    "sex",
-    "race",
-    "education",
-    "employment",
-    "marital_status",
-    "earnings",
-    "citizenship",
-    "language",
-    "disability",
-    "big_five",
-    "values",
-    "ideology",
-    "religion",
-    "quirks",
-    "mannerisms",
-)
-"""All that a rendering can say, and what can be left out of it."""
 LABELS = {"marital_status": "marital status", "earnings": "earnings a year", "language": "language at home", "big_five": "big five"}
 DEGREES = ((-1.5, "very low"), (-0.5, "low"), (0.5, "average"), (1.5, "high"))
 NOTABLE = 0.75

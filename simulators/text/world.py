@@ -17,6 +17,7 @@ from ...core.options import check_types
 from ...core.protocols import Fault, Policy, Truth
 from ...core.records import Comparison, Completion, Prompt
 from ...core.seeds import rng_for
+from ..simulated import GOLD, SimulatedWorld
 from ..users import PERSONAS, Tastes, persona_users, users_of
 from .answers import compose
 from .edits import mend
@@ -29,13 +30,12 @@ from .rules import FEATURES, AnswerCheck, check, features, gold_weights, taste_s
 if TYPE_CHECKING:
     from ...policies.causal_lm import CausalLMPolicy
 
-GOLD = "gold"
 DEMONSTRATED = (0.4, 0.9)
 RIVAL = 0.5
 """Qualities (see `answers.compose`) of the demonstrations, drawn uniformly, and of the rivals."""
 
 
-class TextWorld:
+class TextWorld(SimulatedWorld):
     """Implements `core.protocols.World`.
 
     seed: all that is random follows from it and the options, but for the base policy, which all seeds share.
@@ -70,24 +70,11 @@ class TextWorld:
         self._splits = {split: draw_prompts(seed, split, size) for split, size in sizes.items()}
         if tastes is None:
             weights_UF = user_weights(users, rng_for(seed, "text", "users"))
-            self._weights = {f"user-{k:02d}": weights_F for k, weights_F in enumerate(weights_UF)}
+            self.tastes = {f"user-{k:02d}": weights_F for k, weights_F in enumerate(weights_UF)}
         else:
-            self._weights = users_of(tastes, FEATURES, gold_weights())
-        self._weights[GOLD] = gold_weights()
+            self.tastes = users_of(tastes, FEATURES, gold_weights())
+        self.tastes[GOLD] = gold_weights()
         self._loaded: dict[int, CausalLMPolicy] = {}
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def users(self) -> Sequence[str]:
-        return tuple(user for user in self._weights if user != GOLD)
-
-    def prompts(self, split: str) -> Sequence[Prompt]:
-        if split not in self._splits:
-            raise UnknownName("split", split, self._splits)
-        return self._splits[split]
 
     def demonstrations(self) -> Sequence[Completion]:
         made = []
@@ -108,7 +95,7 @@ class TextWorld:
         return check(completion.prompt.text, completion.text)
 
     def utility(self, completions: Sequence[Completion], user: str = GOLD) -> np.ndarray:
-        return self.features(completions) @ self._weights_of(user)
+        return self.features(completions) @ self.taste(user)
 
     @property
     def aspects(self) -> Sequence[str]:
@@ -120,7 +107,7 @@ class TextWorld:
         return np.array(rows, dtype=float).reshape(len(rows), len(FEATURES))
 
     def weights(self, user: str = GOLD) -> np.ndarray:
-        return self._weights_of(user).copy()
+        return self.taste(user).copy()
 
     def seen(self, completions: Sequence[Completion]) -> np.ndarray:
         """A false fact looks like a true one, and everything else as it is."""
@@ -130,20 +117,15 @@ class TextWorld:
 
     def faults(self, completion: Completion, user: str = GOLD) -> Sequence[Fault]:
         """See `faults.find_faults`."""
-        return find_faults(completion.prompt.text, completion.text, self._weights_of(user))
+        return find_faults(completion.prompt.text, completion.text, self.taste(user))
 
     def mended(self, completion: Completion, aspects: Collection[str] | None = None, user: str = GOLD) -> Completion:
         """See `edits.mend`. All faults mended is worth no less to the user than before; single aspects may cost others."""
         for aspect in aspects or ():
             if aspect not in FEATURES:
                 raise UnknownName("aspect", aspect, FEATURES)
-        text = mend(completion.prompt.text, completion.text, self._weights_of(user), aspects)
+        text = mend(completion.prompt.text, completion.text, self.taste(user), aspects)
         return completion if text == completion.text else Completion(completion.prompt, text)
-
-    def _weights_of(self, user: str) -> np.ndarray:
-        if user not in self._weights:
-            raise UnknownName("user", user, self._weights)
-        return self._weights[user]
 
     def advantage(self, comparison: Comparison, user: str = GOLD) -> float:
         """Utility of the left answer minus that of the right one to a user, in nats."""

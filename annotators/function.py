@@ -26,6 +26,7 @@ class FunctionAnnotator:
     def __init__(self, function: Callable[..., Any], name: str = "", options: Mapping[str, Any] | None = None) -> None:
         self.name = name or getattr(function, "__name__", type(function).__name__)
         self._function = function
+        self.traits = getattr(function, "traits", None)
         self._options = dict(options or {})
         parameters = list(inspect.signature(function).parameters.values())
         if not parameters:

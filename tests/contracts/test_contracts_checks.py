@@ -44,7 +44,15 @@ class Nameless(Shorter):
         return replace(await super().annotate(item, ask, rng), annotator="another")
 
 
+def undecided(comparison):
+    return 0.5
+
+
+undecided.traits = Traits()
+
+
 def test_what_keeps_its_promises_passes():
+    check_annotator(lambda comparison: 0.5)  # it declares nothing to be held to
     check_annotator(Shorter)
     check_annotator("judge")
     check_engine(ScriptedEngine())
@@ -58,7 +66,7 @@ def test_what_keeps_its_promises_passes():
         (FirstShown, "breaks the swap law and declares symmetric=True"),
         (Counting, "gave other answers to the same items under the same seed"),
         (Nameless, "answer"),
-        (lambda comparison: 0.5, "obeys the swap law and declares symmetric=False"),
+        (undecided, "obeys the swap law and declares symmetric=False"),
     ],
 )
 def test_an_annotator_that_breaks_a_promise_is_told_which(broken, message):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
+from ..core.options import parameters_of
 from ..core.protocols import Ask
 from ..core.records import Abstention, Comparison, Feedback, Item, Preference
 
@@ -28,7 +29,7 @@ class FunctionAnnotator:
         self._function = function
         self.traits = getattr(function, "traits", None)
         self._options = dict(options or {})
-        parameters = list(inspect.signature(function).parameters.values())
+        parameters = list(parameters_of(function, f"the annotator function {self.name!r}").values())
         if not parameters:
             raise InputError(f"the annotator function {self.name!r} takes nothing; its first parameter is the comparison")
         names = [each.name for each in parameters[1:]]

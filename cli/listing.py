@@ -78,6 +78,8 @@ def _about(found: Any) -> str:
 
 def _settings(found: Any) -> list[dict[str, str]]:
     """Fields of a method's Config or of a dataclass, else the parameters of what makes it or, for a claim, runs it."""
+    from ..core.options import parameters_of
+
     config = getattr(found, "Config", getattr(found, "run", found))
     if is_dataclass(config):
         return [
@@ -85,5 +87,6 @@ def _settings(found: Any) -> list[dict[str, str]]:
         ]
     if not callable(config):
         return []
-    parameters = [p for p in inspect.signature(config).parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    known = parameters_of(config, "what is to be shown").values()
+    parameters = [p for p in known if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     return [{"name": p.name, "default": "required" if p.default is p.empty else repr(p.default)} for p in parameters]

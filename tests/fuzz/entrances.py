@@ -486,14 +486,14 @@ def _(folder: Path, draw: Random) -> list[str]:
     return ["personas", "show", str(draw.choice([0, rows[0]["id"]])), "--file", rows_at(folder, "f", rows, draw)]
 
 
-@entrance("report", 3)
+@entrance("report", 2)
 def _(folder: Path, draw: Random) -> list[str]:
     shutil.copy(folder.parent / "run" / "ranking.json", folder / "ranking.json")
     spoilt_file(folder / "ranking.json", draw)
     return ["report", str(folder), *draw.choice([[], ["--json"], ["--out", draw.choice(OUTS)]])]
 
 
-@entrance("cells of a run folder", 0.6)
+@entrance("cells of a run folder", 0.3)
 def _(folder: Path, draw: Random) -> list[str]:
     shutil.copytree(folder.parent / "run", folder / "run")
     spoilt_file(draw.choice(sorted((folder / "run" / "cells").iterdir())), draw)

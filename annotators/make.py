@@ -14,6 +14,7 @@ from ..core.files.reading import exists, read_toml
 from ..core.options import check_types, parameters_of
 from ..core.protocols import Annotator, World
 from ..core.records import Item
+from ..core.text import one_line
 from .function import FunctionAnnotator
 from .table import ANNOTATORS
 
@@ -168,13 +169,13 @@ def _nested(value: Any, key: str, outer: str, given: _Given) -> Any:
     """An annotator, or a list of them: each a name, a table with `use`, or an annotator already."""
     if key == "members":
         if not isinstance(value, list | tuple):
-            raise InputError(f"the `members` of {outer!r} are {value!r}; they are a list of annotators")
+            raise InputError(f"the `members` of {outer!r} are {one_line(value)}; they are a list of annotators")
         return [_nested(each, "member", outer, given) for each in value]
     if isinstance(value, Mapping):
         table = dict(value)
         use = table.pop("use", None)
         if not isinstance(use, str):
-            raise InputError(f'the `{key}` of {outer!r} is {value!r}; it names an annotator, as in use = "judge"')
+            raise InputError(f'the `{key}` of {outer!r} is {one_line(value)}; it names an annotator, as in use = "judge"')
         return _made(use, table, given)
     return _made(value, {}, given)
 

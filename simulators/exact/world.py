@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from ...core.errors import InputError, UnknownName
-from ...core.options import check_types
+from ...core.options import check_options, check_types
 from ...core.protocols import Fault, Policy, Truth
 from ...core.records import Comparison, Completion, Prompt
 from ...core.seeds import rng_for
@@ -274,18 +274,23 @@ class ExactWorld(SimulatedWorld):
 def overoptimised(seed: int = 0, **options: Any) -> ExactWorld:
     """Gold first gains and then loses from length: best-of-n on a linear reward peaks near n = 8, and by n = 1024 has lost
     more than half of what it had gained. Options are `ExactWorld`'s."""
-    return ExactWorld(seed, **{"name": "exact-overoptimised", "utility_sd": 0.7, "length_gain": 2.0, "length_cost": 0.8} | options)
+    return _variant("exact-overoptimised", seed, options, utility_sd=0.7, length_gain=2.0, length_cost=0.8)
 
 
 def cyclic(seed: int = 0, **options: Any) -> ExactWorld:
     """Preferences with a rock-paper-scissors part as strong as the utilities. Options are `ExactWorld`'s."""
-    return ExactWorld(seed, **{"name": "exact-cyclic", "cyclic": 3.0} | options)
+    return _variant("exact-cyclic", seed, options, cyclic=3.0)
 
 
 def exact_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 0.5, **options: Any) -> ExactWorld:
     """The exact world with personas for users; `spread` as in `ExactWorld`. Other options are `ExactWorld`'s."""
     names = ["length", *(f"feature-{place}" for place in range(1, options.get("features", 12)))]
-    return ExactWorld(seed, **{"name": "exact-personas", "tastes": persona_users(names, personas, seed, spread=spread)} | options)
+    return _variant("exact-personas", seed, options, tastes=persona_users(names, personas, seed, spread=spread))
+
+
+def _variant(name: str, seed: int, options: dict[str, Any], **settings: Any) -> ExactWorld:
+    check_options(ExactWorld, options, f"the world {name!r}")
+    return ExactWorld(seed, **{"name": name} | settings | options)
 
 
 def _split(prompts: tuple[Prompt, ...], unit: int) -> dict[str, tuple[Prompt, ...]]:

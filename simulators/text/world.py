@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import expit
 
 from ...core.errors import InputError, UnknownName
-from ...core.options import check_types
+from ...core.options import check_options, check_types
 from ...core.protocols import Fault, Policy, Truth
 from ...core.records import Comparison, Completion, Prompt
 from ...core.seeds import rng_for
@@ -160,5 +160,6 @@ class TextWorld(SimulatedWorld):
 
 def text_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 1.0, **options: Any) -> TextWorld:
     """The text world with personas for users, as different as its own users times `spread`. Options are `TextWorld`'s."""
+    check_options(TextWorld, options, "the world 'text-personas'")
     tastes = persona_users(FEATURES, personas, seed, spread=spread, scale_A=taste_scale())
     return TextWorld(seed, **{"name": "text-personas", "tastes": tastes} | options)

@@ -181,16 +181,24 @@ def test_ctrl_c_ends_a_slow_annotator_at_once_and_keeps_what_is_finished(tmp_pat
     rows = [json.dumps({"prompt": f"Name river {number}.", "left": "Rhine", "right": "Table"}) for number in range(3000)]
     (tmp_path / "p.jsonl").write_text("\n".join(rows))
     words = ("annotate", "--pairs", "p.jsonl", "--annotator", "slow.py:slow", "--out", "o.jsonl")
-    running = subprocess.Popen(
-        [sys.executable, "-m", "pasture.cli", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
-    )
-    while not (tmp_path / "began").exists():
-        assert running.poll() is None
-        time.sleep(0.05)
-    time.sleep(2.5)
-    running.send_signal(signal.SIGINT)
-    sent = time.monotonic()
-    _, errors = running.communicate(timeout=60)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pasture.cli", *words],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background has it ignored
+    ) as running:
+        try:
+            while not (tmp_path / "began").exists():
+                assert running.poll() is None
+                time.sleep(0.05)
+            time.sleep(2.5)
+            running.send_signal(signal.SIGINT)
+            sent = time.monotonic()
+            _, errors = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert time.monotonic() - sent < 15  # 2 on a machine that is not busy; all tasks that were begun would take 300
     assert running.returncode == 130
     assert errors.strip() == "pasture: interrupted; finished work is kept, and the same command goes on from there"

@@ -189,7 +189,7 @@ def test_no_server_at_all_is_an_error_a_request():
 
 def test_the_requests_under_way_are_bounded_and_duplicates_are_one_call(chat_server):
     def slowly(path, body, server):
-        time.sleep(0.01)
+        time.sleep(0.05)  # so that a busy machine has them under way together too
 
     server = chat_server(slowly)
     engine = make_engine("openai", "m", base_url=server.url, concurrency=6)
@@ -391,7 +391,7 @@ def test_what_no_such_server_is_asked_fails_alone(chat_server):
         2: (Request((Message("user", "q"), Message("assistant", "well"))), "open turn"),
         3: (Request((Message("user", "q"),), model="weak"), "serves one model"),
         4: (ask("q", labels=("A", " A")), "differ by spaces alone"),
-        5: (ask("q", schema="{"), "no JSON"),
+        5: (ask("q", schema="{"), "not JSON"),
         6: (ask("q", choices=("yes", "")), "is empty"),
     }
     found = dict(OpenAIEngine("m", base_url=chat_server().url).generate([ask("q"), *(each for each, _ in bad.values())]))

@@ -129,5 +129,5 @@ def test_simultaneous_differences_of_little_data():
     assert (same.value, same.low) == (0, None)
     with pytest.raises(InputError, match="no scores"):
         simultaneous_differences({"a": [1]}, baseline="z")
-    with pytest.raises(InputError, match="one a prompt"):
+    with pytest.raises(InputError, match="one per prompt"):
         simultaneous_differences({"a": [1], "b": [1, 2]})

@@ -320,7 +320,7 @@ def test_what_cannot_be_aggregated_is_an_error():
         one_coin(of, smoothing=0)
     with pytest.raises(InputError, match="the start has shape"):
         glad(of, start_IL=np.ones((3, 2)))
-    with pytest.raises(InputError, match="no probabilities"):
+    with pytest.raises(InputError, match="not probabilities"):
         glad(of, start_IL=np.ones((1, 2)))
 
 

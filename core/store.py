@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from .errors import StoreError
-from .files.reading import is_file
+from .files.reading import cause, is_file
 from .records import Usage
 from .requests import Reply
 
@@ -70,9 +70,9 @@ class Store:
         if self.path is not None:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
+            except (OSError, RecursionError) as error:
                 raise StoreError(
-                    f"{self._name} cannot be made: {error.strerror}; give a --store in a folder that can be written"
+                    f"{self._name} cannot be made: {cause(error)}; give a --store in a folder that can be written"
                 ) from error
         if self.path is not None and is_file(self.path) and not self.path.stat().st_mode & 0o222:
             raise StoreError(f"{self._name} is read-only; make it writable, or give another --store")

@@ -59,14 +59,20 @@ class Feed:
         except PastureError as error:
             self.error = error
         except BaseException as error:  # noqa: BLE001 (it is raised again in the event loop)
-            self.error = EngineError(f"the engine {self._engine.name!r} broke off: {type(error).__name__}: {error}")
-            self.error.__cause__ = error
+            self.error = self._broken(error)
         finally:
-            close = getattr(outcomes, "close", None)
-            if close is not None:
-                close()
+            try:
+                if close := getattr(outcomes, "close", None):
+                    close()
+            except Exception as error:  # noqa: BLE001 (as above)
+                self.error = self.error or self._broken(error)
             self._over = True
             self._ring()
+
+    def _broken(self, error: BaseException) -> EngineError:
+        broken = EngineError(f"the engine {self._engine.name!r} broke off: {type(error).__name__}: {error}")
+        broken.__cause__ = error
+        return broken
 
     def _count(self, index: int, outcome: Reply | Exception) -> None:
         """A server may bill more than a request allows: no request beyond the one that reaches the budget is sent."""

@@ -160,9 +160,12 @@ class Run:
             return Abstention(item, Reason.OVER_BUDGET, self.name, str(error)), asked
         except EngineError as error:
             return Abstention(item, Reason.ENGINE_FAILED, self.name, str(error)), asked
-        except (PastureError, asyncio.CancelledError, KeyboardInterrupt):
+        except (PastureError, KeyboardInterrupt):
             raise
         except BaseException as error:  # SystemExit and GeneratorExit too: they are the annotator's, and would end the loop
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():  # the run's; others are the annotator's
+                raise
             raise AnnotatorFailed(
                 f"the annotator {self.name!r} failed on the prompt {_shown(item)}: {raised_in(error)}; correct it and run again: "
                 "finished replies are kept"

@@ -95,7 +95,7 @@ class Sources:
         for path in {folder / named, Path(named)}:
             if path.is_file():
                 self.add_file(path)
-            elif path.is_dir() and path.resolve() != Path.cwd():
+            elif path.is_dir() and path.resolve() not in (Path.cwd(), *Path.cwd().parents):  # `/` and `..` are words, too
                 for each in sorted(each for each in path.rglob("*") if each.is_file()):
                     self._is_new(each.resolve(), each.relative_to(path).as_posix())
         module, colon, _ = text.partition(":")

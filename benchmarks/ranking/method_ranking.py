@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...annotators.runner import Session
-from ...core.files.writing import write_atomically
+from ...core.files.writing import write_atomically, writing
 from ...core.results import RankingResult
 from ...simulators import WORLDS
 from .aggregation import aggregate
@@ -56,7 +56,8 @@ def rank(
         with suite_session(suite, folder / "store.sqlite") as session:
             return rank(suite, folder, session=session, jobs=jobs, report=report)
     started = time.perf_counter()
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     # Once, at the start: a method's file that is edited meanwhile changes what the next run is called, and not this one.
     paths = cell_paths(suite, folder, session)
     cells = {key: read_cell(path, suite, *key) for key, path in paths.items() if path.is_file()}

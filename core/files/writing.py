@@ -43,7 +43,7 @@ def writing(path: Path | str) -> Iterator[None]:
     """Turns what the file system refuses within (a full disk, a name too long, no permission) into an InputError."""
     try:
         yield
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last of a path of a thousand folders
         raise InputError(f"{shown_path(path)} cannot be written ({cause(error)}); give another path") from error
 
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ...core.errors import InputError
+from ...core.text import one_line
 
 SCHEDULES = ("constant", "linear", "cosine")
+LARGEST = 10**18
+"""No whole number of a setting reaches it: numbers beyond are too large for floating point or for torch."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Checked:
             return
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{field} is {value}; it must be a finite number")
+        if isinstance(value, int) and abs(value) >= LARGEST:
+            raise InputError(f"{field} is {one_line(value)}; it must be a number of at most 18 digits")
         if type(value) is type(default) or (type(default) is float and type(value) is int):
             return
         raise InputError(

@@ -183,6 +183,27 @@ def test_an_engine_that_breaks_off_stops_the_run_and_its_replies_are_kept(fake_e
         assert len(store) == 4
 
 
+def test_an_engine_that_breaks_when_it_is_closed_ends_the_run_and_does_not_hang(fake_engine, some_pairs):
+    def outcomes():
+        try:
+            yield 0, prefers_b()
+        finally:
+            raise ValueError("the connection is gone")
+
+    class Closing:
+        def __iter__(self):
+            return iter([(0, prefers_b()), (1, prefers_b())])
+
+        def close(self):
+            raise ValueError("the connection is gone")
+
+    for made in (outcomes, Closing):
+        engine = fake_engine()
+        engine.generate = lambda requests, made=made: made()
+        with pytest.raises(EngineError, match="the engine 'fake' broke off: ValueError: the connection is gone"):
+            annotate(some_pairs(2), make_annotator("judge"), engine=engine)
+
+
 def test_an_engine_that_forgets_a_request_fails_only_that(fake_engine, some_pairs):
     engine = fake_engine()
     engine.generate = lambda requests: iter([(0, prefers_b())])

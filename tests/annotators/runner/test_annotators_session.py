@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -152,7 +153,7 @@ def test_no_field_of_a_preference_is_lost_where_its_cost_is_noted(name: str):
     assert noted == replace(full, usage=Usage(3))
 
 
-@pytest.mark.parametrize("kind", [GeneratorExit, SystemExit, BaseException, ZeroDivisionError])
+@pytest.mark.parametrize("kind", [GeneratorExit, SystemExit, BaseException, ZeroDivisionError, asyncio.CancelledError])
 def test_whatever_an_annotator_raises_is_one_error_with_its_line_and_the_prompt(kind: type[BaseException]):
     def broken(pair: Comparison) -> bool:
         raise kind

@@ -124,6 +124,19 @@ def test_a_data_file_that_the_users_python_names_counts(here: Path):
     assert changes(suite, "dpo", here / "rules.json", '{"longer": true}')
 
 
+def test_a_text_that_is_only_a_slash_or_dots_does_not_name_the_folders_above(here: Path):
+    edited(here / "below" / "judge.toml", 'kind = "flip"\nrate = 0.1\ninner = "longest"\nname = ".."\n')
+    edited(here / "other.txt", "a")
+    (here / "here").mkdir()
+    os.chdir(here / "here")
+    sources = Sources()
+    for text in ("/", "..", ".", "../"):
+        sources.add_reference(text, Path())
+    sources.add_file(here / "below" / "judge.toml")
+    assert {path.name for path in sources.files} & {"other.txt"} == set()
+    assert len(list(sources.files)) < 500  # and "/" is not searched
+
+
 def test_of_pasture_a_cell_depends_on_what_it_imports_and_on_nothing_else():
     sources = Sources()
     for registry, name in ((METHODS, "dpo"), (ANNOTATORS, "pool")):

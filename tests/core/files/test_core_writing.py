@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pasture.core.errors import InputError
+from pasture.core.errors import InputError, PastureError
 from pasture.core.files.tables import check_writable, read_rows, write_rows
 from pasture.core.files.writing import cell_for_people, check_folder, write_atomically
+from pasture.core.store import Store
 
 TEXTS = ["", "a\rb", "a\r\nb", ' "quoted", ', "\n", "x,y", "=1+1", "'"]
 SCHEMA = pa.schema({"text": pa.string(), "more": pa.string()})
@@ -82,3 +83,10 @@ def test_half_a_surrogate_pair_does_not_end_the_work(tmp_path: Path):
 
 def test_a_cell_that_a_spreadsheet_would_run_is_made_text():
     assert [cell_for_people(each) for each in ("=1", "+1", "-1", "@x", "x", -1, 0.5)] == ["'=1", "'+1", "'-1", "'@x", "x", -1, 0.5]
+
+
+def test_a_path_of_a_thousand_folders_is_refused_in_a_sentence(tmp_path: Path):
+    deep = tmp_path.joinpath(*["x"] * 1500)
+    for write in (check_folder, lambda path: write_atomically(path, "a"), lambda path: Store(path)):
+        with pytest.raises(PastureError, match="it is nested too deeply"):
+            write(deep / "o.jsonl")

@@ -56,6 +56,13 @@ def test_a_value_out_of_range_is_refused_by_name_and_value(kind, field, value):
     assert str(value) in str(caught.value)
 
 
+@pytest.mark.parametrize("field", ["epochs", "learning_rate"])
+@pytest.mark.parametrize("value", [10**400, -(10**5000), 10**18], ids=["400", "5000", "18"])
+def test_a_number_too_large_for_floating_point_is_refused_in_a_short_sentence(field, value):
+    with pytest.raises(InputError, match=rf"^{field} is .{{1,90}}; it must be a number of at most 18 digits$"):
+        Training(**{field: value})
+
+
 def test_a_whole_number_does_for_a_real_one():
     assert Training(learning_rate=1).learning_rate == 1
 

@@ -118,11 +118,11 @@ class LabelsRead(NamedTuple):
 
 
 def label_shares(reply: Reply, labels: Sequence[str], least_mass: float = LEAST_MASS) -> LabelsRead:
-    """The softmax of the labels' log-probabilities. No vote where one is absent or NaN, all are -inf, or their mass is less than
-    `least_mass`: a model that is about to say something else has not voted."""
+    """The softmax of the labels' log-probabilities. No vote where one is absent, NaN or +inf, all are -inf, or their mass is less
+    than `least_mass`: a model that is about to say something else has not voted."""
     logprobs = [reply.label_logprobs.get(label, math.nan) for label in labels]
     top = max(logprobs)
-    if any(map(math.isnan, logprobs)) or top == -math.inf:
+    if any(map(math.isnan, logprobs)) or math.isinf(top):
         return LabelsRead({}, 0.0, f"no usable probability for {' and '.join(map(repr, labels))}")
     weights = [math.exp(each - top) for each in logprobs]
     mass = min(math.exp(min(top, 0.0)) * sum(weights), 1.0)

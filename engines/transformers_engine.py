@@ -66,7 +66,10 @@ class TransformersEngine:
         ends = self.model.generation_config.eos_token_id
         ends = self.chat.tokenizer.eos_token_id if ends is None else ends
         self.ends = [] if ends is None else list(ends) if isinstance(ends, (list, tuple)) else [int(ends)]
-        self.pad = next((t for t in (self.chat.tokenizer.pad_token_id, *self.ends) if t is not None), 0)
+        known_tokens = self.model.get_input_embeddings().weight.shape[
+            0
+        ]  # transformers gives Qwen tokenizers a padding of their own
+        self.pad = next((t for t in (self.chat.tokenizer.pad_token_id, *self.ends) if t is not None and t < known_tokens), 0)
         # The checkpoint's own sampling defaults (a repetition penalty, a top-p) would change answers unseen.
         self.model.generation_config = GenerationConfig(pad_token_id=self.pad, eos_token_id=self.ends or None)
 

@@ -10,6 +10,10 @@ from ..core.errors import InputError
 from ..core.language_models.prompts import ChatEncoder, bare
 from ..core.records import Completion, Message, Prompt
 
+FILLER = 0
+"""The id that fills up a batch, whose places are masked or come after all that is read. The tokenizer's own padding may be a token
+that the model does not know: transformers gives every Qwen tokenizer one."""
+
 
 def control_text(code: int) -> str:
     """What stands before a prompt under a control code. A tokenizer may hold it as one reserved token."""
@@ -31,7 +35,7 @@ class PromptEncoder:
         self.tokenizer = tokenizer
         self.chat = ChatEncoder(tokenizer, plain=bare)
         self.eos: int = tokenizer.eos_token_id
-        self.pad: int = self.eos if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        self.pad = FILLER
         stops = getattr(config, "eos_token_id", None)
         self._stops: frozenset[int] = frozenset(
             [self.eos, *(stops if isinstance(stops, list) else [] if stops is None else [stops])]

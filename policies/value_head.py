@@ -93,10 +93,12 @@ class CausalLMValueModel:
         """An ordinary checkpoint of a one-label sequence classifier, adapters merged in, with its tokenizer.
 
         transformers takes the score at the last token that is not padding. Where the tokenizer's padding may end an answer (it is
-        the end of sequence, say), the checkpoint names none, and transformers then scores one text at a time, and says so.
+        the end of sequence, say), or the model does not know it, the checkpoint names none, and transformers then scores one text
+        at a time, and says so.
         """
         model, pad = merged(self.model, self.lora), self.encoder.tokenizer.pad_token_id
-        model.config.get_text_config().pad_token_id = None if pad in self.encoder.ends else pad
+        is_free = pad is not None and pad not in self.encoder.ends and pad < model.get_input_embeddings().weight.shape[0]
+        model.config.get_text_config().pad_token_id = pad if is_free else None
         save_checkpoint(folder, model, self.encoder.tokenizer, self.lora, control=self.control)
 
 

@@ -24,7 +24,8 @@ PLACEHOLDERS = frozenset({"...", "…", "string", "text", "<text>", "n/a", "none
 
 # An object as it is meant: `{` and then a quote, or a bare name and a colon. A set such as {x, y} is chatter.
 LIKE_AN_OBJECT = re.compile(r"\{\s*(?:[\"'“”‘’]|\w{1,40}\s*:)")
-_WRAPPER = re.compile(r"^(?:\s*<[|｜][^|｜<>\s]{1,40}[|｜]>)+|(?:<[|｜][^|｜<>\s]{1,40}[|｜]>\s*)+$")
+_ENVELOPE = r"(?:<[|｜][^|｜<>\s]{1,40}[|｜]>|</?(?:final[_ ])?(?:answer|response|output)>)"
+_WRAPPER = re.compile(rf"^(?:\s*{_ENVELOPE})+|(?:{_ENVELOPE}\s*)+$", re.IGNORECASE)
 _STRING = re.compile(r'("(?:[^"\\]|\\.)*")', re.DOTALL)
 
 

@@ -9,10 +9,10 @@ loses only what was in flight. Results come back in the order of the items. Noth
 
 from .calls import annotate, annotate_stream, price
 from .run import AnnotatorFailed, Progress
-from .session import DrySession, Session, Watch
+from .session import DrySession, Session, Watch, ledger_of
 from .stream import Annotations, Stream
 
 __all__ = [
     "Annotations", "AnnotatorFailed", "DrySession", "Progress", "Session", "Stream", "Watch",
-    "annotate", "annotate_stream", "price",
+    "annotate", "annotate_stream", "ledger_of", "price",
 ]  # fmt: skip

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_NAME = r"(?:think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|analysis)"
+_KIND = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|rationale|reflections?|scratchpad|analysis|monologue|cot|deliberation)"
+_NAME = rf"(?:[\w-]{{1,20}}[_:-])?{_KIND}(?:[_-][\w-]{{1,60}})?"
 THOUGHT = re.compile(
-    rf"[<◁]\s?(?P<slash>/)?\s?(?:\w{{1,10}}:)?{_NAME}\s?[>▷]"
+    rf"(?:[<◁＜]|&lt;)\s?(?P<slash>/)?\s?{_NAME}(?:\s[^<>◁▷＜＞\n]{{0,60}})?(?:[>▷＞]|&gt;)"
     r"|\[(?P<bracket>/)?THINK(?:ING)?\]"
-    rf"|<[|｜](?:(?P<before>end|/)|start|begin)?[_▁]?(?:of[_▁])?{_NAME}(?:[_▁](?:(?P<after>end)|start|begin))?[|｜]>"
-    r"|<\|channel\|>(?:(?P<final>final)|analysis|commentary)[^<>\n]{0,40}<\|message\|>",
+    rf"|<[|｜](?:(?P<before>end|/)|start|begin)?[_▁]?(?:of[_▁])?(?:[a-z]{{1,10}}_)?{_KIND}"
+    r"(?:[_▁](?:(?P<after>end)|start|begin))?[|｜]>"
+    r"|<\|channel\|>(?:(?P<final>final)|analysis|commentary)(?:[^<>\n]|<\|constrain\|>){0,40}<\|message\|>"
+    r"|<\|inner_(?:(?P<inner>suffix)|prefix)\|>|<unused9(?:(?P<unused>5)|4)>|<\|channel>thought\b|(?P<channel><channel\|>)"
+    r"|\Aanalysis(?=[A-Z])|(?P<bare>\bassistantfinal|(?<=[.!?\w])assistantfinal)",  # gpt-oss, whose marks a decoder left out
     re.IGNORECASE,
 )
 """A mark of a thought; it ends one where any of its groups matched (`lastgroup`), and else begins one."""

@@ -81,6 +81,22 @@ def test_every_name_that_changed_is_still_imported_by_its_old_one():
     assert checked > 20
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("annotators.desk", "STOP_SECONDS"),
+        ("annotators.runner", "ledger_of"),
+        ("core.labels", "score_of"),
+        ("core.tables", "ROWS_A_GROUP"),
+        ("engines.openai_calls", "SECRET"),
+        ("cli.material", "named_engine"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.* is now .*:DeprecationWarning")
+def test_what_moved_on_from_its_module_is_found_by_the_old_one(module: str, name: str):
+    assert hasattr(importlib.import_module(f"pasture.{module}"), name)
+
+
 def test_the_readme_prints_the_tree_as_it_is():
     tree = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Where things are")[2].split("```")[1]
     printed: list[str] = []

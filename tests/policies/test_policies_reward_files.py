@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 from pasture.core.records import Completion, Prompt
+from pasture.core.requests import Message, Reply, Request, Sampling
+from pasture.engines.transformers_engine import TransformersEngine
 from pasture.policies.causal_lm import CausalLMPolicy
 from pasture.policies.value_head import CausalLMValueModel
 
@@ -56,3 +58,26 @@ def test_transformers_reads_the_same_score(
     reloaded = CausalLMValueModel.load(tmp_path)
     with torch.no_grad():
         torch.testing.assert_close(reloaded.scores(ANSWERS), ours, atol=1e-5, rtol=0)
+
+
+def test_a_tokenizers_padding_that_the_model_does_not_know_is_no_token_of_a_batch(
+    byte_tokenizer: Callable[..., Any], tiny_model: Callable[..., Any], tmp_path: Path
+) -> None:
+    tokenizer = byte_tokenizer("<end>")
+    model = tiny_model("qwen2", tokenizer)
+    tokenizer.add_special_tokens({"pad_token": "<|endoftext|>"})  # as transformers does when it loads a Qwen tokenizer without one
+    policy = CausalLMPolicy(model, tokenizer, controls=0)
+    value = policy.value_model(np.random.default_rng(0))
+    value.model.score.weight.data.normal_()
+    policy.save(tmp_path / "policy")
+    value.save(tmp_path / "value")
+    loaded = CausalLMPolicy.load(tmp_path / "policy")
+    assert loaded.tokenizer.pad_token_id >= loaded.model.get_input_embeddings().weight.shape[0]
+    with torch.no_grad():
+        torch.testing.assert_close(CausalLMValueModel.load(tmp_path / "value").scores(ANSWERS), value.scores(ANSWERS))
+        torch.testing.assert_close(loaded.token_scores(ANSWERS).logprobs_NT, policy.token_scores(ANSWERS).logprobs_NT)
+    prompts = [Prompt("Say 1."), Prompt("Say a much longer thing.")]
+    assert len(loaded.sample(prompts, 2, np.random.default_rng(0))) == 2
+    engine = TransformersEngine(str(tmp_path / "policy"))
+    requests = [Request((Message("user", each.text),), Sampling(max_tokens=2)) for each in prompts]
+    assert all(isinstance(reply, Reply) for _, reply in engine.generate(requests))

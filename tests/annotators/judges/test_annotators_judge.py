@@ -45,6 +45,7 @@ def test_without_both_probabilities_there_is_no_verdict(fake_engine, logprobs):
 
 def test_an_impossible_label_loses():
     assert label_shares(Reply("", label_logprobs={"A": -math.inf, "B": -5.0}), ("A", "B")).shares == {"A": 0.0, "B": 1.0}
+    assert label_shares(Reply("", label_logprobs={"A": math.inf, "B": -5.0}), ("A", "B")).why
 
 
 MASSLESS = {"A": -16.1, "B": -19.0}

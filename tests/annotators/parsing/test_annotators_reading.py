@@ -272,3 +272,37 @@ def test_one_reply_is_parsed_once(name: str, monkeypatch: pytest.MonkeyPatch):
     engine = ScriptedEngine(respond=lambda _: Reply(reply))
     assert not isinstance(annotate([item], make_annotator(name), engine=engine).results[0], Abstention)
     assert texts == [reply]
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        ("<cot>", "</cot>"),
+        ("<inner_monologue>", "</inner_monologue>"),
+        ("<rationale>", "</rationale>"),
+        ("<reason>", "</reason>"),
+        ("<longcat_think>", "</longcat_think>"),
+        ("<think_never_used_51bce0c785ca2f68>", "</think_never_used_51bce0c785ca2f68>"),
+        ("<think id=1>", "</think>"),
+        ("＜think＞", "＜/think＞"),
+        ("&lt;think&gt;", "&lt;/think&gt;"),
+        ("<|im_think|>", "<|/im_think|>"),
+        ("<|inner_prefix|>", "<|inner_suffix|>"),
+        ("<unused94>thought\n", "<unused95>"),
+        ("<|channel>thought\n", "<channel|>"),
+        ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>"),
+        ("analysis", "assistantfinal"),
+    ],
+)
+def test_thoughts_between_less_common_marks_are_no_verdict(begins: str, ends: str):
+    for between in ("\n\n", " ", ""):
+        assert reading.read_verdict(f"{begins}A is better. Verdict: A.{ends}{between}B") == "B"
+        assert reading.read_verdict(f'{begins}First {{"verdict": "A"}}.{ends}{between}{{"verdict": "B"}}') == "B"
+    assert reading.read_verdict(f"{begins}A is better. Verdict: A.") is None
+    assert objects.read_prose(f"{begins}I should be short.{ends}Too long.", "critique") == "Too long."
+
+
+def test_an_answer_in_the_tags_of_a_trained_format_is_read():
+    assert reading.read_verdict("<think>A is better.</think><answer>B</answer>") == "B"
+    assert reading.read_verdict("<think>A is better.</think>\n<answer>B</answer>\n") == "B"
+    assert reading.read_verdict("In my analysis, B is better.") == "B"

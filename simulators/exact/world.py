@@ -290,7 +290,7 @@ def exact_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 0
 
 def _variant(name: str, seed: int, options: dict[str, Any], **settings: Any) -> ExactWorld:
     check_options(ExactWorld, options, f"the world {name!r}")
-    return ExactWorld(seed, **{"name": name} | settings | options)
+    return ExactWorld(seed, **{"name": name, **settings, **options})
 
 
 def _split(prompts: tuple[Prompt, ...], unit: int) -> dict[str, tuple[Prompt, ...]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..core.errors import EngineError, InputError
 from ..core.registry import load_target
 from ..core.requests import Reply, Request
+from .openai.prices import price_pair
 
 Respond = Callable[[Request], Reply | str]
 
@@ -61,7 +62,7 @@ class ScriptedEngine:
     model: `module:function` or `path/to/file.py:function` in place of `respond`; blank answers by hash.
     name: the identity in store keys; by default the function's name and a hash of its source, so that an edited function
         is another model. Give one where the function depends on more than its source.
-    prices: dollars a million prompt and completion tokens.
+    prices: dollars per million prompt and completion tokens.
     latency: seconds to wait before each chunk of `chunk_size` answers.
     fail_every, garble_every: every k-th request of this engine's life fails, or gets an unreadable text and no
         log-probabilities; 0 is never.
@@ -93,7 +94,7 @@ class ScriptedEngine:
         if not callable(self.respond):
             raise InputError(f"{model!r} is not a function; expected respond(request) -> Reply or str")
         self.name = name or f"scripted:{_function_identity(self.respond)}"
-        self.prices = prices
+        self.prices = price_pair(prices, "the option `prices`")
         self.latency, self.chunk_size = latency, chunk_size
         self.fail_every, self.garble_every = fail_every, garble_every
         self.answered = 0

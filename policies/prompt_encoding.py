@@ -68,7 +68,8 @@ class PromptEncoder:
         return frozenset([*self._stops, self.closing[-1]])
 
     def text(self, tokens: list[int]) -> str:
-        return self.tokenizer.decode(tokens, skip_special_tokens=True)
+        is_ended = bool(tokens) and tokens[-1] in self.ends  # by a mark that need not be a special token
+        return self.tokenizer.decode(tokens[:-1] if is_ended else tokens, skip_special_tokens=True)
 
     def check_control(self, code: int) -> None:
         """Raises InputError where this tokenizer cannot write the control code."""

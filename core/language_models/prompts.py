@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..records import Message
-from .marks import THOUGHT, any_of, broken_up, closing
+from .marks import THOUGHT, TURNS, any_of, broken_up, closing
 
 TODAY = datetime(2024, 7, 26)
 """The day that a template is told; Llama 3's own falls back to it."""
@@ -55,10 +55,12 @@ class ChatEncoder:
         self._write_plain = plain
         added = getattr(tokenizer, "added_tokens_decoder", {})
         self._special = {token: each.content for token, each in added.items() if each.special}
-        # Some models' marks of turns (DeepSeek's) are added tokens that are not special, and stand in the template.
+        # Some models' marks of turns are added tokens that are not special (DeepSeek's), or plain text (Llama 2's [INST]).
         template = str(tokenizer.chat_template) if self.has_template else ""
-        known = [each.content for each in added.values() if each.content in template and not each.content[:1].isalnum()]
-        turns = [each for each in known if not THOUGHT.fullmatch(each)]
+        names = [each.content for each in added.values()] if self.has_template else []
+        known = [each for each in names if TURNS.fullmatch(each) or (each in template and not each[:1].isalnum())]
+        turns = [each for each in (*known, *TURNS.findall(template)) if not THOUGHT.fullmatch(each)]
+        self._turns = {token for token, each in added.items() if each.content in turns}
         self._marks = any_of([*self._special.values(), *tokenizer.all_special_tokens, *turns])
 
     def inert(self, text: str) -> str:
@@ -109,12 +111,12 @@ class ChatEncoder:
 
     @cached_property
     def end_of_turn(self) -> tuple[int, ...]:
-        """The special tokens that end an assistant's turn in the chat template; the end of sequence where it has none. Empty for a
+        """The marks that end an assistant's turn in the chat template; the end of sequence where it has none. Empty for a
         tokenizer without either."""
         eos = self.tokenizer.eos_token_id
         if self.has_template:
             after = self._around([Message("user", "Hello."), Message("assistant", "")], self.thinking)[1]
-            special = self._special.keys() | set(self.tokenizer.all_special_ids)
+            special = self._special.keys() | set(self.tokenizer.all_special_ids) | self._turns
             ids = self.tokenizer(after, add_special_tokens=False)["input_ids"]
             first = next((k for k, token in enumerate(ids) if token in special), len(ids))
             last = next((k for k in range(first, len(ids)) if ids[k] not in special), len(ids))

@@ -31,7 +31,7 @@ def prices_for(
     """Dollars per million prompt and completion tokens: `prices` where given; else from the user's table (`table`, or the file
     that PASTURE_PRICES names), else from the shipped one; nothing on this computer. Raises InputError for a model in none."""
     if prices is not None:
-        return _pair(prices, "the option `prices`")
+        return price_pair(prices, "the option `prices`")
     own = table or os.environ.get(VARIABLE)
     tables = [read_toml(own, "a table of prices in the form of engines/openai/prices.toml")] if own else []
     tables.append(tomllib.loads(files(__package__ or "").joinpath("prices.toml").read_text(encoding="utf-8")))
@@ -41,7 +41,7 @@ def prices_for(
             raise InputError(f'the prices of {host!r} are {one_line(listed)}; they are a table: "{model}" = [0.50, 1.50]')
         for name in (model, SNAPSHOT.sub("", model)):
             if name in listed:
-                return _pair(listed[name], f"the price of {name!r}")
+                return price_pair(listed[name], f"the price of {name!r}")
     if is_local(host):
         return 0.0, 0.0
     raise InputError(
@@ -51,7 +51,8 @@ def prices_for(
     )
 
 
-def _pair(given: Any, what: str) -> tuple[float, float]:
+def price_pair(given: Any, what: str) -> tuple[float, float]:
+    """Two prices as they may be given: numbers or their text, 0 or more. Raises InputError, which calls them `what`."""
     try:
         prompt, completion = map(float, given)
     except (TypeError, ValueError, OverflowError):

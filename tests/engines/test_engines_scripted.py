@@ -113,3 +113,10 @@ def test_it_answers_fast_enough_to_time_everything_else():
         return time.process_time() - start
 
     assert min(itertools.islice(iter(seconds, None), 3)) < 1.0  # 100,000 a second on a free core; a loaded one gets slack
+
+
+def test_prices_may_be_a_list_as_a_command_line_gives_them():
+    assert ScriptedEngine(prices=[1, 2.5]).prices == (1.0, 2.5)  # pyright: ignore[reportArgumentType]
+    for prices in ([1.0], "cheap", (1.0, -1.0), (1.0, float("nan")), 3):
+        with pytest.raises(InputError, match="prices"):
+            ScriptedEngine(prices=prices)  # pyright: ignore[reportArgumentType]

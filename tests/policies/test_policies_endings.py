@@ -99,3 +99,16 @@ def test_log_probability_and_reward_do_not_tell_a_given_text_from_a_sampled_one(
     with torch.no_grad():
         assert policy.token_scores([given]).logprobs_NT.tolist() == policy.token_scores([sampled]).logprobs_NT.tolist()
         assert value.scores([given]).tolist() == value.scores([sampled]).tolist()
+
+
+def test_an_end_of_turn_that_is_no_special_token_is_no_part_of_the_text(
+    byte_tokenizer: Callable[..., Any], tiny_model: Callable[..., Any]
+) -> None:
+    tokenizer = byte_tokenizer(template=CHATML)
+    tokenizer.add_tokens(["<|im_start|>", "<|im_end|>"])
+    policy = CausalLMPolicy(tiny_model("llama", tokenizer), tokenizer, controls=0)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    given = policy.encoder.answer(Completion(Prompt("Say 1."), "yes"))
+    assert given[-1] == end
+    assert end in policy.encoder.ends
+    assert policy.encoder.text(list(given)) == "yes"

@@ -127,7 +127,9 @@ def _from_object(found: Any, name: str, options: Mapping[str, Any], given: _Give
         made = FunctionAnnotator(found, str(options.get("name", "")), {**known, **own})
     else:
         raise InputError(f"{name!r} is a {type(found).__name__}; an annotator is a function, a class or an object with `annotate`")
-    if not isinstance(made, Annotator) or not isinstance(made.name, str) or not inspect.iscoroutinefunction(made.annotate):
+    with explained(f"the annotator {name!r}"):
+        fits = isinstance(made, Annotator) and isinstance(made.name, str) and inspect.iscoroutinefunction(made.annotate)
+    if not fits:
         raise InputError(
             f"{name!r} makes a {type(made).__name__}, which is not an annotator: it has a `name` (text) and "
             "`async def annotate(self, item, ask, rng)`"

@@ -72,7 +72,11 @@ def explained(what: str) -> Iterator[None]:
 def raised_in(error: BaseException) -> str:
     """What was raised, on one line, and the file and line of the user's code that it came from: the innermost place that is neither
     Pasture's nor a library's."""
-    words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".removesuffix(": ")
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 (the error is of the user's own class)
+        text = "its text cannot be shown"
+    words = f"{type(error).__name__}: {' '.join(text.split())[:300]}".removesuffix(": ")
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}, in {error.filename}, line {error.lineno}"
     libraries = (str(Path(__file__).parents[1]), *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<")

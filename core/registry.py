@@ -106,15 +106,12 @@ def load_target(target: str, kind: str = "object") -> Any:
     """Imports `package.module[:attribute]` or `path/to/file.py[:attribute]`. Without an attribute it is the module itself."""
     path, _, attribute = target.partition(":")
     with explained(f"the {kind} {target!r}"):
-        module = _load_file(Path(path), kind) if path.endswith(".py") else _load_module(path, kind)
-    if not attribute:
-        return module
-    found: Any = module
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            public = ", ".join(n for n in dir(found) if not n.startswith("_")) or "nothing"
-            raise InputError(f"{path!r} has no {attribute!r}, named as the {kind}; it has: {public}")
-        found = getattr(found, part)
+        found: Any = _load_file(Path(path), kind) if path.endswith(".py") else _load_module(path, kind)
+        for part in attribute.split(".") if attribute else ():
+            if not hasattr(found, part):
+                public = ", ".join(n for n in dir(found) if not n.startswith("_")) or "nothing"
+                raise InputError(f"{path!r} has no {attribute!r}, named as the {kind}; it has: {public}")
+            found = getattr(found, part)
     return found
 
 

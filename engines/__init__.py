@@ -87,7 +87,8 @@ def make_engine(name: str, model: str | Mapping[str, str] = "", /, **options: An
     check_types(make, options | ({"model": model} if "model" in known else {}), f"the engine {name!r}")
     with ENGINES.explained(name):
         made = make(model, **options) if "model" in known else make(**options)
-    if lacking := [each for each in ("name", "generate") if not hasattr(made, each)]:
+        lacking = [each for each in ("name", "generate") if not hasattr(made, each)]
+    if lacking:
         raise InputError(
             f"{name!r} makes a {type(made).__name__}, which has no `{lacking[0]}` and is not an engine; see core/protocols.py"
         )

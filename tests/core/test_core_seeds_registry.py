@@ -6,16 +6,19 @@ import hashlib
 import itertools
 import pickle
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
+from pasture.annotators import make_annotator
 from pasture.core.errors import InputError, UnknownName
 from pasture.core.files.writing import write_atomically
 from pasture.core.manifest import manifest, write_manifest
 from pasture.core.registry import Entry, Registry, load_target
 from pasture.core.seeds import digest, rng_for, seed_for
+from pasture.engines import make_engine
 
 TABLE = {"dumps": Entry("json:dumps", "writes JSON"), "loads": Entry("json:loads", "reads JSON")}
 
@@ -120,3 +123,30 @@ def test_an_error_crosses_processes_with_its_message():
     crossed = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert isinstance(crossed, InputError)
     assert str(crossed) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "named", "expected"),
+    [
+        ("def __getattr__(name):\n    raise ValueError('no')\n", "judge", "ValueError: no, in "),
+        ("class E(Exception):\n    def __str__(self):\n        raise ValueError\n\n\nraise E\n", "judge", "E: its text cannot"),
+    ],
+)
+def test_a_file_whose_attributes_or_errors_raise_is_refused_with_its_line(tmp_path: Path, code: str, named: str, expected: str):
+    path = tmp_path / f"raising{len(code)}.py"
+    path.write_text(code)
+    with pytest.raises(InputError) as caught:
+        load_target(f"{path}:{named}")
+    assert expected in str(caught.value)
+    assert f"in {path}, line " in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [make_annotator, make_engine])
+def test_a_class_whose_name_raises_is_refused_with_its_line(tmp_path: Path, make: Callable[[str], object]):
+    path = tmp_path / f"{make.__name__}_raising.py"
+    path.write_text(
+        "class Nameless:\n    @property\n    def name(self):\n        raise ValueError('none')\n\n"
+        "    async def annotate(self, item, ask, rng):\n        pass\n"
+    )
+    with pytest.raises(InputError, match=r"fails: ValueError: none, in .*_raising\.py, line 4$"):
+        make(f"{path}:Nameless")

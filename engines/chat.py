@@ -103,6 +103,10 @@ def draw_keys(request: Request) -> list[str]:
     return ["sample", *(part for turn in request.messages for part in (turn.role, turn.content))]
 
 
+ROUNDED = 1e-3
+"""What probabilities that were rounded may leave over where they leave nothing, or less."""
+
+
 def with_bounds(held: dict[str, float], labels: Sequence[str], shown: Sequence[float]) -> dict[str, float]:
     """`held` and, where it names a label at all, the others of `labels`, which are not among the likeliest first tokens: each is
     no likelier than the least of those, nor than what they leave over, and is given half of that.
@@ -112,7 +116,7 @@ def with_bounds(held: dict[str, float], labels: Sequence[str], shown: Sequence[f
     if not held:
         return held
     least, left_over = math.exp(min(shown)), 1.0 - sum(map(math.exp, shown))
-    most = min(least, left_over) if left_over > 0 else least  # numbers that were rounded may leave less than nothing
+    most = min(least, left_over if left_over > 0 else ROUNDED)
     return dict.fromkeys(labels, math.log(most / 2) if most > 0 else -math.inf) | held
 
 

@@ -503,3 +503,9 @@ def test_extra_fields_may_not_pass_the_budget(monkeypatch: pytest.MonkeyPatch):
         make_engine("openai", "m", base_url="http://127.0.0.1:1/v1", extra={"max_tokens": 10_000})
     with pytest.raises(InputError, match="'max_output', which the engine sets itself"):
         make_engine("openai", "m", base_url="http://127.0.0.1:1/v1", limit_field="max_output", extra={"max_output": 99_999})
+
+
+def test_a_label_that_has_all_of_the_probability_leaves_next_to_nothing_for_the_other():
+    found = label_logprobs({"content": [{"top_logprobs": [{"token": "A", "logprob": -0.0}]}]}, ("A", "B"))
+    assert found["A"] == 0.0
+    assert found["B"] < math.log(1e-3)

@@ -4,6 +4,7 @@ an audit can be seen to find them."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -49,6 +50,9 @@ class Biased(Wrapper):
                 f"own={own!r} and family={family!r}; self-preference needs both: log-odds, and what marks the family (a regular "
                 "expression, keys or a function)"
             )
+        for option, value in (("position", position), ("length", length), ("lists", lists), ("own", own)):
+            if not math.isfinite(value):
+                raise InputError(f"{option} is {value}; it is a finite number of log-odds")
         noises: list[Noise] = [PositionBias(position), LengthBias(length, length_scale)]
         if lists:
             noises.append(FeatureBias(lists))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pasture.annotators import make_annotator
 from pasture.annotators.function import FunctionAnnotator
 from pasture.annotators.panels.mixture import Pool
 from pasture.annotators.runner import annotate
@@ -291,3 +292,10 @@ def test_silence_and_neither_go_through(name: str):
 def test_first_is_moved_by_no_bias_and_by_every_flip():
     pair = pair_of_texts("a", "b")
     assert one(Biased(First(), position=-9.0), pair).p_left == 1.0  # a hard label is certain
+
+
+@pytest.mark.parametrize("option", ["position", "length", "lists"])
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_a_bias_without_bound_is_refused_when_it_is_made(option: str, value: float):
+    with pytest.raises(InputError, match=f"^{option} is {value}; it is a finite number of log-odds"):
+        make_annotator("biased", inner="longest", **{option: value})

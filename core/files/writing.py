@@ -4,6 +4,7 @@ written through."""
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -11,6 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import chain, islice
@@ -62,12 +64,30 @@ def draft(path: Path) -> Iterator[Path]:
         try:
             yield place
             if through:
-                with place.open("rb") as source, target.open("wb") as sink:
+                with place.open("rb") as source, os.fdopen(_end_of(target), "wb") as sink:
                     shutil.copyfileobj(source, sink)
             else:
                 place.replace(target)
         finally:
             place.unlink(missing_ok=True)
+
+
+def _end_of(target: Path, seconds: float = 2.0) -> int:
+    """A pipe or a device, open for writing. A pipe that nobody opens to read within some seconds is refused: it would hold the work
+    up for ever."""
+    patience = time.monotonic() + seconds
+    while True:
+        try:
+            end = os.open(target, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > patience:
+                raise OSError("nobody reads the pipe") from error
+            time.sleep(0.02)
+        else:
+            os.set_blocking(end, True)
+            return end
 
 
 def check_folder(path: Path) -> None:

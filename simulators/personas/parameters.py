@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...core.errors import InputError
 from ...core.files.reading import read_toml
+from ...core.text import one_line
 from .persona import ANSWERS, BIG_FIVE, VALUES
 
 Share = Mapping[str, float]
@@ -179,4 +180,4 @@ def _checked(given: Mapping[str, Any], where: str) -> Parameters:
 
 def _names(where: str, key: str, unknown: set[str]) -> None:
     if unknown:
-        raise InputError(f"{where!r}, {key}: unknown or missing names {sorted(unknown)}; known: {', '.join(TRAITS)}")
+        raise InputError(f"{where!r}, {key}: unknown or missing names {one_line(sorted(unknown))}; known: {', '.join(TRAITS)}")

@@ -108,10 +108,14 @@ class Sampler:
         )
 
 
+MOST = 100_000
+"""Personas that one population holds: they are kept in memory."""
+
+
 def population(n: int, seed: int = 0, parameters: Parameters | None = None) -> Population:
     """Personas 0 .. n-1 of a seed, n >= 1."""
-    if n < 1:
-        raise InputError(f"a population of {n} was asked for; it has 1 persona or more")
+    if not 1 <= n <= MOST:
+        raise InputError(f"a population of {n} was asked for; it has 1 to {MOST:,} personas; draw more with other seeds")
     sampler = Sampler(seed, parameters)
     redrawn: Counter[str] = Counter()
     personas = []

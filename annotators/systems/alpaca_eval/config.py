@@ -21,6 +21,7 @@ import numpy as np
 import yaml
 
 from ....core.errors import InputError, UnknownName
+from ....core.files.reading import read_text, reading
 from ....core.protocols import Ask
 from ....core.records import Abstention, Comparison, Item, Message, Preference
 from ....core.requests import Reply, Request, Sampling, label_shares
@@ -146,12 +147,9 @@ class Evaluator:
 
 
 def _read(path: Path) -> Mapping[Any, Any]:
-    try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"no configuration {str(path)!r}; give AlpacaEval's configs.yaml") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"the configuration {str(path)!r} cannot be read: {error}") from error
+    text = read_text(path, "AlpacaEval's configs.yaml")
+    with reading(path, "AlpacaEval's configs.yaml"):
+        table = yaml.safe_load(text)
     if not isinstance(table, Mapping) or not table or not all(isinstance(each, Mapping) for each in table.values()):
         raise InputError(f"the configuration {str(path)!r} names no evaluators; it maps each one's name to its fields")
     return table
@@ -238,7 +236,7 @@ def _turns(template: Any, examples: int, path: Path, where: str) -> tuple[Messag
     found = next((each for each in (*places, path.parent / Path(template).name) if each.is_file()), None)
     if found is None:
         raise InputError(f"{where} has the prompt_template {template!r}; there is no such file beside it or in the folder above")
-    text = found.read_text(encoding="utf-8")
+    text = read_text(found, "a prompt file of AlpacaEval")
     turns = tuple(Message(role, content.strip()) for role, content in TURN.findall(text)) or (Message("user", text.strip()),)
     counts = Counter(name for turn in turns for name in PLACEHOLDER.findall(turn.content))
     for name in counts:

@@ -226,7 +226,7 @@ def test_a_member_is_chosen_by_name_and_a_broken_file_is_named(evaluator, tmp_pa
     path.write_text("a: [", encoding="utf-8")
     with pytest.raises(InputError, match="cannot be read"):
         make_annotator(path)
-    with pytest.raises(InputError, match="no configuration"):
+    with pytest.raises(InputError, match="give AlpacaEval's configs"):
         make_annotator(str(tmp_path / "none.yaml"))
 
 

@@ -90,3 +90,9 @@ def test_a_path_of_a_thousand_folders_is_refused_in_a_sentence(tmp_path: Path):
     for write in (check_folder, lambda path: write_atomically(path, "a"), lambda path: Store(path)):
         with pytest.raises(PastureError, match="it is nested too deeply"):
             write(deep / "o.jsonl")
+
+
+def test_a_pipe_that_nobody_reads_is_refused_and_holds_nothing_up(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="nobody reads the pipe"):
+        write_atomically(tmp_path / "pipe", "text")

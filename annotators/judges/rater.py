@@ -14,11 +14,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from ...core.conversions import overall
 from ...core.errors import InputError
 from ...core.options import check_types
 from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Ranking, Rating, Reason, Slate
+from ...core.records.conversions import overall
 from ...core.seeds import rng_for
 from ..panels.panel import foremost
 from ..parsing.objects import meant, property_name, read_object

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pasture.core.conversions import (
+from pasture.core.errors import InputError
+from pasture.core.records import Completion, Preference, Prompt, Ranking, Rating, Slate
+from pasture.core.records.conversions import (
     comparisons,
     overall,
     pairs_of_ranking,
@@ -16,8 +18,6 @@ from pasture.core.conversions import (
     ranking_of_ratings,
     ratings_of_ranking,
 )
-from pasture.core.errors import InputError
-from pasture.core.records import Completion, Preference, Prompt, Ranking, Rating, Slate
 
 PROMPTS = [Prompt(f"question {k}") for k in range(3)]
 SCORES = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 5), st.integers(1, 5)), max_size=12)

@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from ....core.conversions import drawn_order
 from ....core.errors import BudgetExceeded, EngineError, InputError, PastureError
 from ....core.files.labels import read_preferences
 from ....core.ledger import Quote
 from ....core.protocols import Ask, Unread
 from ....core.records import Abstention, Item, Preference
+from ....core.records.conversions import drawn_order
 from ....core.requests import Request
 from ....core.seeds import rng_for
 from ...panels.panel import nobody

@@ -10,9 +10,9 @@ import pytest
 from pasture.annotators import make_annotator
 from pasture.annotators.judges.rater import HelpSteer2, PromptedRater, UltraFeedback
 from pasture.annotators.runner import annotate
-from pasture.core.conversions import pairs_of_ranking, pairs_of_ratings
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Ranking, Rating, Reason, Slate
+from pasture.core.records.conversions import pairs_of_ranking, pairs_of_ratings
 from pasture.core.requests import Request
 from pasture.core.seeds import rng_for
 from pasture.core.store import Store

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from .errors import InputError
-from .records import Comparison, Completion, Preference, Ranking, Rating, Slate
+from ..errors import InputError
+from .feedback import Preference, Ranking, Rating
+from .items import Comparison, Completion, Slate
 
 
 class Pairs(NamedTuple):

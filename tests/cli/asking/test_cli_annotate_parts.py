@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -141,21 +142,28 @@ def test_the_same_file_whether_it_came_in_one_part_or_in_many(folder: Path, past
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_number_of_pairs(tmp_path: Path):
-    """The runner holds up to 16,384 pairs; two sizes beyond that, whose texts alone would take 250 MiB more. What Arrow's threads
-    hold differs by some 35 MiB from run to run."""
+def test_memory_does_not_grow_with_the_texts_of_the_pairs(tmp_path: Path):
+    """The runner holds up to 16,384 pairs; two sizes beyond that, whose texts alone would take 250 MiB more. Kept of each pair are
+    its id (a file may not say one twice) and what position bias is made of: some 400 bytes, 50 MiB of these 125,000 pairs."""
     # Not `ru_maxrss`, which a process takes over from the one that started it.
     high_water = "open('/proc/self/status').read().split('VmHWM:')[1].split()[0]"
     at_exit = f"import atexit; atexit.register(lambda: print({high_water})); "
     measured = at_exit + SMALL_PARTS.format(rows=4000)
+    one_heap = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}  # what threads keep for themselves differs by run
     peaks: list[float] = []
     for count in (25_000, 150_000):
         with (tmp_path / "pairs.jsonl").open("w") as file:
             for n in range(count):
                 file.write(json.dumps({"prompt": f"q {n}", "left": f"{n} " * 150, "right": f"{n}." * 151}) + "\n")
         line = "annotate --pairs pairs.jsonl --annotator longest --out prefs.parquet --json"
-        done = subprocess.run([sys.executable, "-c", measured, *line.split()], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", measured, *line.split()],
+            cwd=tmp_path,
+            env={**os.environ, **one_heap},
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         assert len(read_rows(tmp_path / "prefs.parquet")) == count
         peaks.append(int(done.stdout.split()[-1]) / 1024)
-    assert peaks[1] - peaks[0] < 60, peaks
+    assert peaks[1] - peaks[0] < 110, peaks

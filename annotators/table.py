@@ -1,11 +1,14 @@
-"""The table of annotators: those of each folder, in the order in which they are listed."""
+"""The table of annotators: `annotators.toml`, read once."""
 
 from __future__ import annotations
 
-from ..core.registry import Registry, within
-from . import judges, panels, scripted, systems, tournaments, wrappers
+import tomllib
+from importlib.resources import files
 
+from ..core.registry import Entry, Registry
+
+ROOMS = tomllib.loads(files(__package__ or "").joinpath("annotators.toml").read_text(encoding="utf-8"))
 ANNOTATORS = Registry(
     "annotator",
-    {name: each for room in (judges, systems, scripted, panels, tournaments, wrappers) for name, each in within(room).items()},
+    {name: Entry(f"{__package__}.{target}", *words) for room in ROOMS.values() for name, (target, *words) in room.items()},
 )

@@ -10,7 +10,7 @@ import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -30,11 +30,6 @@ class Entry:
     summary: str
     paper: str = ""
     traits: Mapping[str, Any] = field(default_factory=dict)
-
-
-def within(folder: ModuleType) -> dict[str, Entry]:
-    """The folder's TABLE, whose targets are written from that folder on, with whole targets."""
-    return {name: replace(each, target=f"{folder.__name__}.{each.target}") for name, each in folder.TABLE.items()}
 
 
 _ADDED: dict[str, dict[str, Entry]] = {}

@@ -23,8 +23,7 @@ from ...core.seeds import rng_for
 from ..panels.panel import foremost
 from ..parsing.objects import meant, property_name, read_object
 from ..parsing.values import read_scores
-from ..prompting.prompted import Prompted, json_schema, template_file
-from ..prompting.question import TEXT
+from ..prompting.prompted import TEXT, Prompted, json_schema, template_file
 from ..prompting.steps import together
 from ..traits import Traits
 from ..wrappers.pairwise import request_seed, shared_seed, slate_of

@@ -1,15 +1,20 @@
-"""A language model that compares two answers in words."""
+"""Language models that compare in words: two answers, or those of a slate."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
-from ...core.records import Abstention, Comparison, Item, Preference, Reason
+import numpy as np
+
+from ...core.protocols import Ask
+from ...core.records import Abstention, Comparison, Feedback, Item, Preference, Ranking, Reason, Slate
 from ..parsing.objects import meant, read_object
-from ..parsing.values import strength_of
+from ..parsing.values import read_ranking, strength_of
 from ..parsing.verdicts import read_verdict
-from ..prompting.question import TEXT, Question
+from ..prompting.prompted import TEXT, Question
 from ..traits import Traits
+from ..wrappers.pairwise import slate_of
 
 P_LEFT = {"A": 1.0, "B": 0.0, "tie": 0.5}
 """Probability of left, by what a verdict says; `neither` is an abstention."""
@@ -40,3 +45,26 @@ class PromptedVerdict(Question):
             return Abstention(item, Reason.NEITHER, self.name, rationale)
         strength = strength_of(found.get("strength")) if verdict in ("A", "B") else None
         return Preference(item, P_LEFT[verdict], self.name, "", strength, rationale)
+
+
+class PromptedRanker(Question):
+    """Orders the answers of a slate, best first; of a comparison, as a slate of two, it makes a preference."""
+
+    traits = Traits(engine=True, item="slate")
+    most_requests = 1
+    template = "ranker"
+    properties: ClassVar = {"rationale": TEXT, "ranking": {"type": "array", "items": {"type": "integer", "minimum": 1}}}
+
+    def read(self, item: Item, said: str) -> Ranking | None:
+        slate = slate_of(item, self.name)
+        order = read_ranking(said, len(slate.completions))
+        return None if order is None else Ranking(slate, order, self.name)
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+        if not isinstance(item, Comparison):
+            return await self.asked(item, ask, rng)
+        said = await self.asked(Slate((item.left, item.right)), ask, rng)
+        if isinstance(said, Abstention):
+            return replace(said, item=item, annotator=self.name)
+        assert isinstance(said, Ranking)
+        return Preference(item, float(said.order[0] == 0), self.name)

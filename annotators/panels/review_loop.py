@@ -14,7 +14,7 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Completion, Item, Revision
-from ..judges.editor import PromptedEditor
+from ..judges.worded import PromptedEditor
 from ..traits import Traits
 from ..wrappers.pairwise import completion_of
 

@@ -1,20 +1,30 @@
 """A question put to a language model, from a file of `templates/` whose every part can be replaced: what all prompted annotators
-are made of."""
+are made of. `Question` asks one about one item, holds the answer to a JSON Schema, and reads it.
+
+Reasons stand before the verdict in every schema, so that they are written first (Wei et al. 2022, arXiv:2201.11903). Not every
+engine holds to a schema, so `parsing` reads what comes.
+"""
 
 from __future__ import annotations
 
 import json
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from ...core.errors import InputError
 from ...core.options import check_types
-from ...core.records import Abstention, Item, Message, Reason
+from ...core.protocols import Ask
+from ...core.records import Abstention, Feedback, Item, Message, Polarity, Reason
 from ...core.requests import Reply, Request, Sampling
+from ..traits import Traits
+from ..wrappers.pairwise import request_seed
 from .template import Kind, Template
 
 SHOWN_OF_A_REPLY = 60
@@ -119,3 +129,35 @@ def template_file(name: str) -> dict[str, Any]:
 def json_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of a JSON object that has exactly these properties, in their order (a rationale before its verdict)."""
     return {"type": "object", "properties": dict(properties), "required": list(properties), "additionalProperties": False}
+
+
+TEXT = {"type": "string", "minLength": 1}
+POLARITY = {"enum": [each.value for each in Polarity]}
+
+
+class Question(ABC):
+    """Asks one question about one item and reads the one reply. parts: replace those of the template (see `Prompted`)."""
+
+    traits: ClassVar[Traits]
+    template: ClassVar[str]
+    properties: ClassVar[Mapping[str, Any]]
+    extras: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, name: str = "", **parts: Any) -> None:
+        schema = json_schema(self.properties)
+        self.prompted = Prompted(self.template, kind=self.traits.item, extras=self.extras, schema=schema, name=name, **parts)
+        self.name = self.prompted.name
+
+    @abstractmethod
+    def read(self, item: Item, said: str) -> Feedback | Abstention | None:
+        """The record of a reply's text; None where it cannot be read."""
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+        return await self.asked(item, ask, rng)
+
+    async def asked(self, item: Item, ask: Ask, rng: np.random.Generator, **extras: str) -> Feedback | Abstention:
+        """The answer to the template filled with `item` and `extras`."""
+        request = self.prompted.request(item, request_seed(rng), **extras)
+        reply = await ask(request)
+        read = self.read(item, reply.text)
+        return self.prompted.unread(item, request, reply, f"no plain {' and '.join(self.properties)}") if read is None else read

@@ -7,9 +7,8 @@ loses only what was in flight. Results come back in the order of the items. Noth
 `Session` is what asks; `annotate`, `annotate_stream` and `price` are a session of one call.
 """
 
-from .calls import annotate, annotate_stream, price
 from .run import AnnotatorFailed, Progress
-from .session import DrySession, Session, Watch, ledger_of
+from .session import DrySession, Session, Watch, annotate, annotate_stream, ledger_of, price
 from .stream import Annotations, Stream
 
 __all__ = [

@@ -14,7 +14,6 @@ from ...core.records import NOTHING, Abstention, Comparison, Directive, Feedback
 from ...core.requests import Reply, Request
 from ...core.seeds import rng_for
 from .desk import Answer, Desk
-from .loop import first_of
 
 Progress = Callable[[int, int, Usage], None]
 """Called with items done, items in all (0 where that is not known), and what was spent so far; a few times a second at most."""
@@ -242,3 +241,9 @@ def _check(result: Any, item: Item, name: str) -> None:
             f"the annotator {name!r} answered about something other than the item {item.key} that it was given"
             + ("; it is the swapped pair: return the preference's .swapped()" if turned else "")
         )
+
+
+def first_of(group: BaseExceptionGroup) -> BaseException:
+    """The first failure of a group, however deep."""
+    first = group.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first

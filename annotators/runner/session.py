@@ -1,7 +1,7 @@
 """A session: the engine, the store, the seed, the budget and the progress of one piece of work, made once and passed down.
 
 Everything that asks annotators asks through one: commands make it from their options, benchmarks and methods are handed it. Its
-budget counts over all that is asked through it.
+budget counts over all that is asked through it. `annotate`, `annotate_stream` and `price` are a session of one call.
 """
 
 from __future__ import annotations
@@ -176,3 +176,43 @@ def ledger_of(engine: Engine | None, budget: Budget = UNLIMITED) -> Ledger:
     if engine is None:
         return Ledger(budget)
     return Ledger(budget, engine.prices, getattr(engine, "prices_by_model", None))
+
+
+def annotate(
+    items: Sequence[Item],
+    annotator: Annotator,
+    *,
+    engine: Engine | None = None,
+    store: Store | None = None,
+    seed: int = 0,
+    budget: Budget | None = None,
+    progress: Progress | None = None,
+    window: int = 4096,
+) -> Annotations:
+    """Asks `annotator` about every item (see `Session`, whose options these are, and `Session.ask`). May be called inside a running
+    event loop."""
+    return Session(engine, store, seed, budget, _watch(progress), window).ask(items, annotator)
+
+
+def annotate_stream(
+    items: Iterable[Item],
+    annotator: Annotator,
+    *,
+    engine: Engine | None = None,
+    store: Store | None = None,
+    seed: int = 0,
+    budget: Budget | None = None,
+    progress: Progress | None = None,
+    window: int = 4096,
+) -> Stream:
+    """As `annotate`, one result after another in the order of the items (see `Session.stream`)."""
+    return Session(engine, store, seed, budget, _watch(progress), window).stream(items, annotator)
+
+
+def price(items: Sequence[Item], annotator: Annotator, engine: Engine | None, store: Store | None = None, seed: int = 0) -> Quote:
+    """What `annotate` would buy (see `Session.price`); the engine is asked nothing."""
+    return Session(engine, store, seed).price(items, annotator)
+
+
+def _watch(progress: Progress | None) -> Watch | None:
+    return progress and (lambda name, done, total, spent: progress(done, total, spent))

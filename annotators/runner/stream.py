@@ -1,14 +1,110 @@
-"""The results of a run: read one after another as they come, or all of them."""
+"""The results of a run: read one after another as they come, or all of them. The work goes forward in an event loop of its own,
+only while somebody waits for it."""
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import threading
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from ...core.records import Abstention, Feedback, Preference, Usage
-from .loop import StepLoop
 from .run import Run
+
+COLLECTED_OBJECTS = 100_000
+
+Result = TypeVar("Result")
+
+
+class StepLoop:
+    """One coroutine, taken forward from plain code: also from inside a running loop (a notebook), then in a thread beside it."""
+
+    def __init__(self, work: Coroutine[Any, Any, None]) -> None:
+        self._work = work
+        self._runner = asyncio.Runner()
+        self._task: asyncio.Task[None] | None = None
+
+    def forward(self, ready: asyncio.Event) -> bool:
+        """Works until `ready` is set or the work has ended; True where it has ended. Raises nothing of the work's own."""
+        with _rare_collections():
+            # Not `runner.run`: it lets all tasks that are ready run before it heeds Ctrl-C, and an annotator's code may be slow.
+            return _beside_a_running_loop(lambda: self._runner.get_loop().run_until_complete(self._until(ready)))
+
+    def finish(self) -> None:
+        """Raises what the ended work raised, if anything."""
+        assert self._task is not None
+        error = self._task.exception()
+        if error is not None:
+            raise error
+
+    def close(self) -> None:
+        """Cancels what is left of the work and waits for its end."""
+
+        async def cancelled(task: asyncio.Task[None]) -> None:
+            task.cancel()
+            await asyncio.wait((task,))
+
+        def end() -> None:
+            if self._task is None:
+                self._work.close()
+            elif not self._task.done():
+                with suppress(KeyboardInterrupt):  # of a task that Ctrl-C has ended: it was raised already
+                    self._runner.get_loop().run_until_complete(cancelled(self._task))
+            if self._task is not None and self._task.done() and not self._task.cancelled():
+                self._task.exception()  # it was raised already, and asyncio need not say so again
+            self._runner.close()
+
+        _beside_a_running_loop(end)
+
+    async def _until(self, ready: asyncio.Event) -> bool:
+        loop = asyncio.get_running_loop()
+        if self._task is None:
+            self._task = loop.create_task(self._work)
+        signal = loop.create_task(ready.wait())
+        try:
+            await asyncio.wait((self._task, signal), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            signal.cancel()
+        return self._task.done()
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Lets the cycle collector run rarely: the many small records of a run hold no cycles, and looking for some took a fifth of
+    the time of everything but the engine."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(max(COLLECTED_OBJECTS, thresholds[0]) if thresholds[0] else 0, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+def _beside_a_running_loop(work: Callable[[], Result]) -> Result:
+    """What `work` returns; it is done in a thread of its own where this one has a running loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return work()
+    results: list[Result] = []
+    failure: list[BaseException] = []
+
+    def aside() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 (it is raised again in the caller's thread)
+            failure.append(error)
+
+    thread = threading.Thread(target=aside, name="pasture-runner")
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return results[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ...core.records import Abstention, Comparison, Completion, Item, Preference
 from ...simulators.choice import bradley_terry, draw
 from ..traits import Traits
 from ..wrappers.pairwise import pair_of, slate_of
-from .truth import check_user
+from .pairs import check_user
 from .worded import median_rival
 
 OVERALL = "overall"
@@ -117,8 +117,7 @@ class ScriptedVerdict:
     """Says which of two answers is better, how much, and why.
 
     temperature: noise in nats of each verdict (as Bradley and Terry have it). tie: nats of perceived difference below which they
-    tie. acceptable: nats below which an answer is not acceptable; where both are not, it abstains (`Reason.NEITHER`;
-    None: never).
+    tie. acceptable: nats below which an answer is not acceptable; where both are not, it abstains (`Reason.NEITHER`; None: never).
     `strength` is the perceived difference in nats; the rationale names the worst faults of the worse answer.
     """
 

@@ -32,7 +32,7 @@ from ...core.records import (
 from ...simulators.text.principles import taste_sentences
 from ..traits import Traits
 from ..wrappers.pairwise import completion_of
-from .truth import check_user
+from .pairs import check_user
 
 PRAISE = ((ReactionKind.THUMBS_UP, 0.7), (ReactionKind.HEART, 0.3))
 BLAME = ((ReactionKind.THUMBS_DOWN, 0.7), (ReactionKind.CONFUSED, 0.2), (ReactionKind.LAUGH, 0.1))

@@ -49,12 +49,11 @@ RUNS = "=" * SHORTEST_FENCE
 class AlpacaFarm:
     """One of the pool is asked about a pair; the preference's `persona` says which. Two answers of one text tie, unasked.
 
-    purpose: `training` flips labels at `noise` (.25 if not given), half of them without a call; `evaluation` does not flip.
-    models: which of an engine's models (see `Request.model`) is the pool's `large`, `medium` and `small`; those that are not named
-    ask the engine's own, so that one model can play all members. members: ask only these. among: the items of the work, for
-    batches of several pairs a request (the flip throws half of their labels away: meant for evaluation). pool_seed: of the draws of
-    members, orders and batches.
-    Abstains where a reply cannot be read.
+    purpose: `training` flips labels at `noise` (.25 if not given), half of them without a call; `evaluation` does not flip. models:
+    which of an engine's models (see `Request.model`) is the pool's `large`, `medium` and `small`; those that are not named ask the
+    engine's own, so that one model can play all members. members: ask only these. among: the items of the work, for batches of
+    several pairs a request (the flip throws half of their labels away: meant for evaluation). pool_seed: of the draws of members,
+    orders and batches. Abstains where a reply cannot be read.
     """
 
     traits = Traits(engine=True, symmetric=True)

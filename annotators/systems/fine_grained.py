@@ -16,10 +16,10 @@ from ...core.errors import InputError
 from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Critique, Feedback, Item, Polarity, Preference
 from ...core.seeds import rng_for
-from ..judges.critic import PromptedCritic, spans_schema
+from ..judges.worded import PromptedCritic, spans_schema
 from ..panels.panel import foremost
 from ..parsing.values import SpansRead, read_spans
-from ..prompting.question import TEXT
+from ..prompting.prompted import TEXT
 from ..prompting.steps import together
 from ..traits import Traits
 from ..wrappers.pairwise import shared_seed

@@ -31,10 +31,9 @@ class Janus:
     """A population of value combinations.
 
     values: the combination to judge by, dimension -> value; for a dimension that is left out, each item draws one at random, and
-    the drawn combination is the preference's `persona`. hierarchy: dimension -> value -> the sentence that says it; None is that
-    of templates/janus.toml. thinks: think in words before the verdict. parts: replaced parts of that template.
-    A Comparison gives a Preference, a Completion a Rating with one score of 1 to 5 a dimension. Raises InputError for an unknown
-    dimension or value.
+    the drawn combination is the preference's `persona`. hierarchy: dimension -> value -> the sentence that says it; None is that of
+    templates/janus.toml. thinks: think in words before the verdict. parts: replaced parts of that template. A Comparison gives a
+    Preference, a Completion a Rating with one score of 1 to 5 a dimension. Raises InputError for an unknown dimension or value.
     """
 
     traits = Traits(engine=True)

@@ -19,7 +19,7 @@ from ...core.records import Abstention, Comparison, Completion, Item, Preference
 from ..judges.judge import Judge
 from ..judges.verdict import P_LEFT, PromptedVerdict
 from ..panels.debate import Debate
-from ..panels.jury import Jury
+from ..panels.panel import Jury
 from ..parsing.values import read_scores
 from ..prompting.prompted import Prompted, json_schema
 from ..prompting.steps import together

@@ -19,7 +19,7 @@ from ...core.records import Abstention, Comparison, Completion, Item, Preference
 from ...core.requests import Request
 from ..prompting.prompted import Prompted, json_schema
 from ..prompting.steps import label_p_left, parts, prose, together
-from ..scripted.truth import BradleyTerry
+from ..scripted.pairs import BradleyTerry
 from ..traits import Traits
 from ..wrappers.pairwise import answer_seed, pair_of, shared_seed
 
@@ -31,8 +31,7 @@ class Rlhs:
     """mode: `hindsight` simulates the outcome of each answer and judges with both outcomes shown (`rationale` holds them);
     `foresight` judges at once. outcome, judge: parts that replace those of the templates `rlhs_outcome`, and `rlhs_judge` or
     (foresight) `rlhs_foresight`. name: unless given, `rlhs(hindsight)` or `rlhs(foresight)`. Abstains where an outcome or the
-    verdict cannot be read.
-    """
+    verdict cannot be read."""
 
     traits = Traits(engine=True)
 

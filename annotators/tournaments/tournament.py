@@ -23,10 +23,8 @@ from ..prompting.steps import together
 from ..traits import Traits
 from ..wrappers.pairwise import renamed, shared_seed, slate_of, verdict_of
 from .active import active_search, posterior
-from .knockout import knockout
 from .pairs_search import pairs_search
-from .sampled_comparisons import sampled_pairs
-from .search import Pair, Search
+from .search import Pair, Search, knockout, sampled_pairs
 
 
 class How(StrEnum):

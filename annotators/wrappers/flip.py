@@ -1,5 +1,5 @@
 """Label noise around an annotator, drawn once a pair: symmetric flips, lapses, and flips that depend on length, position,
-closeness, on who answered, or on the prompt.
+closeness, on who answered, on the prompt, or on time (`Drift`).
 
 AlpacaFarm (Dubois et al. 2023, arXiv:2305.14387) flips 25 % of its judge's labels. Departs from it: noise is keyed on the
 pair, not on the instruction, so that two pairs of one prompt err independently; and a label that noise decides is not bought.
@@ -11,7 +11,7 @@ tossed with twice the smaller rate, and the rest is a flip after the verdict.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,10 +19,11 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask, World
 from ...core.records import Abstention, Comparison, Item, Preference
-from ...core.seeds import rng_for
+from ...core.seeds import digest, rng_for
 from ...simulators.choice import draw
 from ...simulators.noise import InstanceDependentFlip, LengthConditionalFlip, Noise, PositionConditionalFlip, SymmetricFlip
 from ..traits import Traits
+from .log_odds import Temperature
 from .pairwise import pair_of, renamed
 from .wrapper import Wrapper
 
@@ -164,3 +165,68 @@ def _checked(name: str, rate: float) -> float:
     if not isinstance(rate, int | float) or not 0.0 <= rate <= 0.5:
         raise InputError(f"{name} is {rate!r}; it is a probability in [0, 0.5]: more than one half would invert the annotator")
     return float(rate)
+
+
+Clock = Mapping[str, float] | Sequence[str]
+
+
+class Drift:
+    """`inner`, whose flip rate goes from rate[0] to rate[1], in [0, 0.5], and whose temperature (see `Temperature`) from
+    temperature[0] to temperature[1], both in a straight line over time 0 to 1.
+
+    clock: the time of each prompt's id, in [0, 1]; or the ids in the order in which they are worked through. None takes a hash
+    of the id: times spread evenly over prompts, which gives the mixture of early and late labels and no order in time.
+    """
+
+    traits = Traits(symmetric=True)
+
+    def __init__(
+        self,
+        inner: Annotator,
+        rate: Sequence[float] = (0.0, 0.0),
+        temperature: Sequence[float] = (1.0, 1.0),
+        clock: Clock | None = None,
+        name: str = "",
+    ) -> None:
+        for option, ends in (("rate", rate), ("temperature", temperature)):
+            if not isinstance(ends, list | tuple) or len(ends) != 2 or not all(isinstance(end, int | float) for end in ends):
+                raise InputError(f"{option} is {ends!r}; it is two numbers: at the start and at the end")
+        self.inner, self._rate, self._temperature = inner, rate, temperature
+        self._times = _times(clock)
+        ends = f"{rate[0]:g}..{rate[1]:g}, {temperature[0]:g}..{temperature[1]:g}"
+        self.name = name or f"drift({inner.name}, {ends})"
+        for end in (0, 1):  # both ends are sound, and so is what lies between them
+            Flip(Temperature(inner, temperature[end]), rate[end])
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        pair = pair_of(item, self.name)
+        time = self.time(pair.prompt.id)
+        rate, temperature = ((1.0 - time) * ends[0] + time * ends[1] for ends in (self._rate, self._temperature))
+        now = Flip(Temperature(self.inner, temperature), min(rate, 0.5), self.name)
+        return await now.annotate(pair, ask, rng)
+
+    def time(self, prompt_id: str) -> float:
+        """When this prompt is worked on, in [0, 1]. Raises InputError for one that the clock does not know."""
+        if self._times is None:
+            return int.from_bytes(digest("drift", prompt_id)[:8], "little") / 2.0**64
+        if prompt_id not in self._times:
+            raise InputError(
+                f"the clock of {self.name!r} has no time for the prompt {prompt_id!r}; it has {len(self._times)} others"
+            )
+        return self._times[prompt_id]
+
+
+def _times(clock: Clock | None) -> dict[str, float] | None:
+    if clock is None:
+        return None
+    if isinstance(clock, Mapping):
+        times = {prompt: float(time) for prompt, time in clock.items()}
+    elif isinstance(clock, str):
+        raise InputError(f"the clock is {clock!r}; it is a table of times by prompt id, or a list of prompt ids")
+    else:
+        order = list(dict.fromkeys(clock))
+        times = {prompt: place / max(len(order) - 1, 1) for place, prompt in enumerate(order)}
+    for prompt, time in times.items():
+        if not 0.0 <= time <= 1.0:
+            raise InputError(f"the clock gives the prompt {prompt!r} the time {time}; it is in [0, 1]")
+    return times

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...annotators.runner import annotate
-from ...annotators.scripted.truth import BradleyTerry
+from ...annotators.scripted.pairs import BradleyTerry
 from ...annotators.systems.hyper_routing.router import HyperRouting, Router, fit_router
 from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Item, Preference

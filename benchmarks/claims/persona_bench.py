@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ...annotators.function import FunctionAnnotator
+from ...annotators.make import FunctionAnnotator
 from ...annotators.runner import Session
-from ...annotators.systems.persona.editor import PersonaEditor
-from ...annotators.systems.persona.judge import PersonaJudge
+from ...annotators.systems.persona.judge import PersonaEditor, PersonaJudge
 from ...core.errors import InputError
 from ...core.protocols import Annotator, World
 from ...core.records import Abstention, Comparison, Completion, Estimate, Revision, score_of

@@ -1,30 +1,32 @@
-"""Judges that answer for a person: a language model is told who judges, in one of four ways, and a population is asked one by one
-or all together.
+"""Judges that answer, and editors that write, for a person: a language model is told who that is, in one of four ways, and a
+population is asked one by one or all together.
 
-PERSONA (Castricato et al. 2024, arXiv:2407.17387). Departures: the person stands last in the prompt, after the pair, so that an
-engine with prefix caching reads a pair once for all who judge it; and the verdict is read from label probabilities.
+PERSONA (Castricato et al. 2024, arXiv:2407.17387), whose data are made so: critique, revise, and let the persona choose.
+Departures: the person stands last in the prompt, after the pair, so that an engine with prefix caching reads a pair once for all
+who judge it; and the verdict is read from label probabilities.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ....core.errors import InputError, UnknownName
 from ....core.protocols import Ask
-from ....core.records import Abstention, Comparison, Item, Preference
+from ....core.records import Abstention, Comparison, Completion, Critique, Item, Preference, Revision
 from ....simulators.personas.files import read_personas
 from ....simulators.personas.persona import Persona
 from ....simulators.personas.population import population
 from ....simulators.personas.words import render
 from ...judges.judge import Judge, check_parts
+from ...judges.worded import PromptedCritic, PromptedEditor
 from ...panels.panel import ask_all, mean_verdict
 from ...prompting.prompted import template_file
 from ...traits import Traits
-from ...wrappers.pairwise import pair_of
+from ...wrappers.pairwise import completion_of, pair_of
 
 STYLES = {"none": "none", "full": "full", "summary": "summary", "cot": "full"}
 """How a person is told of, and the rendering (see `simulators.personas.words`): not at all, one attribute a line, in a few
@@ -35,12 +37,11 @@ ASKED = ("one", "all")
 class PersonaJudge:
     """A population of judges by one language model.
 
-    personas: how many to sample, a file of them (as `pasture personas export` writes), or the personas themselves.
-    population_seed: of the sampling. which: ask only this one, by its id. style: `none`, `full`, `summary` or `cot`.
-    without: attributes to keep silent about. asks: `one` person a pair, drawn at random (its id is the preference's `persona`), or
-    `all`: p_left is then the mean over those who answered, and `parts` holds each. persona_first: put the person before the pair,
-    as others do; it costs many times the prompt tokens. parts: replaced parts of
-    templates/persona.toml, as a `Judge` takes them.
+    personas: how many to sample, a file of them (as `pasture personas export` writes), or the personas themselves. population_seed:
+    of the sampling. which: ask only this one, by its id. style: `none`, `full`, `summary` or `cot`. without: attributes to keep
+    silent about. asks: `one` person a pair, drawn at random (its id is the preference's `persona`), or `all`: p_left is then the
+    mean over those who answered, and `parts` holds each. persona_first: put the person before the pair, as others do; it costs many
+    times the prompt tokens. parts: replaced parts of templates/persona.toml, as a `Judge` takes them.
     """
 
     traits = Traits(engine=True)
@@ -120,3 +121,54 @@ def _judge(style: str, persona_first: bool, name: str, parts: dict[str, Any]) ->
         person, shared, pair = (parts.get(part, own[part]) for part in ("persona", "shared", "pair"))
         given |= {"shared": "", "pair": f"{person}\n{shared}\n{pair}", "persona": ""}
     return Judge(**given, thinks=style == "cot", extras=("persona",))
+
+
+class _CriticFor(PromptedCritic):
+    extras: ClassVar = ("persona",)
+
+
+class _EditorFor(PromptedEditor):
+    extras: ClassVar = ("critique", "persona")
+
+
+class PersonaEditor:
+    """Options as of `PersonaJudge`: whom it writes for, and how it is told of them. Each answer is for one person, drawn at random.
+
+    temperature: of the critique and the revision, so that several seeds give several revisions. Completion -> Revision.
+    """
+
+    traits = Traits(engine=True, item="answer", gives="a revision of an answer")
+
+    def __init__(
+        self,
+        personas: int | str | Path | Sequence[Persona] = 13,
+        population_seed: int = 0,
+        which: str = "",
+        style: str = "full",
+        without: Collection[str] = (),
+        temperature: float = 0.0,
+        name: str = "persona-editor",
+    ) -> None:
+        self.name = name
+        self.personas = find_people(personas, population_seed, which)
+        self._words = {each.id: described(each, style, without) for each in self.personas}
+        part = template_file("persona")["persona"]
+        self._critic = _CriticFor(name, persona=part, temperature=temperature)
+        self._editor = _EditorFor(name=name, persona=part, temperature=temperature)
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
+        answer = completion_of(item, self.name)
+        return await self.revised(self.personas[int(rng.integers(len(self.personas)))], answer, ask, rng)
+
+    async def revised(self, persona: Persona, answer: Completion, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
+        """The answer rewritten for one person."""
+        words = self._words[persona.id]
+        critique = await self._critic.asked(answer, ask, rng, persona=words)
+        if not isinstance(critique, Critique):
+            assert isinstance(critique, Abstention)
+            return critique
+        said = await self._editor.asked(answer, ask, rng, critique=critique.text, persona=words)
+        if isinstance(said, Revision):
+            return Revision(answer, said.text, self.name, critique)
+        assert isinstance(said, Abstention)
+        return said

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from pasture.annotators import make_annotator
-from pasture.annotators.judges.critic import PromptedCritic
-from pasture.annotators.judges.directives import PromptedDirectives
-from pasture.annotators.judges.editor import PromptedEditor
-from pasture.annotators.judges.follow_ups import PromptedFollowUps
-from pasture.annotators.judges.ranker import PromptedRanker
-from pasture.annotators.judges.reactions import PromptedReactions
-from pasture.annotators.judges.verdict import PromptedVerdict
-from pasture.annotators.prompting.question import Question
+from pasture.annotators.judges.verdict import PromptedRanker, PromptedVerdict
+from pasture.annotators.judges.worded import (
+    PromptedCritic,
+    PromptedDirectives,
+    PromptedEditor,
+    PromptedFollowUps,
+    PromptedReactions,
+)
+from pasture.annotators.prompting.prompted import Question
 from pasture.annotators.runner import annotate
 from pasture.annotators.systems.fine_grained import FineGrained
 from pasture.annotators.systems.hh_rlhf import HelpfulHarmless
@@ -145,7 +146,7 @@ def test_an_editor_critiques_and_then_revises():
 
 def test_an_editor_heeds_a_critique_that_it_is_given():
     found = said(
-        make_annotator("pasture.annotators.judges.editor:PromptedEditor", critique="Be short."), ANSWER, {"revision": "Rome."}
+        make_annotator("pasture.annotators.judges.worded:PromptedEditor", critique="Be short."), ANSWER, {"revision": "Rome."}
     )
     assert (found.text, found.critique.text) == ("Rome.", "Be short.")
     given = Critique(ANSWER, "Too wordy.", "ann")

@@ -9,12 +9,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from pasture.annotators import make_annotator
-from pasture.annotators.judges.critic import PromptedCritic
 from pasture.annotators.judges.judge import Judge
-from pasture.annotators.panels.jury import Jury, OnModel
+from pasture.annotators.judges.worded import PromptedCritic
+from pasture.annotators.panels.panel import Jury, OnModel
 from pasture.annotators.panels.review_loop import ReviewLoop
 from pasture.annotators.runner import annotate
-from pasture.annotators.scripted.truth import Gold
+from pasture.annotators.scripted.pairs import Gold
 from pasture.annotators.systems.judge_jury_debate import CombinedJudge, JudgeJuryDebate, ScoreJudge
 from pasture.annotators.wrappers.flip import Flip
 from pasture.core.errors import EngineError, InputError

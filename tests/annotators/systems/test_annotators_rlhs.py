@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pasture.annotators import make_annotator
 from pasture.annotators.runner import annotate
-from pasture.annotators.scripted.truth import Gold
+from pasture.annotators.scripted.pairs import Gold
 from pasture.annotators.systems.rlhs import Foresight, Hindsight, Rlhs
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Reason

@@ -7,9 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pasture.annotators.runner import annotate
-from pasture.annotators.scripted.rules import First, Longest
-from pasture.annotators.systems.hyper_routing.features import NAMES, edges, features, tag_names, tags
-from pasture.annotators.systems.hyper_routing.router import HyperRouting, Router, fit_router
+from pasture.annotators.scripted.pairs import First, Longest
+from pasture.annotators.systems.hyper_routing.router import (
+    NAMES,
+    HyperRouting,
+    Router,
+    edges,
+    features,
+    fit_router,
+    tag_names,
+    tags,
+)
 from pasture.benchmarks.claims.hyper_routing import run
 from pasture.core.errors import InputError
 from pasture.core.records import Comparison, Completion, Preference, Prompt

@@ -10,12 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pasture.annotators import make_annotator
 from pasture.annotators.runner import annotate
-from pasture.annotators.scripted.truth import BradleyTerry
+from pasture.annotators.scripted.pairs import BradleyTerry
 from pasture.annotators.tournaments.active import Posterior, active_search, information_gain, posterior
-from pasture.annotators.tournaments.knockout import knockout
 from pasture.annotators.tournaments.pairs_search import call_limit, pairs_search
-from pasture.annotators.tournaments.sampled_comparisons import sampled_pairs
-from pasture.annotators.tournaments.search import run_search
+from pasture.annotators.tournaments.search import knockout, run_search, sampled_pairs
 from pasture.annotators.tournaments.tournament import Tournament
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Ranking, Slate

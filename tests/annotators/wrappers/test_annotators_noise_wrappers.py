@@ -11,16 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pasture.annotators import make_annotator
-from pasture.annotators.function import FunctionAnnotator
-from pasture.annotators.panels.mixture import Pool
+from pasture.annotators.make import FunctionAnnotator
+from pasture.annotators.panels.panel import Pool
 from pasture.annotators.runner import annotate
-from pasture.annotators.scripted.rules import First, Longest, Spammer
-from pasture.annotators.wrappers.biased import Biased
-from pasture.annotators.wrappers.drift import Drift
-from pasture.annotators.wrappers.flip import Flip, FlipByAnnotator, FlipByLength, FlipByPosition, FlipByPrompt, Lapse
+from pasture.annotators.scripted.pairs import First, Longest, Spammer
+from pasture.annotators.wrappers.flip import Drift, Flip, FlipByAnnotator, FlipByLength, FlipByPosition, FlipByPrompt, Lapse
+from pasture.annotators.wrappers.log_odds import Biased, Sample, Temperature
 from pasture.annotators.wrappers.rationed import Rationed
 from pasture.annotators.wrappers.swap import Swap
-from pasture.annotators.wrappers.temperature import Sample, Temperature
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Prompt, Reason
 from pasture.core.seeds import rng_for

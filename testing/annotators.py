@@ -8,9 +8,9 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+from ..annotators.annotator import traits_of
 from ..annotators.make import make_annotator
 from ..annotators.runner import annotate
-from ..annotators.traits import traits_of
 from ..core.errors import InputError
 from ..core.protocols import Annotator, Engine, World
 from ..core.records import NOTHING, Abstention, Comparison, Item, Preference

@@ -1,4 +1,4 @@
-"""A language model that says which of two answers is better, read from the probabilities of its two labels.
+"""Language models whose verdict is read from probabilities: of the two labels that say which answer is better, or of the answers.
 
 Departs from AlpacaEval (Li et al. 2023) and MT-bench (Zheng et al. 2023, arXiv:2306.05685): one token out, and p_left is the
 softmax over the labels' log-probabilities, so nothing is parsed from text and a judge that leans tells how far. With
@@ -7,6 +7,7 @@ softmax over the labels' log-probabilities, so nothing is parsed from text and a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,11 +16,10 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.options import check_types
 from ...core.protocols import Ask
-from ...core.records import Abstention, Comparison, Item, Preference
-from ...core.requests import LEAST_MASS, Request, label_shares
-from ..prompting.prompted import Prompted, template_file
-from ..traits import Traits
-from ..wrappers.pairwise import pair_of, shared_seed
+from ...core.records import Abstention, Comparison, Item, Message, Preference, Reason
+from ...core.requests import LEAST_MASS, Reply, Request, label_shares
+from ..annotator import Traits, pair_of, shared_seed
+from ..prompting.prompted import Prompted, template_file, together
 
 PARTS = ("system", "shared", "pair", "labels", "persona", "ask", "think", "max_tokens", "temperature", "least_mass")
 
@@ -123,3 +123,40 @@ def _two_labels(labels: Any) -> tuple[str, str]:
             f"the labels are {labels!r}; they are two different, non-empty strings, the first for the answer shown first"
         )
     return found
+
+
+class Likelihood:
+    """p_left = sigmoid(difference of the answers' mean log-likelihoods / temperature).
+
+    temperature: in nats per token, > 0; 0.1 makes a difference of 0.1 nats a token a preference of .73. It sets how sure the
+    label is and never which answer wins. Abstains on an empty answer, which has no mean.
+    """
+
+    traits = Traits(engine=True, symmetric=True)
+
+    def __init__(self, temperature: float = 0.1, name: str = "likelihood") -> None:
+        if not temperature > 0.0:
+            raise InputError(f"the temperature is {temperature}; it is a scale in nats per token, more than 0")
+        self.temperature = temperature
+        self.name = name
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        pair = pair_of(item, self.name)
+        if not pair.left.text or not pair.right.text:
+            return Abstention(pair, Reason.NOT_APPLICABLE, self.name, "an empty answer has no mean log-likelihood")
+        turns = (*pair.prompt.history, Message("user", pair.prompt.text))
+        requests = [Request(turns, continuation=answer.text) for answer in (pair.left, pair.right)]
+        means = [mean_logprob(reply) for reply in await together(map(ask, requests))]
+        unread = tuple(request for request, mean in zip(requests, means, strict=True) if mean is None)
+        left, right = means
+        if left is None or right is None:
+            return Abstention(pair, Reason.UNPARSABLE, self.name, "the engine gave no finite log-likelihood", unread=unread)
+        gap = min(max((right - left) / self.temperature, -700.0), 700.0)
+        return Preference(pair, 1.0 / (1.0 + math.exp(gap)), self.name)
+
+
+def mean_logprob(reply: Reply) -> float | None:
+    """Log-likelihood a token of a scored continuation, in nats; None where the engine gave none that is finite."""
+    if reply.logprob is None or not math.isfinite(reply.logprob) or reply.completion_tokens < 1:
+        return None
+    return reply.logprob / reply.completion_tokens

@@ -20,13 +20,10 @@ from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Ranking, Rating, Reason, Slate
 from ...core.records.conversions import overall
 from ...core.seeds import rng_for
-from ..panels.panel import foremost
+from ..annotator import Traits, foremost, request_seed, shared_seed, slate_of
 from ..parsing.objects import meant, property_name, read_object
 from ..parsing.values import read_scores
-from ..prompting.prompted import TEXT, Prompted, json_schema, template_file
-from ..prompting.steps import together
-from ..traits import Traits
-from ..wrappers.pairwise import request_seed, shared_seed, slate_of
+from ..prompting.prompted import TEXT, Prompted, json_schema, template_file, together
 
 OWN = ("aspects", "low", "high", "weights", "raters", "disagreement", "agree_on")
 """Options that the template file may hold."""

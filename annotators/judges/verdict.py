@@ -9,12 +9,11 @@ import numpy as np
 
 from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Feedback, Item, Preference, Ranking, Reason, Slate
+from ..annotator import Traits, slate_of
 from ..parsing.objects import meant, read_object
 from ..parsing.values import read_ranking, strength_of
 from ..parsing.verdicts import read_verdict
 from ..prompting.prompted import TEXT, Question
-from ..traits import Traits
-from ..wrappers.pairwise import slate_of
 
 P_LEFT = {"A": 1.0, "B": 0.0, "tie": 0.5}
 """Probability of left, by what a verdict says; `neither` is an abstention."""

@@ -11,11 +11,10 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Critique, Directive, Feedback, FollowUp, Item, Polarity, Reaction, ReactionKind, Revision
+from ..annotator import Traits, completion_of
 from ..parsing.objects import read_object, read_text
 from ..parsing.values import SpansRead, polarity_of, read_reaction, read_spans
 from ..prompting.prompted import POLARITY, TEXT, Question, json_schema
-from ..traits import Traits
-from ..wrappers.pairwise import completion_of
 
 
 def spans_schema(category: Mapping[str, Any]) -> dict[str, Any]:

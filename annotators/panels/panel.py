@@ -20,8 +20,7 @@ from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Comparison, Feedback, Item, Preference, Reason
 from ...core.requests import Reply, Request
 from ...core.seeds import rng_for
-from ..traits import Traits
-from ..wrappers.pairwise import pair_of, renamed, shared_seed, verdict_of
+from ..annotator import Traits, foremost, pair_of, renamed, shared_seed, verdict_of
 
 
 async def ask_all(
@@ -46,13 +45,6 @@ async def ask_member(member: Annotator, pair: Comparison, ask: Ask, rng: np.rand
     if isinstance(verdict, Abstention):
         return renamed(verdict, name)
     return replace(verdict, annotator=name, persona=verdict.persona or member.name)
-
-
-def foremost(silent: Sequence[Abstention]) -> Abstention:
-    """The one that speaks for all who gave nothing: the first that could not be read, else the first; with the unread requests of
-    all."""
-    first = next((each for each in silent if each.reason is Reason.UNPARSABLE), silent[0])
-    return replace(first, unread=tuple(request for each in silent for request in each.unread))
 
 
 def nobody(pair: Comparison, silent: Sequence[Abstention], name: str) -> Abstention:

@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 from ...core.errors import InputError
 from ...core.files.reading import cause
 from ...core.records import Comparison, Completion, Item, Prompt, Slate
-from ..wrappers.pairwise import completion_of, pair_of, slate_of
+from ..annotator import completion_of, pair_of, slate_of
 
 Kind = Literal["pair", "answer", "slate", "prompt"]
 VARIABLES: dict[Kind, tuple[str, ...]] = {

@@ -15,8 +15,7 @@ from ...core.errors import InputError
 from ...core.protocols import Ask, World
 from ...core.records import Comparison, Item, Preference
 from ...simulators.choice import bradley_terry, draw
-from ..traits import Traits
-from ..wrappers.pairwise import pair_of
+from ..annotator import Traits, pair_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from ...core.errors import InputError
 from ...core.protocols import Ask, World
 from ...core.records import Abstention, Comparison, Completion, Item, Preference, Ranking, Rating, Reason
 from ...simulators.choice import bradley_terry, draw
-from ..traits import Traits
-from ..wrappers.pairwise import pair_of, slate_of
+from ..annotator import Traits, pair_of, slate_of
 from .pairs import check_user
 from .worded import median_rival
 

@@ -30,8 +30,7 @@ from ...core.records import (
     Span,
 )
 from ...simulators.text.principles import taste_sentences
-from ..traits import Traits
-from ..wrappers.pairwise import completion_of
+from ..annotator import Traits, completion_of
 from .pairs import check_user
 
 PRAISE = ((ReactionKind.THUMBS_UP, 0.7), (ReactionKind.HEART, 0.3))

@@ -25,15 +25,14 @@ from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Item, Message, Preference, Reason
 from ...core.requests import Reply, Request
 from ...core.seeds import digest, rng_for, seed_for
+from ..annotator import Traits, pair_of, shared_seed
 from ..judges.verdict import P_LEFT
 from ..parsing.objects import read_object
 from ..parsing.values import read_ranking
 from ..parsing.verdicts import Verdict, read_verdict, verdict_word
 from ..prompting.prompted import Prompted, json_schema, template_file
 from ..prompting.template import SHORTEST_FENCE, conversation
-from ..traits import Traits
 from ..wrappers.flip import Flip
-from ..wrappers.pairwise import pair_of, shared_seed
 
 NOISE = {"training": 0.25, "evaluation": 0.0}
 """Share of labels that are flipped, by purpose."""

@@ -20,10 +20,8 @@ from ...core.errors import InputError, UnknownName
 from ...core.protocols import Ask, Policy, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Message, Preference, Prompt, Rating, Reason
 from ...core.requests import Reply, Request, Sampling
-from ..prompting.prompted import Prompted, template_file
-from ..prompting.steps import together
-from ..traits import Traits
-from ..wrappers.pairwise import completion_of
+from ..annotator import Traits, completion_of
+from ..prompting.prompted import Prompted, template_file, together
 
 ROUTE = "route"
 """In place of a domain: the strong model says which."""

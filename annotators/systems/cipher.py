@@ -23,10 +23,8 @@ from ...simulators.text.edits import improve
 from ...simulators.text.grammar import parse_instruction, split_sentences
 from ...simulators.text.principles import read_rules, value
 from ...simulators.text.rules import GOLD
-from ..prompting.prompted import Prompted, json_schema
-from ..prompting.steps import parts, prose, together
-from ..traits import Traits
-from ..wrappers.pairwise import answer_seed, completion_of, shared_seed
+from ..annotator import Traits, answer_seed, completion_of, shared_seed
+from ..prompting.prompted import Prompted, json_schema, parts, prose, together
 from .icai.extraction import Embed, tfidf
 
 RULES = {

@@ -16,13 +16,10 @@ from ...core.errors import InputError
 from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Critique, Feedback, Item, Polarity, Preference
 from ...core.seeds import rng_for
+from ..annotator import Traits, foremost, shared_seed
 from ..judges.worded import PromptedCritic, spans_schema
-from ..panels.panel import foremost
 from ..parsing.values import SpansRead, read_spans
-from ..prompting.prompted import TEXT
-from ..prompting.steps import together
-from ..traits import Traits
-from ..wrappers.pairwise import shared_seed
+from ..prompting.prompted import TEXT, together
 
 CATEGORIES = ("irrelevant", "incorrect", "incomplete")
 """The paper's three: irrelevant, repetitive or incoherent; incorrect or unverifiable; incomplete."""

@@ -14,10 +14,8 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.protocols import Ask, Unread
 from ...core.records import Abstention, Item, Preference
-from ..prompting.prompted import Prompted, template_file
-from ..prompting.steps import label_p_left, together
-from ..traits import Traits
-from ..wrappers.pairwise import pair_of
+from ..annotator import Traits, pair_of
+from ..prompting.prompted import Prompted, label_p_left, template_file, together
 
 OBJECTIVES = ("helpful", "harmless")
 

@@ -17,12 +17,11 @@ import numpy as np
 from ...core.errors import InputError, UnknownName
 from ...core.protocols import Ask
 from ...core.records import Abstention, Completion, Item, Preference, Rating
+from ..annotator import Traits, request_seed
 from ..judges.judge import Judge, check_parts
 from ..parsing.objects import read_text
 from ..parsing.values import read_scores
 from ..prompting.prompted import Prompted, json_schema, template_file
-from ..traits import Traits
-from ..wrappers.pairwise import request_seed
 
 LOWEST, HIGHEST = 1, 5
 

@@ -16,15 +16,13 @@ from ...core.errors import InputError
 from ...core.options import check_types
 from ...core.protocols import Annotator, Ask, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Preference
+from ..annotator import Traits, answer_seed, pair_of, renamed, shared_seed, verdict_of
 from ..judges.judge import Judge
 from ..judges.verdict import P_LEFT, PromptedVerdict
-from ..panels.debate import Debate
 from ..panels.panel import Jury
+from ..panels.turns import Debate
 from ..parsing.values import read_scores
-from ..prompting.prompted import Prompted, json_schema
-from ..prompting.steps import together
-from ..traits import Traits
-from ..wrappers.pairwise import answer_seed, pair_of, renamed, shared_seed, verdict_of
+from ..prompting.prompted import Prompted, json_schema, together
 
 SCALE = (1, 10)
 

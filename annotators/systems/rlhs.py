@@ -17,11 +17,9 @@ from ...core.errors import InputError
 from ...core.protocols import Ask, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Preference
 from ...core.requests import Request
-from ..prompting.prompted import Prompted, json_schema
-from ..prompting.steps import label_p_left, parts, prose, together
+from ..annotator import Traits, answer_seed, pair_of, shared_seed
+from ..prompting.prompted import Prompted, json_schema, label_p_left, parts, prose, together
 from ..scripted.pairs import BradleyTerry
-from ..traits import Traits
-from ..wrappers.pairwise import answer_seed, pair_of, shared_seed
 
 MODES = ("hindsight", "foresight")
 LABELS = ("A", "B")

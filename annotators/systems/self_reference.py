@@ -18,10 +18,8 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.protocols import Ask, Unread
 from ...core.records import Abstention, Comparison, Item, Preference
-from ..prompting.prompted import Prompted, json_schema
-from ..prompting.steps import label_p_left, parts, prose, together
-from ..traits import Traits
-from ..wrappers.pairwise import pair_of
+from ..annotator import Traits, pair_of
+from ..prompting.prompted import Prompted, json_schema, label_p_left, parts, prose, together
 
 LABELS = ("A", "B")
 LEAST = 1e-12

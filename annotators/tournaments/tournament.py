@@ -18,10 +18,8 @@ from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Comparison, Item, Preference, Ranking
 from ...core.seeds import rng_for
-from ..panels.panel import foremost
-from ..prompting.steps import together
-from ..traits import Traits
-from ..wrappers.pairwise import renamed, shared_seed, slate_of, verdict_of
+from ..annotator import Traits, foremost, renamed, shared_seed, slate_of, verdict_of
+from ..prompting.prompted import together
 from .active import active_search, posterior
 from .pairs_search import pairs_search
 from .search import Pair, Search, knockout, sampled_pairs

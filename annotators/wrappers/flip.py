@@ -22,9 +22,8 @@ from ...core.records import Abstention, Comparison, Item, Preference
 from ...core.seeds import digest, rng_for
 from ...simulators.choice import draw
 from ...simulators.noise import InstanceDependentFlip, LengthConditionalFlip, Noise, PositionConditionalFlip, SymmetricFlip
-from ..traits import Traits
+from ..annotator import Traits, pair_of, renamed
 from .log_odds import Temperature
-from .pairwise import pair_of, renamed
 from .wrapper import Wrapper
 
 

@@ -16,7 +16,7 @@ from ...core.protocols import Annotator
 from ...core.records import Comparison, Completion, Preference
 from ...simulators.choice import draw
 from ...simulators.noise import FeatureBias, LengthBias, Noise, PositionBias, corrupt, tempered
-from ..traits import Traits
+from ..annotator import Traits
 from .wrapper import Wrapper
 
 

@@ -1,13 +1,19 @@
-"""What wrappers of annotators of pairs share: `inner` is asked, and what it prefers is changed."""
+"""What wrappers of annotators share, and the two that change what is asked: both orders of a pair, which cancels an additive
+position bias (Wang et al. 2023, arXiv:2305.17926), or a part of the items."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import numpy as np
 
+from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask
-from ...core.records import Abstention, Comparison, Item, Preference
-from ..traits import Traits
-from .pairwise import pair_of, renamed, verdict_of
+from ...core.records import Abstention, Comparison, Feedback, Item, Preference, Reason
+from ...core.seeds import rng_for
+from ..annotator import Traits, foremost, pair_of, renamed, shared_seed, verdict_of
+from ..prompting.prompted import together
 
 
 class Wrapper:
@@ -33,3 +39,101 @@ class Wrapper:
     def change(self, preference: Preference, pair: Comparison, rng: np.random.Generator) -> Preference:
         """The preference that the wrapper gives for that of `inner`; as it is, by default."""
         return preference
+
+
+class Swap:
+    """`inner` on the pair and on its swap; p_left and `strength` are means of both, and `parts` hold the two as they were shown.
+
+    Both orders draw from like generators, as they would if they were asked apart. If one order gives no verdict, there is none.
+    """
+
+    traits = Traits(symmetric=True)
+
+    def __init__(self, inner: Annotator, name: str = "") -> None:
+        self.inner = inner
+        self.name = name or f"swap({inner.name})"
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+        pair = pair_of(item, self.name)
+        seed = shared_seed(rng)
+        orders = [self.inner.annotate(each, ask, rng_for(seed, self.inner.name)) for each in (pair, pair.swapped())]
+        first, second = (verdict_of(each, self.inner.name, self.name) for each in await together(orders))
+        silent = [
+            replace(each, item=pair, annotator=self.name, detail=f"{order}: {each.detail}")
+            for order, each in (("in the order given", first), ("in the other order", second))
+            if isinstance(each, Abstention)
+        ]
+        if silent:
+            return foremost(silent)
+        assert isinstance(first, Preference)
+        assert isinstance(second, Preference)
+        p_left = (first.p_left + (1.0 - second.p_left)) / 2.0
+        return replace(
+            first,
+            p_left=p_left,
+            annotator=self.name,
+            strength=_strength(p_left, first, second.swapped()),
+            parts=(first, second),
+            silent=first.silent + second.silent,
+        )
+
+
+def _strength(p_left: float, *said: Preference) -> float | None:
+    """The mean of the strengths, a verdict for the other answer counting against it; 0 for a tie, None where one has none."""
+    signed = [each.strength * _side(each.p_left) for each in said if each.strength is not None]
+    return max(_side(p_left) * sum(signed) / len(said), 0.0) if len(signed) == len(said) else None
+
+
+def _side(p_left: float) -> int:
+    return (p_left > 0.5) - (p_left < 0.5)
+
+
+class Rationed:
+    """`inner`, asked about a part of the items only. Give one of:
+
+    share: in [0, 1], of the items, drawn by the run's seed, the annotator's name and the item: met as a coin meets it.
+    labels: how many items, the first distinct ones of `among` (the items of the work, in order); a pair and its swap are one.
+    dollars: as `labels`, at `dollars_a_label` each (the price that `pasture annotate --dry-run` says, divided by its pairs).
+    Raises InputError for other combinations, and for an item that is not in `among`.
+    """
+
+    traits = Traits(symmetric=True)
+
+    def __init__(
+        self,
+        inner: Annotator,
+        share: float | None = None,
+        labels: int | None = None,
+        dollars: float | None = None,
+        dollars_a_label: float | None = None,
+        among: Iterable[Item] | None = None,
+        name: str = "",
+    ) -> None:
+        limits = {key: value for key, value in (("share", share), ("labels", labels), ("dollars", dollars)) if value is not None}
+        if len(limits) != 1 or (among is None) != (share is not None) or (dollars is None) != (dollars_a_label is None):
+            raise InputError(
+                f"a ration has one of share, labels, dollars, and was given {', '.join(limits) or 'none'}; `labels` and `dollars` "
+                "go with `among`, the items in order, and `dollars` with `dollars_a_label`"
+            )
+        ((limit, size),) = limits.items()
+        if not size >= 0 or (share is not None and share > 1) or (dollars_a_label is not None and not dollars_a_label > 0):
+            raise InputError(f"{limit} is {size!r}; it is 0 or more, a share at most 1, and a label's price more than 0")
+        self.inner, self._share = inner, share
+        self.name = name or f"rationed({inner.name}, {limit}={size:g})"
+        count = labels if dollars_a_label is None or dollars is None else int(dollars / dollars_a_label + 1e-9)
+        order = list(dict.fromkeys(each.key for each in among)) if among is not None else []
+        self._fits_in = {key: place < (count or 0) for place, key in enumerate(order)}
+        self._detail = f"the ration of {size:g} {limit if limit != 'share' else 'of the items'} is used up"
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+        if not self._is_asked(item, rng):
+            return Abstention(item, Reason.OVER_BUDGET, self.name, self._detail)
+        said = await self.inner.annotate(item, ask, rng)
+        return replace(said, annotator=self.name)
+
+    def _is_asked(self, item: Item, rng: np.random.Generator) -> bool:
+        if self._share is not None:
+            return bool(rng.random() < self._share)
+        if item.key not in self._fits_in:
+            raise InputError(f"the item {item.key} is not among the {len(self._fits_in)} that {self.name!r} was given; give it all")
+        return self._fits_in[item.key]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...annotators.prompting.steps import prose
+from ...annotators.prompting.prompted import prose
 from ...annotators.runner import Session
 from ...annotators.systems.cipher import EditingUser, Memory, Steps, edit_cost
 from ...annotators.systems.icai.extraction import Embed, tfidf

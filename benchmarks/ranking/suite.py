@@ -14,8 +14,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ...annotators import ANNOTATORS, make_annotator
+from ...annotators.annotator import traits_of
 from ...annotators.runner import annotate
-from ...annotators.traits import traits_of
 from ...core.errors import InputError, UnknownName
 from ...core.files.reading import read_toml, reading
 from ...core.protocols import World

@@ -70,8 +70,8 @@ def _answers(paths: Sequence[Path], kind: str) -> list[Item]:
 def kind_of(annotator: str) -> str:
     """The kind of item that an annotator reads (`Traits.item`), by its name, its TOML or its file; `pair` for a name that is not
     known, which is refused where the annotator is made."""
+    from ...annotators.annotator import traits_of
     from ...annotators.table import ANNOTATORS
-    from ...annotators.traits import traits_of
     from ...core.errors import InputError
     from ...core.files.reading import is_file, read_toml
 
@@ -86,8 +86,8 @@ def kind_of(annotator: str) -> str:
 
 def check_judges_pairs(annotator: Annotator) -> None:
     """Raises InputError for an annotator whose traits say that it judges no pairs, and for what wraps one."""
+    from ...annotators.annotator import needs, traits_of
     from ...annotators.table import ANNOTATORS
-    from ...annotators.traits import needs, traits_of
     from ...core.errors import InputError
 
     gives = traits_of(annotator).gives

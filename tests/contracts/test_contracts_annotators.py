@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import torch
 from pasture.annotators import ANNOTATORS, make_annotator
+from pasture.annotators.annotator import Traits, needs, traits_of
 from pasture.annotators.runner import annotate
-from pasture.annotators.traits import Traits, needs, traits_of
 from pasture.core.errors import InputError
 from pasture.core.protocols import Annotator, TokenScores
 from pasture.core.records import NOTHING, Abstention, Item, Reason

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from pasture.annotators.traits import Traits
+from pasture.annotators.annotator import Traits
 from pasture.core.records import Preference
 from pasture.core.requests import Reply
 from pasture.engines.scripted import ScriptedEngine

@@ -25,11 +25,10 @@ from ....core.files.reading import read_text, reading
 from ....core.protocols import Ask
 from ....core.records import Abstention, Comparison, Item, Message, Preference
 from ....core.requests import Reply, Request, Sampling, label_shares
+from ...annotator import Traits, pair_of
 from ...parsing.objects import without_thinking
 from ...prompting.prompted import unread
 from ...prompting.template import conversation
-from ...traits import Traits
-from ...wrappers.pairwise import pair_of
 from .parsers import Parse, p_first, parser_of
 
 TURN = re.compile(r"<\|im_start\|>\s*(system|user|assistant)[^\n]*\n(.*?)(?:<\|im_end\|>|\Z)", re.DOTALL)

@@ -29,9 +29,8 @@ from ....core.protocols import Annotator, Ask
 from ....core.records import Abstention, Comparison, Item, Preference
 from ....core.seeds import digest, rng_for
 from ....simulators.noise import has_list, words
+from ...annotator import Traits, pair_of
 from ...panels.panel import ask_member
-from ...traits import Traits
-from ...wrappers.pairwise import pair_of
 
 TAGS = {
     "asks for safety": r"\b(?:kill|weapon|bomb|drug|suicide|poison|hack|steal|illegal|dangerous|medical|doctor|legal advice)",

@@ -29,9 +29,8 @@ from ....core.requests import Request
 from ....core.seeds import rng_for
 from ...panels.panel import nobody
 from ...parsing.objects import read_texts
-from ...prompting.prompted import Prompted, json_schema
+from ...prompting.prompted import Prompted, heard, json_schema, label_p_left
 from ...prompting.prompted import unread as unread_reply
-from ...prompting.steps import heard, label_p_left
 from ...runner.session import Session
 
 NAME = "constitution"

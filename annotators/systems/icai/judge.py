@@ -21,10 +21,9 @@ from ....core.files.reading import read_text
 from ....core.options import check_types
 from ....core.protocols import Ask, Unread
 from ....core.records import Abstention, Comparison, Item, Preference, Reason
+from ...annotator import Traits, pair_of
 from ...panels.panel import nobody
-from ...prompting.steps import label_p_left
-from ...traits import Traits
-from ...wrappers.pairwise import pair_of
+from ...prompting.prompted import label_p_left
 from .extraction import Extraction, Voter, extract
 
 FIT = tuple(name for name in inspect.signature(extract).parameters if name not in ("preferences", "ask", "voter"))

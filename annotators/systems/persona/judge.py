@@ -21,12 +21,11 @@ from ....simulators.personas.files import read_personas
 from ....simulators.personas.persona import Persona
 from ....simulators.personas.population import population
 from ....simulators.personas.words import render
+from ...annotator import Traits, completion_of, pair_of
 from ...judges.judge import Judge, check_parts
 from ...judges.worded import PromptedCritic, PromptedEditor
 from ...panels.panel import ask_all, mean_verdict
 from ...prompting.prompted import template_file
-from ...traits import Traits
-from ...wrappers.pairwise import completion_of, pair_of
 
 STYLES = {"none": "none", "full": "full", "summary": "summary", "cot": "full"}
 """How a person is told of, and the rendering (see `simulators.personas.words`): not at all, one attribute a line, in a few

@@ -8,7 +8,7 @@ import re
 
 import pytest
 from pasture.annotators.judges.judge import Judge
-from pasture.annotators.panels.debate import Debate
+from pasture.annotators.panels.turns import Debate
 from pasture.annotators.runner import annotate
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Prompt, Reason

@@ -12,7 +12,7 @@ from pasture.annotators import make_annotator
 from pasture.annotators.judges.judge import Judge
 from pasture.annotators.judges.worded import PromptedCritic
 from pasture.annotators.panels.panel import Jury, OnModel
-from pasture.annotators.panels.review_loop import ReviewLoop
+from pasture.annotators.panels.turns import ReviewLoop
 from pasture.annotators.runner import annotate
 from pasture.annotators.scripted.pairs import Gold
 from pasture.annotators.systems.judge_jury_debate import CombinedJudge, JudgeJuryDebate, ScoreJudge

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from pasture.annotators.panels.review_loop import ReviewLoop
+from pasture.annotators.panels.turns import ReviewLoop
 from pasture.annotators.runner import annotate
 from pasture.core.errors import InputError
 from pasture.core.records import Completion, Revision

@@ -17,8 +17,7 @@ from pasture.annotators.runner import annotate
 from pasture.annotators.scripted.pairs import First, Longest, Spammer
 from pasture.annotators.wrappers.flip import Drift, Flip, FlipByAnnotator, FlipByLength, FlipByPosition, FlipByPrompt, Lapse
 from pasture.annotators.wrappers.log_odds import Biased, Sample, Temperature
-from pasture.annotators.wrappers.rationed import Rationed
-from pasture.annotators.wrappers.swap import Swap
+from pasture.annotators.wrappers.wrapper import Rationed, Swap
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Prompt, Reason
 from pasture.core.seeds import rng_for

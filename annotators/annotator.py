@@ -1,15 +1,44 @@
-"""What annotators share: the check of what they were given, and draws for the parts of a whole."""
+"""What annotators share: what one declares of itself, the check of what it was given, and draws for the parts of a whole."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TypeVar
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 
 import numpy as np
 
-from ...core.errors import InputError
-from ...core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Slate
-from ...core.seeds import rng_for
+from ..core.errors import InputError
+from ..core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Reason, Slate
+from ..core.seeds import rng_for
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """Stands in a class as `traits = Traits(...)`, a user's own class included; `pasture.testing.check_annotator` holds it to that.
+
+    engine: it asks a language model. symmetric: it obeys the swap law under every seed (a wrapper: if what it wraps does).
+    item: what it reads first, `pair`, `answer` or `slate`. gives: what it says, for annotators that never say which of two answers
+    is better; blank for those that do.
+    """
+
+    engine: bool = False
+    symmetric: bool = False
+    item: Literal["pair", "answer", "slate"] = "pair"
+    gives: str = ""
+
+
+def traits_of(annotator: object) -> Traits:
+    """The traits that an annotator, its class or its function declares; the default ones where it declares none."""
+    declared = getattr(annotator, "traits", None)
+    return declared if isinstance(declared, Traits) else Traits()
+
+
+def needs(maker: type) -> frozenset[str]:
+    """Arguments that the class cannot be made without: of `inner` (what it wraps), `members`, `world`, and its own options."""
+    return frozenset(name for name, each in inspect.signature(maker).parameters.items() if each.default is each.empty)
+
 
 Said = TypeVar("Said", bound=Feedback | Abstention)
 
@@ -73,3 +102,10 @@ def request_seed(rng: np.random.Generator) -> int:
 def answer_seed(shared: int, answer: Completion) -> int:
     """A seed for one request about `answer`, which is the same on either side of a pair."""
     return request_seed(rng_for(shared, answer.key))
+
+
+def foremost(silent: Sequence[Abstention]) -> Abstention:
+    """The one that speaks for all who gave nothing: the first that could not be read, else the first; with the unread requests of
+    all."""
+    first = next((each for each in silent if each.reason is Reason.UNPARSABLE), silent[0])
+    return replace(first, unread=tuple(request for each in silent for request in each.unread))

@@ -1,20 +1,24 @@
-"""Two sides argue, each for one answer, and a judge who has heard both decides (Irving et al. 2018, arXiv:1805.00899; for
-preference data Arif et al. 2024, arXiv:2408.08688).
+"""Models that take turns: two sides argue, each for one answer, and a judge who has heard both decides; or a reviewer and a writer
+improve one answer.
 
-Departs from them: the verdict is read from label log-probabilities, and the judge hears the arguments in both orders.
+Debate: Irving et al. 2018, arXiv:1805.00899; for preference data Arif et al. 2024, arXiv:2408.08688. Departs from them: the verdict
+is read from label log-probabilities, and the judge hears the arguments in both orders. Review: the generation half of The
+Fellowship of the LLMs (Arif et al.): the last answer and the first make a pair of preference data. Departs from it: an answer that
+is there is where the loop starts (of a policy, or of a world), and a round that changes nothing ends it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.protocols import Ask, Unread
-from ...core.records import Abstention, Comparison, Item, Preference
-from ..prompting.prompted import Prompted, json_schema
-from ..prompting.steps import label_p_left, parts, prose, together
-from ..traits import Traits
-from ..wrappers.pairwise import pair_of, request_seed
+from ...core.protocols import Annotator, Ask, Unread
+from ...core.records import Abstention, Comparison, Completion, Item, Preference, Revision
+from ..annotator import Traits, completion_of, pair_of, request_seed
+from ..judges.worded import PromptedEditor
+from ..prompting.prompted import Prompted, json_schema, label_p_left, parts, prose, together
 
 SIDES = ("A", "B")
 
@@ -75,3 +79,34 @@ class Debate:
         ]
         heard = await together(label_p_left(request, SIDES, pair, ask, self.name) for request in asked)
         return sum(heard) / len(heard)
+
+
+class ReviewLoop:
+    """An answer rewritten `rounds` times, 1 or more, each time to heed a new critique of what it has become.
+
+    inner: the reviewer, any annotator that gives a Critique (by default a `Critic`); `on-model` lets another model review than
+    writes. It abstains where a round cannot be read; the rounds before are in the store, and are not paid for again.
+    """
+
+    traits = Traits(engine=True, item="answer", gives="a revision of an answer")
+
+    def __init__(self, rounds: int = 3, inner: Annotator | None = None, name: str = "review-loop") -> None:
+        if rounds < 1:
+            raise InputError(f"the rounds are {rounds}; a loop has 1 or more")
+        self.name, self.rounds = name, rounds
+        self._editor = PromptedEditor(inner)
+
+    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
+        first = completion_of(item, self.name)
+        now, last = first, None
+        for _ in range(self.rounds):
+            said = await self._editor.annotate(now, ask, rng)
+            if not isinstance(said, Revision):
+                assert isinstance(said, Abstention)
+                return replace(said, item=first, annotator=self.name)
+            last = said
+            if said.text == now.text:
+                break
+            now = Completion(first.prompt, said.text)
+        assert last is not None
+        return Revision(first, now.text, self.name, last.critique)

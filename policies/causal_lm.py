@@ -10,8 +10,9 @@ import copy
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
 
 from ..core.errors import InputError
@@ -24,9 +25,6 @@ from .prompt_encoding import PromptEncoder, control_text
 from .teacher_forcing import Batch, answer_logits, batches, check_tokens, context
 from .value_head import CausalLMValueModel
 
-if TYPE_CHECKING:
-    import numpy as np
-
 MOST_ROWS = 512
 """Answers sampled at once."""
 
@@ -36,18 +34,11 @@ class CausalLMPolicy:
 
     model: a transformers causal LM, taken over, not copied. lora: settings of new adapters to train in place of the
     model's own parameters. controls: how many control codes there are; code k is the text `<|control_k|>` before the
-    prompt. max_new_tokens: where answers are cut, in tokens. control: the code that this view of the model is under.
+    prompt. max_new_tokens: where answers are cut, in tokens.
     """
 
     def __init__(
-        self,
-        model: Any,
-        tokenizer: Any,
-        *,
-        lora: Lora | None = None,
-        controls: int = 8,
-        max_new_tokens: int = 64,
-        control: int | None = None,
+        self, model: Any, tokenizer: Any, *, lora: Lora | None = None, controls: int = 8, max_new_tokens: int = 64
     ) -> None:
         if max_new_tokens < 1:
             raise InputError(f"max_new_tokens is {max_new_tokens}; it is at least 1")
@@ -62,8 +53,8 @@ class CausalLMPolicy:
         self.model = (with_adapters(model, lora, "CAUSAL_LM") if lora else model).eval()
         self.encoder = PromptEncoder(tokenizer, model.generation_config)
         self.max_new_tokens = max_new_tokens
-        self.control = control
-        self._controls = controls
+        self.control: int | None = None
+        self.controls = controls
 
     @staticmethod
     def load(
@@ -82,17 +73,10 @@ class CausalLMPolicy:
 
         model, tokenizer = load_pretrained(AutoModelForCausalLM, source, device, dtype)
         saved = saved_settings(source)
-        return CausalLMPolicy(
-            model,
-            tokenizer,
-            lora=lora or saved.lora,
-            controls=saved.controls if controls is None else controls,
-            max_new_tokens=saved.max_new_tokens if max_new_tokens is None else max_new_tokens,
-        ).with_control(saved.control)
-
-    @property
-    def controls(self) -> int:
-        return self._controls
+        controls = saved.controls if controls is None else controls
+        max_new_tokens = saved.max_new_tokens if max_new_tokens is None else max_new_tokens
+        policy = CausalLMPolicy(model, tokenizer, lora=lora or saved.lora, controls=controls, max_new_tokens=max_new_tokens)
+        return policy.with_control(saved.control)
 
     @property
     def tokenizer(self) -> Any:
@@ -139,12 +123,15 @@ class CausalLMPolicy:
         values: list[tuple[torch.Tensor, torch.Tensor]] = []
         for chunk, batch in self._batches(completions):
             logprobs_MV = torch.log_softmax(answer_logits(self.model, batch), dim=-1)
-            values.append((logprobs_MV.gather(1, batch.target_M[:, None])[:, 0], _entropy(logprobs_MV)))
+            entropies_M = -(logprobs_MV.exp() * logprobs_MV).sum(dim=-1)
+            values.append((logprobs_MV.gather(1, batch.target_M[:, None])[:, 0], entropies_M))
             places.append((torch.tensor(chunk, device=self.model.device)[batch.row_M], batch.place_M))
         place = (torch.cat([row for row, _ in places]), torch.cat([place for _, place in places]))
         empty_NT = values[0][0].new_zeros(len(completions), int(place[1].max()) + 1)
         logprobs_NT, entropies_NT = (empty_NT.index_put(place, torch.cat(each)) for each in zip(*values, strict=True))
-        return TokenScores(logprobs_NT, entropies_NT, torch.zeros_like(empty_NT, dtype=torch.bool).index_put(place, _true(place)))
+        mask_NT = torch.zeros_like(empty_NT, dtype=torch.bool)
+        mask_NT[place] = True
+        return TokenScores(logprobs_NT, entropies_NT, mask_NT)
 
     def kl(self, reference: Policy, completions: Sequence[Completion]) -> float:
         """KL(self || reference) in nats an answer, 0 or more, averaged over `completions`, which are this policy's samples.
@@ -171,8 +158,8 @@ class CausalLMPolicy:
 
     def with_control(self, code: int | None) -> CausalLMPolicy:
         if code is not None:
-            if not 0 <= code < self._controls:
-                raise InputError(f"there is no control code {code}; this policy has {self._controls}, from 0")
+            if not 0 <= code < self.controls:
+                raise InputError(f"there is no control code {code}; this policy has {self.controls}, from 0")
             self.encoder.check_control(code)
         view = copy.copy(self)
         view.control = code
@@ -198,7 +185,7 @@ class CausalLMPolicy:
         A policy with adapters resumes on the merged weights with fresh adapters, which compute the same. The control
         code of a view is kept in the settings; other programs must write its text before their prompts.
         """
-        settings = {"control": self.control, "controls": self._controls, "max_new_tokens": self.max_new_tokens}
+        settings = {"control": self.control, "controls": self.controls, "max_new_tokens": self.max_new_tokens}
         model = merged(self.model, self.lora)
         model.generation_config.eos_token_id = sorted(self.encoder.ends)
         save_checkpoint(folder, model, self.tokenizer, self.lora, **settings)
@@ -216,8 +203,8 @@ class CausalLMPolicy:
             raise InputError(
                 f"a prompt has {used} tokens, and the model reads {limit}, at least one for the answer included; shorten it"
             )
-        if limit - used < self.max_new_tokens + len(control_text(self._controls)):
-            coded = max((len(self.encoder.prompt(prompt, code)) for code in range(self._controls)), default=0)
+        if limit - used < self.max_new_tokens + len(control_text(self.controls)):
+            coded = max((len(self.encoder.prompt(prompt, code)) for code in range(self.controls)), default=0)
             used = max(used, min(coded, limit - 1))
         return min(self.max_new_tokens, limit - used)
 
@@ -235,11 +222,3 @@ def _reads_on(model: Any) -> bool:
     # what is stateful (Mamba and its hybrids) keeps states that cannot be copied for several answers, nor padded on the left
     is_stateful = getattr(own, "_is_stateful", False)
     return {"past_key_values", "logits_to_keep"} <= takes and hasattr(own, "generation_config") and not is_stateful
-
-
-def _entropy(logprobs_MV: torch.Tensor) -> torch.Tensor:
-    return -(logprobs_MV.exp() * logprobs_MV).sum(dim=-1)
-
-
-def _true(place: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-    return torch.ones_like(place[0], dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""What can be computed instead of sampled when answers are finite: value, KL, win rate, best-of-n, optima, equilibria.
+"""What can be computed instead of sampled when answers are finite: value, KL, win rate, best-of-n, optima.
 
 Pure numpy. _M answers to a prompt, _D features, _N pairs; `...` before _M is any number of prompts. A policy is a row of
 probabilities that sums to one; utilities and rewards are in nats; `preference_MM[a, b]` is P(a preferred to b).
@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.optimize import linprog, minimize
-from scipy.special import expit, log_softmax, rel_entr, softmax
+from scipy.optimize import minimize
+from scipy.special import expit, rel_entr, softmax
 
 from ..core.errors import InputError, PastureError
 
@@ -60,57 +60,10 @@ def best_of_n_kl(n: int) -> float:
 
 def regularised_optimum(reference_M: np.ndarray, reward_M: np.ndarray, beta: float) -> np.ndarray:
     """argmax of E[reward] - beta KL(policy || reference): reference * exp(reward / beta), normalised. beta: > 0."""
-    _check_beta(beta)
+    if not beta > 0.0:
+        raise InputError(f"beta is {beta}; the weight of the KL penalty is more than 0")
     with np.errstate(divide="ignore"):
         return softmax(np.log(reference_M) + reward_M / beta, axis=-1)
-
-
-def exploitability(policy_M: np.ndarray, preference_MM: np.ndarray) -> np.ndarray:
-    """How much more than half the best answer to the policy wins, shape [...], >= 0; 0 at a Nash equilibrium."""
-    return np.einsum("...ab,...b->...a", preference_MM, policy_M).max(-1) - 0.5
-
-
-def nash_equilibrium(preference_MM: np.ndarray) -> np.ndarray:
-    """A policy [M] that no answer beats with probability above one half (the maximal lottery), by linear programming."""
-    _check_preferences(preference_MM)
-    m = len(preference_MM)
-    found = linprog(
-        c=np.append(np.zeros(m), -1.0),  # maximise v, where every column b gives sum_a policy_a preference_ab >= v
-        A_ub=np.column_stack([-preference_MM.T, np.ones(m)]),
-        b_ub=np.zeros(m),
-        A_eq=np.append(np.ones(m), 0.0)[None],
-        b_eq=[1.0],
-        bounds=[(0.0, 1.0)] * m + [(None, None)],
-    )
-    if not found.success:
-        raise PastureError(f"the linear program of a {m} x {m} preference game was not solved: {found.message}")
-    policy_M = np.clip(found.x[:m], 0.0, None)
-    return policy_M / policy_M.sum()
-
-
-def regularised_nash_equilibrium(
-    preference_MM: np.ndarray, reference_M: np.ndarray, beta: float, tolerance: float = 1e-10, steps: int = 100_000
-) -> np.ndarray:
-    """The fixed point policy ∝ reference * exp(preference_MM @ policy / beta), shape [M] (Munos et al. 2023, arXiv:2312.00886).
-
-    Found by extragradient steps, which converge linearly, where the paper's mirror descent needs a step that falls as 1/t and
-    converges as slowly. beta: weight of the KL, > 0; below .01 the exponent leaves float64. Raises where `steps` do not bring
-    the fixed point's residual under `tolerance`.
-    """
-    _check_beta(beta)
-    _check_preferences(preference_MM)
-    step = 1.0 / (beta + 2.0)  # payoffs lie in [0, 1], so the game's gradient is Lipschitz with constant below 2
-    with np.errstate(divide="ignore"):
-        prior_M = np.log(reference_M)
-    logs_M, policy_M = prior_M, np.asarray(reference_M, dtype=float)
-    for _ in range(steps):
-        kept_M = (1.0 - step * beta) * logs_M + step * beta * prior_M
-        ahead_M = softmax(kept_M + step * preference_MM @ policy_M)
-        logs_M = log_softmax(kept_M + step * preference_MM @ ahead_M)
-        policy_M = np.exp(logs_M)
-        if np.abs(softmax(prior_M + preference_MM @ policy_M / beta) - policy_M).max() < tolerance:
-            return policy_M
-    raise PastureError(f"no regularised equilibrium within {tolerance} after {steps} steps at beta {beta}; use a larger beta")
 
 
 def fit_bradley_terry(differences_ND: np.ndarray, p_left_N: np.ndarray, ridge: float = 0.0) -> np.ndarray:
@@ -135,15 +88,3 @@ def fit_bradley_terry(differences_ND: np.ndarray, p_left_N: np.ndarray, ridge: f
             "give a ridge above 0"
         )
     return found.x
-
-
-def _check_beta(beta: float) -> None:
-    if not beta > 0.0:
-        raise InputError(f"beta is {beta}; the weight of the KL penalty is more than 0")
-
-
-def _check_preferences(preference_MM: np.ndarray) -> None:
-    if preference_MM.ndim != 2 or not np.allclose(preference_MM + preference_MM.T, 1.0):
-        raise InputError(
-            f"a preference matrix of shape {preference_MM.shape} is not a game: it is square, and P(a over b) + P(b over a) is 1"
-        )

@@ -47,11 +47,11 @@ def sample_tokens(
     mask_NL = mask_NL.repeat_interleave(n, dim=0)
     rows = torch.arange(len(prompts) * n, device=device)  # whose answer each row of the batch is
     runs_N = torch.ones(len(rows), dtype=torch.bool, device=device)
-    tokens = torch.full((len(rows), max(rooms)), -1, dtype=torch.long, device=device)
+    tokens = torch.full((len(rows), max(rooms)), -1, device=device)  # -1 is a place that was never reached
     for step in range(max(rooms)):
         is_finite &= logits_NV.amax(dim=-1).isfinite().all()
         drawn_N1 = draw(logits_NV, temperature, generator)
-        tokens[rows, step] = drawn_N1[:, 0]
+        tokens[rows, step] = drawn_N1[:, 0].where(runs_N, -1)  # a row that has ended is drawn for until the batch is narrowed
         runs_N &= ~torch.isin(drawn_N1[:, 0], end_E) & (room_N > step + 1)
         left = int(runs_N.sum())
         if left == 0:
@@ -70,8 +70,7 @@ def sample_tokens(
             "the model gives no finite probabilities: its weights are NaN or infinite, or too large for its precision; train again "
             "from a sound checkpoint, or load it with dtype='float32'"
         )
-    rooms_N = np.repeat(rooms, n)
-    return [_until_end(row[:room], ends) for row, room in zip(tokens.cpu().numpy(), rooms_N, strict=True)]
+    return [row[row >= 0].tolist() for row in tokens.cpu().numpy()]
 
 
 def _next_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
@@ -98,15 +97,3 @@ def left_padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -
         ids_NL[k, width - len(row) :] = row
         mask_NL[k, width - len(row) :] = 1
     return torch.from_numpy(ids_NL).to(device), torch.from_numpy(mask_NL).to(device)
-
-
-def _until_end(row: np.ndarray, ends: frozenset[int]) -> list[int]:
-    """The ids up to the first end, and that one too; -1 is a place that was never reached."""
-    tokens: list[int] = []
-    for token in row.tolist():
-        if token < 0:
-            break
-        tokens.append(token)
-        if token in ends:
-            break
-    return tokens

@@ -34,19 +34,18 @@ class PromptEncoder:
             )
         self.tokenizer = tokenizer
         self.chat = ChatEncoder(tokenizer, plain=bare)
-        self.eos: int = tokenizer.eos_token_id
         self.pad = FILLER
         stops = getattr(config, "eos_token_id", None)
-        self._stops: frozenset[int] = frozenset(
-            [self.eos, *(stops if isinstance(stops, list) else [] if stops is None else [stops])]
-        )
+        self._stops = {tokenizer.eos_token_id, *(stops if isinstance(stops, list) else [stops])} - {None}
         self._prompts: dict[tuple[Any, ...], tuple[int, ...]] = {}
 
     def prompt(self, prompt: Prompt, control: int | None) -> tuple[int, ...]:
         """The ids that an answer continues."""
         key = (prompt.text, prompt.history, control)
         if key not in self._prompts:
-            self._prompts[key] = tuple(self._encode(prompt, "" if control is None else control_text(control)))
+            turns = [*prompt.history, Message("user", prompt.text)]
+            prefix = "" if control is None else control_text(control)
+            self._prompts[key] = tuple(self.chat.encode([self.chat.render(turns, at_once=True, prefix=prefix)])[0])
         return self._prompts[key]
 
     def answer(self, completion: Completion) -> tuple[int, ...]:
@@ -79,7 +78,3 @@ class PromptEncoder:
                 f"the tokenizer of {self.tokenizer.name_or_path!r} cannot write {control_text(code)!r}; add it as a special token "
                 "(tokenizer.add_special_tokens, model.resize_token_embeddings) or train without control codes"
             )
-
-    def _encode(self, prompt: Prompt, prefix: str) -> list[int]:
-        turns = [*prompt.history, Message("user", prompt.text)]
-        return self.chat.encode([self.chat.render(turns, at_once=True, prefix=prefix)])[0]

@@ -143,13 +143,13 @@ class TabularValueModel:
         self.after = Parameter(torch.zeros(table.features_PMD.shape[2], dtype=torch.float64))
 
     def state_values(self, completions: Sequence[Completion]) -> tuple[torch.Tensor, torch.Tensor]:
-        rows_B = torch.from_numpy(self.table.rows_of(each.prompt for each in completions))
+        rows_B = self.table.rows_of(each.prompt for each in completions)
         values_N2 = torch.stack([self.prompt_features[rows_B] @ self.before, self.scores(completions)], dim=1)
         return values_N2, torch.ones_like(values_N2, dtype=torch.bool)
 
     def scores(self, completions: Sequence[Completion]) -> torch.Tensor:
-        rows_B = torch.from_numpy(self.table.rows_of(each.prompt for each in completions))
-        return self.table.features_PMD[rows_B, torch.from_numpy(self.table.answers_of(completions))] @ self.after
+        rows_B, answers_B = self.table.rows_of(each.prompt for each in completions), self.table.answers_of(completions)
+        return self.table.features_PMD[rows_B, answers_B] @ self.after
 
     def parameters(self) -> Iterable[Parameter]:
         return (self.before, self.after)

@@ -9,8 +9,9 @@ import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
 
 from ..core.errors import InputError
@@ -19,9 +20,6 @@ from .checkpoints import load_pretrained, save_checkpoint, saved_settings
 from .lora import Lora, merged, trainable, trainable_copy, with_adapters
 from .prompt_encoding import PromptEncoder
 from .teacher_forcing import batches
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class CausalLMValueModel:

@@ -28,6 +28,12 @@ class Outcome(StrEnum):
     CANNOT_BE_TOLD = "cannot be told"
 
 
+def check_seeds(seeds: int) -> None:
+    """Raises InputError for fewer than two."""
+    if seeds < 2:
+        raise InputError(f"{seeds} seeds were asked for; an interval over seeds needs two or more")
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """That the row `name` of `group` lies above `bound`, or below it, with the whole of its interval."""
@@ -69,13 +75,7 @@ class Claim:
         return told, Outcome.HOLDS
 
 
-def check_seeds(seeds: int) -> None:
-    """Raises InputError for fewer than two."""
-    if seeds < 2:
-        raise InputError(f"{seeds} seeds were asked for; an interval over seeds needs two or more")
-
-
-def over_seeds(values_S: Sequence[float]) -> Estimate:
+def over_seeds(values_S: Sequence[float] | np.ndarray) -> Estimate:
     """The mean of one number per seed, with a t interval."""
     return mean_over_seeds(np.array(values_S, dtype=float)[:, None])
 

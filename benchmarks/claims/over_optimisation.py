@@ -16,11 +16,10 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.results import Measure, RankingResult
-from ...eval.intervals.mean import mean_over_seeds
 from ...eval.over_optimisation.curves import GaoFit, Law, Point, gao_fit
 from ...simulators import make_world
 from ...simulators.exact.world import ExactWorld
-from .claim import Check, Claim, check_seeds
+from .claim import Check, Claim, check_seeds, over_seeds
 from .exact_proxies import STRENGTHS, Optimiser, Reward, measured, proxies
 
 LAWS = {Optimiser.BEST_OF_N: Law.BEST_OF_N, Optimiser.KL_REGULARISED: Law.REINFORCEMENT}
@@ -67,19 +66,11 @@ class OverOptimisation:
     curves: tuple[ProxyCurve, ...]
     contrasts: tuple[Contrast, ...]
 
-    def curve(self, optimiser: Optimiser, reward: Reward = Reward.ONE, flip: float = 0.0) -> ProxyCurve:
-        """The one curve of that name; raises InputError for a flip that was not run."""
-        for each in self.curves:
-            if (each.optimiser, each.reward, each.flip) == (optimiser, reward, flip):
-                return each
-        raise InputError(f"no curve at flip {flip}; there are: {', '.join(sorted({str(each.flip) for each in self.curves}))}")
-
     def as_json(self) -> dict[str, Any]:
         """The records as plain values; points are `{kl, proxy, gold}`, and a fit is `{alpha, beta, peak_kl, r_squared}`."""
         told = asdict(self)
-        for curve, record in zip(told["curves"], self.curves, strict=True):
-            curve["points"] = [_named(point) for point in record.points]
-            curve["fit"] = _named(record.fit)
+        for curve in told["curves"]:
+            curve |= {"points": [point._asdict() for point in curve["points"]], "fit": curve["fit"]._asdict()}
         return told
 
     def rows(self) -> list[Measure]:
@@ -96,10 +87,8 @@ class OverOptimisation:
             ]
         for each in self.contrasts:
             group = f"{_group(each)}, less {each.against}"
-            found += [
-                Measure(group, name, of, "nats", "paired by seed")
-                for name, of in (("peak gold", each.peak), ("end gold", each.end))
-            ]
+            found.append(Measure(group, "peak gold", each.peak, "nats", "paired by seed"))
+            found.append(Measure(group, "end gold", each.end, "nats", "paired by seed"))
         return found
 
 
@@ -108,15 +97,15 @@ def trained_policies(ranking: RankingResult, world: str) -> list[Measure]:
     if ranking.world != world:
         raise InputError(f"the ranking is of the world {ranking.world!r}, and the curves of {world!r}; give rankings of that world")
     by_kl = sorted(ranking.methods, key=lambda each: float("inf") if each.kl.value is None else each.kl.value)
-    rows = []
-    for each in by_kl:
-        group = f"trained policy {each.method}"
-        rows += [
-            Measure(group, "KL", each.kl, "nats", "per answer, from the policy that it starts from"),
-            Measure(group, "gold value", each.gold_value, "nats", "as the world gives it, the reference's not taken off"),
-            Measure(group, "win rate", each.win_rate, "share", "as the evaluator sees it"),
-        ]
-    return rows
+    return [
+        Measure(f"trained policy {each.method}", name, of, unit, means)
+        for each in by_kl
+        for name, of, unit, means in (
+            ("KL", each.kl, "nats", "per answer, from the policy that it starts from"),
+            ("gold value", each.gold_value, "nats", "as the world gives it, the reference's not taken off"),
+            ("win rate", each.win_rate, "share", "as the evaluator sees it"),
+        )
+    ]
 
 
 def _group(of: ProxyCurve | Contrast) -> str:
@@ -156,25 +145,13 @@ def over_optimisation(
 
 
 def _curve(key: Key, table_S3K: np.ndarray) -> ProxyCurve:
-    optimiser, reward, rate = key
     kl_SK, proxy_SK, gold_SK = table_S3K.transpose(1, 0, 2)
-    points = [
-        Point(float(kl), mean_over_seeds(proxy_S[:, None]), mean_over_seeds(gold_S[:, None]))
-        for kl, proxy_S, gold_S in zip(kl_SK.mean(axis=0), proxy_SK.T, gold_SK.T, strict=True)
-    ]
+    kl_K, strengths = kl_SK.mean(axis=0), tuple(map(float, STRENGTHS[key[0]]))
+    gains = zip(kl_K, proxy_SK.T, gold_SK.T, strict=True)
+    points = tuple(Point(float(kl), over_seeds(proxy_S), over_seeds(gold_S)) for kl, proxy_S, gold_S in gains)
     peak_S, end_S = _peak_and_end(table_S3K)
-    fit = gao_fit(kl_SK.mean(axis=0), gold_SK.T, LAWS[optimiser], unit="seed")
-    return ProxyCurve(
-        optimiser,
-        reward,
-        rate,
-        tuple(map(float, STRENGTHS[optimiser])),
-        tuple(points),
-        _peak_estimate(peak_S),
-        mean_over_seeds(end_S[:, None]),
-        _peak_estimate(peak_S - end_S),
-        fit,
-    )
+    peak, end, lost = _peak_estimate(peak_S), over_seeds(end_S), _peak_estimate(peak_S - end_S)
+    return ProxyCurve(*key, strengths, points, peak, end, lost, gao_fit(kl_K, gold_SK.T, LAWS[key[0]], unit="seed"))
 
 
 def _peak_and_end(table_S3K: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -187,28 +164,21 @@ def _peak_and_end(table_S3K: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _contrasts(tables: dict[Key, np.ndarray], flips: Sequence[float]) -> list[Contrast]:
     found = []
-    for key in tables:
+    for key, table_S3K in tables.items():
         optimiser, reward, rate = key
-        rivals: list[tuple[str, Key]] = []
-        if reward is not Reward.ONE:
-            rivals.append((str(Reward.ONE), (optimiser, Reward.ONE, rate)))
-        if rate != flips[0]:
-            rivals.append((f"flip {flips[0]:g}", (optimiser, reward, flips[0])))
-        for against, rival in rivals:
-            (peak_S, end_S), (rival_peak_S, rival_end_S) = (_peak_and_end(tables[each]) for each in (key, rival))
-            end = mean_over_seeds((end_S - rival_end_S)[:, None])
-            found.append(Contrast(optimiser, reward, rate, against, _peak_estimate(peak_S - rival_peak_S), end))
+        rivals = {str(Reward.ONE): (optimiser, Reward.ONE, rate), f"flip {flips[0]:g}": (optimiser, reward, flips[0])}
+        for against, rival in rivals.items():
+            if rival != key:
+                ours_2S, theirs_2S = np.array(_peak_and_end(table_S3K)), np.array(_peak_and_end(tables[rival]))
+                peak_S, end_S = ours_2S - theirs_2S
+                found.append(Contrast(*key, against, _peak_estimate(peak_S), over_seeds(end_S)))
     return found
 
 
 def _peak_estimate(values_S: np.ndarray) -> Estimate:
-    found = mean_over_seeds(values_S[:, None])
+    found = over_seeds(values_S)
     where = "chosen by the other seeds" if len(values_S) > 1 else "chosen on the one seed, so too high"
     return replace(found, how=f"{found.how}; peak {where}")
-
-
-def _named(record: Any) -> dict[str, Any]:
-    return {name: asdict(each) if isinstance(each, Estimate) else each for name, each in record._asdict().items()}
 
 
 def run(

@@ -17,8 +17,8 @@ from ...annotators.make import FunctionAnnotator
 from ...annotators.runner import Session
 from ...annotators.systems.persona.judge import PersonaEditor, PersonaJudge
 from ...core.errors import InputError
-from ...core.protocols import Annotator, World
-from ...core.records import Abstention, Comparison, Completion, Estimate, Revision, score_of
+from ...core.protocols import World
+from ...core.records import Abstention, Comparison, Completion, Estimate, Item, Revision, score_of
 from ...core.results import Measure
 from ...core.seeds import rng_for
 from ...eval.judges.agreement import agreement, cohen_kappa
@@ -51,11 +51,6 @@ class PersonaBench:
         return next(each.estimate for each in self.rows if each.name == name)
 
 
-def _for(people: Mapping[str, Persona], name: str, do: Callable[..., Any]) -> Annotator:
-    """An annotator that takes each prompt to be one person's: prompt id -> person."""
-    return FunctionAnnotator(lambda item, ask, rng: do(people[item.prompt.id], item, ask, rng), name)
-
-
 def persona_bench(
     answers: Sequence[Completion],
     session: Session,
@@ -70,63 +65,57 @@ def persona_bench(
     """answers: one first answer a prompt. samples: revisions of each. attributes: left out one at a time; none to skip that.
     The seed is the session's. Raises InputError for two answers to one prompt, and for fewer than two personas.
     """
-    if len({each.prompt.id for each in answers}) < len(answers):
+    first = {each.prompt.id: each.text for each in answers}
+    if len(first) < len(answers):
         raise InputError("some prompt has two answers; give one first answer a prompt")
     options: dict[str, Any] = {"personas": personas, "style": style}
     judge, editor = PersonaJudge(**options), PersonaEditor(**options, temperature=temperature)
     if len(judge.personas) < 2:
         raise InputError("there is one persona; the loop also asks another person, so it needs two or more")
-    seed = session.seed
-    own, other = _assigned(answers, judge.personas, seed)
-    revised: list[Comparison] = []
-    lost = 0
-    for run in range(samples):
-        for said in session.ask_all(answers, _for(own, "persona-editor", editor.revised), seed + run).results:
-            if isinstance(said, Revision):
-                revised.append(_shown(said, seed))
-            else:
-                lost += 1
-    own_judge, other_judge = _for(own, "persona", judge.verdict), _for(other, "persona", judge.verdict)
-    judged = session.ask_all(revised, own_judge).results
-    by_others = session.ask_all(revised, other_judge).results
-    again = session.ask_all([pair.swapped() for pair in revised], own_judge).results
-    firsts = _first_of_each(revised)
-    told = session.ask_all(firsts, own_judge).results
-    without = []
-    for attribute in attributes:
-        silent = PersonaJudge(**options, without=(attribute,))
-        said = session.ask_all(firsts, _for(own, "persona", silent.verdict)).results
-        same = agreement(_signs(told), _signs(said), [each.prompt.id for each in firsts])
-        means = "verdicts of a judge that is not told of it, as of one that is told all"
-        without.append(Measure("same verdict", f"without {attribute}", same, "share", means))
-    missing = lost + sum(isinstance(each, Abstention) for each in (*judged, *by_others, *again))
-    prompts = [pair.prompt.id for pair in revised]
-    first = {each.prompt.id: each.text for each in answers}
-    scores = [_of_revision(each, pair, first) for each, pair in zip(judged, revised, strict=True)]
-    others = [_of_revision(each, pair, first) for each, pair in zip(by_others, revised, strict=True)]
+    own: dict[str, Persona] = {}
+    other: dict[str, Persona] = {}
+    for prompt in first:
+        places = rng_for(session.seed, "persona bench", prompt).choice(len(judge.personas), size=2, replace=False)
+        own[prompt], other[prompt] = (judge.personas[int(place)] for place in places)
+
+    def asked(items: Sequence[Item], people: Mapping[str, Persona], do: Callable[..., Any], run: int | None = None) -> list[Any]:
+        """What each prompt's person says. run: which of several times."""
+        name, seed = ("persona", session.seed) if run is None else ("persona-editor", session.seed + run)
+        as_persons = FunctionAnnotator(lambda item, ask, rng: do(people[item.prompt.id], item, ask, rng), name)
+        return list(session.ask_all(items, as_persons, seed).results)
+
+    edits = [said for run in range(samples) for said in asked(answers, own, editor.revised, run)]
+    revised = [_shown(said, session.seed) for said in edits if isinstance(said, Revision)]
+    judged, by_others = asked(revised, own, judge.verdict), asked(revised, other, judge.verdict)
+    again = asked([pair.swapped() for pair in revised], own, judge.verdict)
+    prompts_N = np.array([pair.prompt.id for pair in revised])
+    sides_N = np.array([1 if pair.right.text == first[pair.prompt.id] else -1 for pair in revised])
+    signs_N, others_N, again_N = _signs(judged), _signs(by_others), -_signs(again)
+    wins_N = 0.5 + 0.5 * sides_N * signs_N
     rows = [
-        Measure("revision wins", "as its person", _win_rate(scores, revised), "share", "judged as the person it was written for"),
-        Measure("revision wins", "as another person", _win_rate(others, revised), "share", "the same revisions"),
-        *_passes(scores, revised, samples),
-        *_with_truth(judged, revised, first, own, world),
+        _wins("as its person", wins_N, prompts_N, "judged as the person it was written for"),
+        _wins("as another person", 0.5 + 0.5 * sides_N * others_N, prompts_N, "the same revisions"),
+        *_passes(wins_N, prompts_N, samples),
     ]
-    for name, other_SN, means in (
-        ("same person, other order", -_signs(again), "test and retest"),
-        ("another person", _signs(by_others), "of the same pair"),
-    ):
-        rows.append(Measure("same verdict", name, agreement(_signs(judged), other_SN, prompts), "share", means))
-    return PersonaBench((*rows, *without), len(revised), missing)
-
-
-def _assigned(
-    answers: Sequence[Completion], personas: Sequence[Persona], seed: int
-) -> tuple[dict[str, Persona], dict[str, Persona]]:
-    """Prompt id -> the person whose prompt it is, and another one."""
-    own, other = {}, {}
-    for answer in answers:
-        first, second = rng_for(seed, "persona bench", answer.prompt.id).choice(len(personas), size=2, replace=False)
-        own[answer.prompt.id], other[answer.prompt.id] = personas[int(first)], personas[int(second)]
-    return own, other
+    persons = [own[prompt].id for prompt in prompts_N]
+    if world is not None and all(each.id in world.users for each in own.values()):
+        truth_N = np.sign([world.advantage(pair, person) for pair, person in zip(revised, persons, strict=True)])
+        means = "the person's, as the world knows it"
+        rows.append(_wins("by true utility", 0.5 + 0.5 * sides_N * truth_N, prompts_N, means))
+        rows += _as_the_truth(signs_N, truth_N, prompts_N, np.array(persons))
+    rows += [
+        Measure("same verdict", "same person, other order", agreement(signs_N, again_N, prompts_N), "share", "test and retest"),
+        Measure("same verdict", "another person", agreement(signs_N, others_N, prompts_N), "share", "of the same pair"),
+    ]
+    firsts = list({pair.prompt.id: pair for pair in reversed(revised)}.values())[::-1]
+    told = _signs(asked(firsts, own, judge.verdict))
+    for attribute in attributes:
+        silent = _signs(asked(firsts, own, PersonaJudge(**options, without=(attribute,)).verdict))
+        same = agreement(told, silent, [each.prompt.id for each in firsts])
+        means = "verdicts of a judge that is not told of it, as of one that is told all"
+        rows.append(Measure("same verdict", f"without {attribute}", same, "share", means))
+    missing = len(edits) - len(revised) + sum(isinstance(each, Abstention) for each in (*judged, *by_others, *again))
+    return PersonaBench(tuple(rows), len(revised), missing)
 
 
 def _shown(said: Revision, seed: int) -> Comparison:
@@ -135,69 +124,38 @@ def _shown(said: Revision, seed: int) -> Comparison:
     return pair if rng_for(seed, "order", pair.key).random() < 0.5 else pair.swapped()
 
 
-def _first_of_each(pairs: Sequence[Comparison]) -> list[Comparison]:
-    return list({pair.prompt.id: pair for pair in reversed(pairs)}.values())[::-1]
-
-
 def _signs(results: Sequence[Any]) -> np.ndarray:
     """1 for left, -1 for right, 0 for a tie, NaN without a verdict."""
     return np.sign(np.array([score_of(each) for each in results]) - 0.5)
 
 
-def _of_revision(said: Any, pair: Comparison, first: Mapping[str, str]) -> float:
-    """1 where the revision was preferred, 0 where the first answer was, half for a tie, NaN without a verdict."""
-    return 0.5 + 0.5 * float(np.sign(score_of(said, _revision_is_left(pair, first)) - 0.5))
+def _wins(name: str, wins_N: np.ndarray, prompts_N: np.ndarray, means: str) -> Measure:
+    known_N = np.isfinite(wins_N)
+    rate = win_rate_from_scores(wins_N[known_N], prompts_N[known_N], int((~known_N).sum()))
+    return Measure("revision wins", name, rate, "share", means)
 
 
-def _revision_is_left(pair: Comparison, first: Mapping[str, str]) -> bool:
-    return pair.right.text == first[pair.prompt.id]
+def _passes(wins_N: np.ndarray, prompts_N: np.ndarray, samples: int) -> list[Measure]:
+    known_N = np.isfinite(wins_N)
+    by_prompt = [wins_N[known_N & (prompts_N == prompt)] for prompt in dict.fromkeys(prompts_N[known_N])]
+    tried, passed = [len(each) for each in by_prompt], [int((each == 1).sum()) for each in by_prompt]
+    silent, means = int((~known_N).sum()), "one of k revisions is preferred by its person"
+    rates = {k: mean_pass_at_k(tried, passed, k, silent) for k in sorted({1, samples})}
+    return [Measure("revision wins", f"pass@{k}", rate, "share", means) for k, rate in rates.items()]
 
 
-def _win_rate(scores: Sequence[float], pairs: Sequence[Comparison]) -> Estimate:
-    scores_N = np.array(scores)
-    known_N = np.isfinite(scores_N)
-    prompts = np.array([pair.prompt.id for pair in pairs])
-    return win_rate_from_scores(scores_N[known_N], prompts[known_N], int((~known_N).sum()))
-
-
-def _passes(scores: Sequence[float], pairs: Sequence[Comparison], samples: int) -> list[Measure]:
-    by_prompt: dict[str, list[float]] = {}
-    for score, pair in zip(scores, pairs, strict=True):
-        if np.isfinite(score):
-            by_prompt.setdefault(pair.prompt.id, []).append(score)
-    tried, passed = [len(each) for each in by_prompt.values()], [sum(s == 1 for s in each) for each in by_prompt.values()]
-    silent = int(np.isnan(scores).sum())
-    means = "one of k revisions is preferred by its person"
-    return [
-        Measure("revision wins", f"pass@{k}", mean_pass_at_k(tried, passed, k, silent), "share", means)
-        for k in sorted({1, samples})
-    ]
-
-
-def _with_truth(
-    judged: Sequence[Any], pairs: Sequence[Comparison], first: Mapping[str, str], own: Mapping[str, Persona], world: World | None
-) -> list[Measure]:
-    """The rows that need the persons' true utilities; none where no world knows them. The person worst served is one with at least
-    `LEAST` prompts."""
-    if world is None or any(each.id not in world.users for each in own.values()):
-        return []
-    prompts = [pair.prompt.id for pair in pairs]
-    persons = [own[prompt].id for prompt in prompts]
-    truth = np.sign([world.advantage(pair, person) for pair, person in zip(pairs, persons, strict=True)])
-    wins = (truth * [1 if _revision_is_left(pair, first) else -1 for pair in pairs] + 1) / 2
-    signs = _signs(judged)
+def _as_the_truth(signs_N: np.ndarray, truth_N: np.ndarray, prompts_N: np.ndarray, persons_N: np.ndarray) -> list[Measure]:
+    """Verdicts beside the persons' true choices. The person worst served is one with at least `LEAST` prompts."""
+    kappa = cohen_kappa(signs_N, truth_N, prompts_N)
     rows = [
-        Measure(
-            "revision wins", "by true utility", _win_rate(wins.tolist(), pairs), "share", "the person's, as the world knows it"
-        ),
-        Measure("same verdict", "as the truth", agreement(signs, truth, prompts), "share", "the person's true one"),
-        Measure("same verdict", "as the truth, kappa", cohen_kappa(signs, truth, prompts), "kappa", "the same beyond chance"),
+        Measure("same verdict", "as the truth", agreement(signs_N, truth_N, prompts_N), "share", "the person's true one"),
+        Measure("same verdict", "as the truth, kappa", kappa, "kappa", "the same beyond chance"),
     ]
     served = {}
-    for person in dict.fromkeys(persons):
-        at = [place for place, each in enumerate(persons) if each == person]
-        if len({prompts[place] for place in at}) >= LEAST:
-            served[person] = agreement(signs[at], truth[at], [prompts[place] for place in at])
+    for person in dict.fromkeys(persons_N):
+        at = persons_N == person
+        if len(set(prompts_N[at])) >= LEAST:
+            served[str(person)] = agreement(signs_N[at], truth_N[at], prompts_N[at])
     if served:
         worst = min(served, key=lambda each: served[each].value or 0.0)
         rows.append(Measure("same verdict", "worst served person", served[worst], "share", "as the truth", worst))

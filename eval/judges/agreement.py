@@ -27,7 +27,7 @@ from ..win_rates.win_rate import win_rate_from_scores
 
 
 def agreement(
-    first_N: np.ndarray, second_N: np.ndarray, clusters_N: Sequence[Hashable] | None = None, level: float = 0.95
+    first_N: np.ndarray, second_N: np.ndarray, clusters_N: Sequence[Hashable] | np.ndarray | None = None, level: float = 0.95
 ) -> Estimate:
     """Share of items that two annotators label alike, in [0, 1]; NaN is no label, and such items are counted in `abstentions`.
 
@@ -43,7 +43,7 @@ def agreement(
 def cohen_kappa(
     first_N: np.ndarray,
     second_N: np.ndarray,
-    clusters_N: Sequence[Hashable] | None = None,
+    clusters_N: Sequence[Hashable] | np.ndarray | None = None,
     seed: int = 0,
     resamples: int = 500,
     level: float = 0.95,
@@ -156,7 +156,7 @@ def leave_one_out(labels_AN: np.ndarray, level: float = 0.95, prompts_N: Sequenc
     return replace(found, how=f"{found.how}; each against the mode of the others", extra={})
 
 
-def clusters_of(items_M: np.ndarray, prompts_N: Sequence[Hashable] | None) -> tuple[Sequence[Hashable], str]:
+def clusters_of(items_M: np.ndarray, prompts_N: Sequence[Hashable] | np.ndarray | None) -> tuple[Sequence[Hashable], str]:
     """The prompt of each of these items, and what one is called; the items themselves where no prompts are known."""
     return (items_M.tolist(), "item") if prompts_N is None else ([prompts_N[item] for item in items_M], "prompt")
 

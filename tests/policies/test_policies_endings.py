@@ -85,7 +85,7 @@ def test_a_saved_policy_tells_other_programs_where_its_answers_end(policy_that_e
     policy, ending = policy_that_ends("qwen base, which stops at eos alone")
     policy.model._forward_hooks.clear()
     policy.save(tmp_path)
-    assert GenerationConfig.from_pretrained(tmp_path).eos_token_id == sorted([policy.encoder.eos, *ending])
+    assert GenerationConfig.from_pretrained(tmp_path).eos_token_id == sorted([policy.tokenizer.eos_token_id, *ending])
     assert CausalLMPolicy.load(tmp_path).encoder.closing == tuple(ending)
 
 

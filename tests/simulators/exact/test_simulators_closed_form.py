@@ -4,17 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pasture.core.errors import InputError, PastureError
+from pasture.core.errors import InputError
 from pasture.policies.closed_form import (
     best_of_n,
     best_of_n_kl,
     expected_value,
-    exploitability,
     fit_bradley_terry,
     kl_divergence,
-    nash_equilibrium,
     preference_matrix,
-    regularised_nash_equilibrium,
     regularised_optimum,
     win_rate,
 )
@@ -102,51 +99,6 @@ def test_the_regularised_optimum_is_stationary_and_beats_perturbations() -> None
 def test_a_beta_that_is_not_positive_is_refused(beta: float) -> None:
     with pytest.raises(InputError, match="beta"):
         regularised_optimum(np.ones(2) / 2, np.zeros(2), beta)
-
-
-def test_rock_paper_scissors_has_the_uniform_equilibrium_and_a_greedy_pick_is_exploited() -> None:
-    uniform = nash_equilibrium(ROCK_PAPER_SCISSORS)
-    np.testing.assert_allclose(uniform, 1 / 3, atol=1e-9)
-    assert exploitability(uniform, ROCK_PAPER_SCISSORS) == pytest.approx(0.0, abs=1e-9)
-    assert exploitability(np.array([1.0, 0.0, 0.0]), ROCK_PAPER_SCISSORS) == pytest.approx(0.4)
-
-
-def test_nobody_beats_the_equilibrium_of_a_random_game() -> None:
-    strengths = rng().normal(size=(20, 20))
-    preferences = 1 / (1 + np.exp(strengths.T - strengths))
-    assert exploitability(nash_equilibrium(preferences), preferences) == pytest.approx(0.0, abs=1e-9)
-
-
-def test_the_equilibrium_of_a_transitive_game_is_its_best_answer() -> None:
-    np.testing.assert_allclose(nash_equilibrium(preference_matrix(np.array([0.0, 2.0, 1.0]))), [0, 1, 0], atol=1e-9)
-
-
-def nash_md(preferences: np.ndarray, reference: np.ndarray, beta: float, steps: int) -> np.ndarray:
-    """Tabular Nash-MD with its decreasing step 2 / (beta (t + 2)): a second, slower algorithm for the same point."""
-    logs = np.log(reference)
-    for t in range(steps):
-        step = 2 / (beta * (t + 2))
-        mixture = softmax((1 - step * beta) * logs + step * beta * np.log(reference))
-        logs = np.log(softmax(np.log(mixture) + step * preferences @ mixture))
-    return np.exp(logs)
-
-
-@pytest.mark.parametrize("beta", [0.1, 1.0])
-def test_the_regularised_equilibrium_is_its_own_best_reply_and_where_nash_md_goes(beta: float) -> None:
-    reference = np.array([0.5, 0.3, 0.2])
-    found = regularised_nash_equilibrium(ROCK_PAPER_SCISSORS, reference, beta)
-    np.testing.assert_allclose(regularised_optimum(reference, ROCK_PAPER_SCISSORS @ found, beta), found, atol=1e-9)
-    np.testing.assert_allclose(nash_md(ROCK_PAPER_SCISSORS, reference, beta, 5000), found, atol=1e-3)
-
-
-def test_an_equilibrium_that_was_not_reached_is_an_error_and_not_an_answer() -> None:
-    with pytest.raises(PastureError, match="no regularised equilibrium"):
-        regularised_nash_equilibrium(ROCK_PAPER_SCISSORS, np.array([0.5, 0.3, 0.2]), 0.1, steps=3)
-
-
-def test_a_matrix_that_is_no_game_is_refused() -> None:
-    with pytest.raises(InputError, match="preference matrix"):
-        nash_equilibrium(np.array([[0.5, 0.9], [0.9, 0.5]]))
 
 
 def test_a_bradley_terry_fit_recovers_planted_weights() -> None:

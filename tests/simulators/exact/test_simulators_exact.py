@@ -9,9 +9,7 @@ from pasture.core.seeds import rng_for
 from pasture.policies.closed_form import (
     best_of_n,
     expected_value,
-    exploitability,
     fit_bradley_terry,
-    nash_equilibrium,
     preference_matrix,
 )
 from pasture.simulators import WORLDS
@@ -134,9 +132,7 @@ def test_cyclic_preferences_are_a_game_that_no_utility_explains() -> None:
     left, right = world.completion(prompt, 5), world.completion(prompt, 6)
     assert world.probability(Comparison(left, right)) == pytest.approx(preferences[5, 6])
     best = preference_matrix(world.utilities()[rows(world, "eval")][0]).sum(1).argmax()
-    equilibrium = nash_equilibrium(preferences)
-    assert exploitability(equilibrium, preferences) < 1e-9
-    assert exploitability(np.eye(64)[best], preferences) > 0.05
+    assert preferences[:, best].max() > 0.55  # what has the most utility is beaten by another answer
 
 
 def test_gold_rises_and_then_falls_with_n_where_length_is_misspecified() -> None:

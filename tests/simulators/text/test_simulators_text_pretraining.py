@@ -165,7 +165,7 @@ def test_the_base_policy_is_fluent_mediocre_and_has_room(world: TextWorld, base:
     assert -0.5 < gold_PK.mean() < 0.7
     assert gold_PK.max(axis=1).mean() > gold_PK.mean() + 1.5
     assert 0.25 < world.truth(base, answers).win_rates_P.mean() < 0.5
-    assert np.mean([each.tokens[-1] == base.encoder.eos for row in answers for each in row]) > 0.97
+    assert np.mean([each.tokens[-1] == base.tokenizer.eos_token_id for row in answers for each in row]) > 0.97
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .text import one_line, sound
 
 if TYPE_CHECKING:
-    from .records import Usage
+    from .requests import Usage
 
 
 class PastureError(Exception):

@@ -15,17 +15,16 @@ from .errors import InputError
 from .text import one_line
 
 LIST = "a list, with [ and ] around it"
+_TABLE = ("a table, such as {name = 1}", lambda value: isinstance(value, Mapping))
+_SEQUENCE = (LIST, lambda value: isinstance(value, Sequence) and not isinstance(value, str))
 _PLAIN: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "bool": ("true or false", lambda value: isinstance(value, bool)),
     "int": ("a whole number", lambda value: isinstance(value, Integral) and not isinstance(value, bool)),
     "float": ("a number, such as 0.5", lambda value: isinstance(value, Real) and not isinstance(value, bool)),
     "str": ("text", lambda value: isinstance(value, str)),
-    "Mapping": ("a table, such as {name = 1}", lambda value: isinstance(value, Mapping)),
-    "dict": ("a table, such as {name = 1}", lambda value: isinstance(value, Mapping)),
-    "Sequence": (LIST, lambda value: isinstance(value, Sequence) and not isinstance(value, str)),
+    **dict.fromkeys(("Mapping", "dict"), _TABLE),
+    **dict.fromkeys(("Sequence", "list", "tuple"), _SEQUENCE),
     "Collection": (LIST, lambda value: isinstance(value, Collection) and not isinstance(value, str)),
-    "list": (LIST, lambda value: isinstance(value, Sequence) and not isinstance(value, str)),
-    "tuple": (LIST, lambda value: isinstance(value, Sequence) and not isinstance(value, str)),
     "None": ("", lambda value: value is None),
 }
 

@@ -1,4 +1,4 @@
-"""What an engine is asked, and what it answers."""
+"""What an engine is asked, what it answers, and what that costs."""
 
 from __future__ import annotations
 
@@ -106,6 +106,33 @@ class Reply:
             object.__setattr__(self, "text", sound(self.text))
         if not (0 <= self.prompt_tokens <= MOST_TOKENS and 0 <= self.completion_tokens <= MOST_TOKENS):
             raise ValueError(f"a reply of {self.prompt_tokens} and {self.completion_tokens} tokens; each is 0 to 2**30")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost. `requests` went to an engine, `cached` came from the store and cost nothing."""
+
+    requests: int = 0
+    cached: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    dollars: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.requests + other.requests,
+            self.cached + other.cached,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.dollars + other.dollars,
+        )
+
+    def __sub__(self, other: Usage) -> Usage:
+        """What was spent since it was `other`."""
+        return self + Usage(-other.requests, -other.cached, -other.prompt_tokens, -other.completion_tokens, -other.dollars)
+
+
+NOTHING = Usage()
 
 
 class LabelsRead(NamedTuple):

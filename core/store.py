@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from .errors import StoreError
@@ -64,35 +63,33 @@ class Store:
     def __init__(self, path: Path | str | None = None) -> None:
         self.path = None if path is None else Path(path)
         self._name = "the store in memory" if path is None else f"the store at {str(path)!r}"
-        self._db = self._open()
-
-    def _open(self) -> sqlite3.Connection:
         if self.path is not None:
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            except (OSError, RecursionError) as error:
-                raise StoreError(
-                    f"{self._name} cannot be made: {cause(error)}; give a --store in a folder that can be written"
-                ) from error
-        if self.path is not None and is_file(self.path) and not self.path.stat().st_mode & 0o222:
-            raise StoreError(f"{self._name} is read-only; make it writable, or give another --store")
+            self._check_path(self.path)
         with self._explained():
             # The runner may work in a private thread; it is the connection's only user at any time.
-            db = sqlite3.connect(self.path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(self.path or ":memory:", BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             try:
-                self._prepare(db)
+                self._prepare()
             except BaseException:
-                db.close()
+                self.close()
                 raise
-        return db
 
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        """Switches to write-ahead mode, checks whose file it is, and makes the tables of a new one."""
-        _retry(lambda: db.execute("PRAGMA journal_mode = WAL"))  # the switch ignores the busy timeout
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        db.execute("BEGIN IMMEDIATE")
+    def _check_path(self, path: Path) -> None:
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except (OSError, RecursionError) as error:
+            raise StoreError(
+                f"{self._name} cannot be made: {cause(error)}; give a --store in a folder that can be written"
+            ) from error
+        if is_file(path) and not path.stat().st_mode & 0o222:
+            raise StoreError(f"{self._name} is read-only; make it writable, or give another --store")
+
+    def _prepare(self) -> None:
+        """Switches to write-ahead mode, checks whose file it is, and makes the tables of a new one."""
+        _retry(lambda: self._db.execute("PRAGMA journal_mode = WAL"))  # the switch ignores the busy timeout
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        with self._transaction() as db:
             version, application = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id"))
             if application == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
                 for statement in SCHEMA.split(";"):
@@ -106,11 +103,6 @@ class Store:
                     f"{self._name} has schema {version}, and this Pasture reads schema {SCHEMA_VERSION}; "
                     "use the Pasture that wrote it, or give another --store"
                 )
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Reply]:
         """The replies held under these keys, without those that are not held; a damaged row is taken out, and is not held."""
@@ -135,17 +127,11 @@ class Store:
         """
         now = time.time()
         rows = [(p.key, engine, _encode(p.reply), p.reply.prompt_tokens, p.reply.completion_tokens, p.dollars, now) for p in paid]
-        totals = (
-            len(rows),
-            sum(p.reply.prompt_tokens for p in paid),
-            sum(p.reply.completion_tokens for p in paid),
-            sum(p.dollars for p in paid),
-        )
         with self._transaction() as db:
             before = db.total_changes
             db.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             kept = db.total_changes - before
-            db.execute(ADD_PAID, totals)
+            _pay(db, [Usage(1, 0, p.reply.prompt_tokens, p.reply.completion_tokens, p.dollars) for p in paid])
         if kept == len(rows):
             return {}
         own = {p.key: p.reply for p in paid}
@@ -159,18 +145,17 @@ class Store:
 
     def lose(self, usages: Sequence[Usage]) -> None:
         """Adds to `paid` what was paid for answers that are of no use, and are not held."""
-        totals = [sum(getattr(u, name) for u in usages) for name in ("requests", "prompt_tokens", "completion_tokens", "dollars")]
         with self._transaction() as db:
-            db.execute(ADD_PAID, totals)
+            _pay(db, usages)
 
     @property
     def paid(self) -> Usage:
         """Everything that was ever paid for into this store."""
         with self._explained():
-            row = self._db.execute("SELECT requests, prompt_tokens, completion_tokens, dollars FROM paid").fetchone()
+            row = self._db.execute("SELECT requests, 0, prompt_tokens, completion_tokens, dollars FROM paid").fetchone()
         if row is None or not all(isinstance(each, int | float) for each in row):
             raise StoreError(f"{self._name} does not say what was paid, as its row of `paid` is damaged; give another --store")
-        return Usage(requests=row[0], prompt_tokens=row[1], completion_tokens=row[2], dollars=row[3])
+        return Usage(*row)
 
     def __len__(self) -> int:
         with self._explained():
@@ -185,7 +170,7 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @contextmanager
@@ -205,12 +190,16 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", None)
-            raise StoreError(f"{self._name} {_way_out(code, error)}") from error
+            raise StoreError(f"{self._name} {_way_out(error)}") from error
 
 
-def _way_out(code: int | None, error: sqlite3.Error) -> str:
-    match None if code is None else code & 0xFF:  # the low byte of an extended code is its kind
+def _pay(db: sqlite3.Connection, usages: Sequence[Usage]) -> None:
+    names = ("requests", "prompt_tokens", "completion_tokens", "dollars")
+    db.execute(ADD_PAID, [sum(getattr(each, name) for each in usages) for name in names])
+
+
+def _way_out(error: sqlite3.Error) -> str:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the low byte of an extended code is its kind
         case sqlite3.SQLITE_FULL:
             return "has no room left on its disk; all replies before this batch are kept: free space, or copy it and give --store"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:

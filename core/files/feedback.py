@@ -1,49 +1,30 @@
 """Every kind of feedback to rows of JSON and back: one object a line, with its `kind`, and abstentions among them.
 
-Preferences for training have their own columns, those of the field (see `formats.write_preferences`); here nothing that an
+Preferences for training have their own columns, those of the field (see `preferences.write_preferences`); here nothing that an
 annotator said is lost, so that critiques, ratings and revisions can be kept, read again and learned from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from .. import records
 from ..errors import InputError
-from ..records import (
-    Abstention,
-    Comparison,
-    Completion,
-    Critique,
-    Directive,
-    Feedback,
-    FollowUp,
-    Item,
-    Message,
-    Polarity,
-    Preference,
-    Prompt,
-    Ranking,
-    Rating,
-    Reaction,
-    ReactionKind,
-    Reason,
-    Revision,
-    Slate,
-    Span,
-)
+from ..records import Abstention, Comparison, Completion, Feedback, Item, Message, Preference, Prompt, Slate
 from .tables import Row, check_writable, read_rows, write_rows
 
 KINDS = {
     Preference: "preference",
-    Rating: "rating",
-    Ranking: "ranking",
-    Critique: "critique",
-    Revision: "revision",
-    Reaction: "reaction",
-    Directive: "directive",
-    FollowUp: "follow-up",
+    records.Rating: "rating",
+    records.Ranking: "ranking",
+    records.Critique: "critique",
+    records.Revision: "revision",
+    records.Reaction: "reaction",
+    records.Directive: "directive",
+    records.FollowUp: "follow-up",
     Abstention: "abstention",
 }
 SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
@@ -87,32 +68,31 @@ def feedback_row(said: Feedback | Abstention) -> dict[str, Any]:
 def _fields(said: Feedback | Abstention) -> dict[str, Any]:
     match said:
         case Preference():
-            more = {"persona": said.persona, "rationale": said.rationale}
-            strength = {} if said.strength is None else {"strength": said.strength}
-            more = strength | {name: value for name, value in more.items() if value}
-            return _item(said.comparison) | {"p_left": said.p_left} | more
-        case Rating():
+            more = {"strength": said.strength, "persona": said.persona, "rationale": said.rationale}
+            given = {name: value for name, value in more.items() if value not in (None, "")}
+            return _item(said.comparison) | {"p_left": said.p_left} | given
+        case records.Rating():
             return _item(said.completion) | {"scores": dict(said.scores), "rationale": said.rationale}
-        case Ranking():
+        case records.Ranking():
             return _item(said.slate) | {"order": list(said.order), "grades": list(said.grades) if said.grades else None}
-        case Critique():
-            spans = [{"start": each.start, "end": each.end, "category": each.category} for each in said.spans]
+        case records.Critique():
+            spans = [asdict(each) for each in said.spans]
             return _item(said.completion) | {"text": said.text, "spans": spans, "polarity": said.polarity.value}
-        case Revision():
+        case records.Revision():
             critique = {"critique": _fields(said.critique) | {"annotator": said.critique.annotator}} if said.critique else {}
             return _item(said.completion) | {"revision": said.text} | critique
-        case Reaction():
+        case records.Reaction():
             return _item(said.completion) | {"reaction": said.kind.value}
-        case FollowUp():
+        case records.FollowUp():
             return _item(said.completion) | {"text": said.text, "polarity": said.polarity.value}
-        case Directive():
+        case records.Directive():
             return {"text": said.text, "about": [_prompt(each) for each in said.about]}
         case Abstention():
             return _item(said.item) | {"reason": said.reason.value, "detail": said.detail}
 
 
 def _prompt(prompt: Prompt) -> dict[str, Any]:
-    history = {"history": [{"role": turn.role, "content": turn.content} for turn in prompt.history]} if prompt.history else {}
+    history = {"history": [asdict(turn) for turn in prompt.history]} if prompt.history else {}
     return {"prompt": prompt.text, "id": prompt.id, **history}
 
 
@@ -131,47 +111,42 @@ def feedback_of_row(row: Row) -> Feedback | Abstention:
     """The answer of one JSON object. Raises KeyError, TypeError, ValueError or InputError for what is none."""
     by, kind = str(row["annotator"]), row["kind"]
     if kind == "directive":
-        return Directive(row["text"], by, tuple(_read_prompt(each) for each in row["about"]))
-    item = _read_item(row)
-    if kind == "abstention":
-        return Abstention(item, Reason(row["reason"]), by, str(row.get("detail", "")))
-    if isinstance(item, Comparison) and kind == "preference":
-        if row.get("neither") is True:  # as 0.1 wrote it
-            return Abstention(item, Reason.NEITHER, by, str(row.get("rationale", "")))
-        rest = {name: row[name] for name in ("persona", "strength", "rationale") if name in row}
-        return Preference(item, float(row["p_left"]), by, **rest)
-    if isinstance(item, Slate) and kind == "ranking":
-        grades = row.get("grades")
-        return Ranking(item, tuple(row["order"]), by, None if grades is None else tuple(map(float, grades)))
-    if isinstance(item, Completion):
-        return _about_one(kind, item, row, by)
-    raise InputError(f"a {kind!r} is not about a {type(item).__name__}")
-
-
-def _about_one(kind: str, item: Completion, row: Row, by: str) -> Feedback:
-    match kind:
-        case "rating":
-            return Rating(item, {str(name): float(score) for name, score in row["scores"].items()}, by, row.get("rationale", ""))
-        case "critique":
+        return records.Directive(row["text"], by, tuple(_read_prompt(each) for each in row["about"]))
+    match kind, item := _read_item(row):
+        case "abstention", _:
+            return Abstention(item, records.Reason(row["reason"]), by, str(row.get("detail", "")))
+        case "preference", Comparison() if row.get("neither") is True:  # as 0.1 wrote it
+            return Abstention(item, records.Reason.NEITHER, by, str(row.get("rationale", "")))
+        case "preference", Comparison():
+            rest = {name: row[name] for name in ("persona", "strength", "rationale") if name in row}
+            return Preference(item, float(row["p_left"]), by, **rest)
+        case "ranking", Slate():
+            grades = row.get("grades")
+            return records.Ranking(item, tuple(row["order"]), by, None if grades is None else tuple(map(float, grades)))
+        case "rating", Completion():
+            scores = {str(name): float(score) for name, score in row["scores"].items()}
+            return records.Rating(item, scores, by, row.get("rationale", ""))
+        case "critique", Completion():
             return _critique(item, row, by)
-        case "revision":
+        case "revision", Completion():
             critique = row.get("critique")
-            return Revision(item, row["revision"], by, _critique(item, critique, critique["annotator"]) if critique else None)
-        case "reaction":
-            return Reaction(item, ReactionKind(row["reaction"]), by)
-        case "follow-up":
-            return FollowUp(item, row["text"], by, Polarity(row["polarity"]))
-    raise InputError(f"the kind {kind!r} is unknown; known: {', '.join(KINDS.values())}")
+            given = _critique(item, critique, critique["annotator"]) if critique else None
+            return records.Revision(item, row["revision"], by, given)
+        case "reaction", Completion():
+            return records.Reaction(item, records.ReactionKind(row["reaction"]), by)
+        case "follow-up", Completion():
+            return records.FollowUp(item, row["text"], by, records.Polarity(row["polarity"]))
+    raise InputError(f"a {kind!r} is not about a {type(item).__name__}; the kinds are: {', '.join(KINDS.values())}")
 
 
-def _critique(item: Completion, row: Row, by: str) -> Critique:
-    spans = tuple(Span(int(each["start"]), int(each["end"]), str(each["category"])) for each in row["spans"])
-    return Critique(item, row["text"], by, spans, Polarity(row["polarity"]))
+def _critique(item: Completion, row: Row, by: str) -> records.Critique:
+    spans = tuple(records.Span(int(each["start"]), int(each["end"]), str(each["category"])) for each in row["spans"])
+    return records.Critique(item, row["text"], by, spans, records.Polarity(row["polarity"]))
 
 
 def _read_prompt(row: Mapping[str, Any]) -> Prompt:
-    history: Sequence[Mapping[str, str]] = row.get("history", ())
-    return Prompt(row["prompt"], str(row.get("id", "")), tuple(Message(turn["role"], turn["content"]) for turn in history))
+    history = tuple(Message(turn["role"], turn["content"]) for turn in row.get("history", ()))
+    return Prompt(row["prompt"], str(row.get("id", "")), history)
 
 
 def _read_item(row: Row) -> Item:

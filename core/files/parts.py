@@ -50,8 +50,6 @@ class PreferenceParts:
         seconds: float = 30.0,
         note: Callable[[Sequence[Preference | Abstention]], Any] | None = None,
     ) -> None:
-        if rows < 1:
-            raise InputError(f"parts of {rows} rows were asked for; a part has at least 1")
         self.path = Path(path)
         check_writable(self.path)
         self.folder = self.path.with_name(f"{self.path.name}.parts")
@@ -92,10 +90,7 @@ class PreferenceParts:
                 f"another run changed {str(self.folder)!r} at the same time; let one of them end, or give another path"
             )
         if self._waiting:
-            try:
-                self._write()
-            except OSError as error:
-                raise InputError(f"{str(self.folder)!r} cannot be written ({error}); give another path") from error
+            self._write()
         self._written_at = time.monotonic()
 
     def _write(self) -> None:
@@ -187,7 +182,7 @@ def _decided(part: _Part) -> Sequence[Row]:
     import pyarrow.parquet as pq
 
     with reading(part.path, DAMAGED):
-        return pq.read_table(part.path).select(COLUMNS).to_pylist()
+        return pq.read_table(part.path, columns=list(COLUMNS)).to_pylist()
 
 
 def _undecided(part: _Part) -> Sequence[Row]:
@@ -197,8 +192,6 @@ def _undecided(part: _Part) -> Sequence[Row]:
 
 def _as_chat(row: Row) -> Row:
     """The row with its texts as conversations: what it would be had another pair of its part been one."""
-    turns = {"prompt": "user", "chosen": "assistant", "rejected": "assistant", "left": "assistant", "right": "assistant"}
-    return {
-        key: [{"role": turns[key], "content": value}] if key in turns and isinstance(value, str) else value
-        for key, value in row.items()
-    }
+    roles = {"prompt": "user", **dict.fromkeys(("chosen", "rejected", "left", "right"), "assistant")}
+    texts = {key: value for key, value in row.items() if key in roles and isinstance(value, str)}
+    return {**row, **{key: [{"role": roles[key], "content": value}] for key, value in texts.items()}}

@@ -54,9 +54,8 @@ def read_outputs_pair(left: Path | str, right: Path | str) -> tuple[list[Complet
         if not found:
             raise _unmatched(left, right, answer)
         seconds.append(replace(found.pop(), prompt=answer.prompt))
-    for found in waiting.values():
-        if found:
-            raise _unmatched(right, left, found[-1])
+    if lone := next(filter(None, waiting.values()), None):
+        raise _unmatched(right, left, lone[-1])
     return firsts, seconds
 
 
@@ -66,10 +65,8 @@ def join_outputs(left: Path | str, right: Path | str) -> list[Comparison]:
 
 
 def _unmatched(there: Path | str, missing: Path | str, answer: Completion) -> InputError:
-    asked = answer.prompt.text
-    return InputError(
-        f"{str(missing)!r} has no answer to {asked[:60]!r}, which {str(there)!r} has; give outputs on the same instructions"
-    )
+    asked = f"{answer.prompt.text[:60]!r}, which {str(there)!r} has"
+    return InputError(f"{str(missing)!r} has no answer to {asked}; give outputs on the same instructions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +92,13 @@ def write_preferences(path: Path | str, results: Iterable[Preference | Abstentio
     said = list(results)
     chats = any(comparison_of(each).prompt.history for each in said)
     check_writable(path, nested=chats)
-    decided = [
-        _decided_row(each, index, chats)
-        for index, each in enumerate(said, first_row)
-        if isinstance(each, Preference) and not each.is_tied
-    ]
-    undecided = [
-        _undecided_row(each, index, chats)
-        for index, each in enumerate(said, first_row)
-        if isinstance(each, Abstention) or each.is_tied
-    ]
+    decided: list[Row] = []
+    undecided: list[Row] = []
+    for index, each in enumerate(said, first_row):
+        if isinstance(each, Abstention) or each.is_tied:
+            undecided.append(_undecided_row(each, index, chats))
+        else:
+            decided.append(_decided_row(each, index, chats))
     beside = undecided_path(path)
     if undecided:
         write_rows(beside, undecided, preference_schema(chats))
@@ -130,29 +124,26 @@ COLUMNS = (
 
 
 def _decided_row(said: Preference, index: int, chats: bool) -> Row:
-    chosen, rejected = said.chosen, said.rejected
-    assert chosen is not None
-    assert rejected is not None
+    pair, left_was_chosen = said.comparison, said.p_left > 0.5
+    chosen, rejected = (pair.left, pair.right) if left_was_chosen else (pair.right, pair.left)
     return {
-        "prompt": _shown_prompt(said.comparison.prompt, chats),
+        "prompt": _shown_prompt(pair.prompt, chats),
         "chosen": _shown_answer(chosen, chats),
         "rejected": _shown_answer(rejected, chats),
         "p_chosen": max(said.p_left, 1.0 - said.p_left),
-        "left_was_chosen": said.p_left > 0.5,
+        "left_was_chosen": left_was_chosen,
         "chosen_model": chosen.model,
         "rejected_model": rejected.model,
-        "id": said.comparison.prompt.id,
+        "id": pair.prompt.id,
         "row": index,
         "annotator": said.annotator,
         "persona": sound(said.persona),
         "rationale": sound(said.rationale),
-        "parts": [_part_row(part, said) for part in said.parts],
+        "parts": [
+            {"annotator": part.annotator, "was_swapped": part.comparison.left.text != pair.left.text, "p_first": part.p_left}
+            for part in said.parts
+        ],
     }
-
-
-def _part_row(part: Preference, said: Preference) -> Row:
-    was_swapped = part.comparison.left.text != said.comparison.left.text
-    return {"annotator": part.annotator, "was_swapped": was_swapped, "p_first": part.p_left}
 
 
 def _undecided_row(said: Preference | Abstention, index: int, chats: bool) -> Row:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..text import one_line
 from .reading import Row, cause, check_regular, datasets_library, once, opened, reading
-from .writing import check_folder, writers, writing
+from .writing import WRITERS, check_folder, writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -217,8 +217,8 @@ def _read_parquets(folder: Path) -> Iterator[Row]:
 
 
 def _writer(path: Path) -> Callable[[Path, Iterable[Sequence[Row]], pa.Schema], None]:
-    if _kind(path) not in writers():
+    if _kind(path) not in WRITERS:
         raise InputError(
             f"{str(path)!r} has the suffix {path.suffix!r}; writable are: .jsonl, .json, .csv (also .gz), .parquet, or none"
         )
-    return writers()[_kind(path)]
+    return WRITERS[_kind(path)]

@@ -13,11 +13,11 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..text import sound
@@ -113,17 +113,8 @@ def name_in_cell(text: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA) else text
 
 
-def writers() -> dict[str, Callable[[Path, Iterable[Sequence[Row]], pa.Schema], None]]:
-    """By the suffix of a path, what writes rows there."""
-    return {".jsonl": _write_jsonl, ".json": _write_json, ".csv": _write_csv, ".parquet": _write_parquet, "": _write_folder}
-
-
 def _is_packed(path: Path) -> bool:
     return path.suffix.lower() == ".gz"
-
-
-def _packed(file: BinaryIO) -> gzip.GzipFile:
-    return gzip.GzipFile("", "wb", fileobj=file, mtime=0)
 
 
 def _write_text(path: Path, data: bytes) -> None:
@@ -136,7 +127,10 @@ def _json(value: Any, indent: int | None = None) -> bytes:
 
 
 def _write_jsonl(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schema) -> None:
-    with draft(path) as place, place.open("wb") as file, _packed(file) if _is_packed(path) else nullcontext(file) as out:
+    with ExitStack() as stack:
+        out: Any = stack.enter_context(stack.enter_context(draft(path)).open("wb"))
+        if _is_packed(path):
+            out = stack.enter_context(gzip.GzipFile("", "wb", fileobj=out, mtime=0))
         for batch in batches:
             out.writelines(map(_json, batch))
 
@@ -191,3 +185,13 @@ def _write_folder(path: Path, batches: Iterable[Sequence[Row]], schema: pa.Schem
         shutil.rmtree(place, ignore_errors=True)
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
+
+
+WRITERS: Mapping[str, Callable[[Path, Iterable[Sequence[Row]], pa.Schema], None]] = {
+    ".jsonl": _write_jsonl,
+    ".json": _write_json,
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    "": _write_folder,
+}
+"""By the suffix of a path, what writes rows there."""

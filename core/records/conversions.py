@@ -7,12 +7,12 @@ UltraFeedback (Tunstall et al. 2023, arXiv:2310.16944), which keeps the best ans
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
 from ..errors import InputError
-from .feedback import Preference, Ranking, Rating
-from .items import Comparison, Completion, Slate
+from . import Comparison, Completion, Preference, Ranking, Rating, Slate
 
 
 class Pairs(NamedTuple):
@@ -52,14 +52,11 @@ def pairs_of_ratings(ratings: Iterable[Rating], weights: Mapping[str, float] | N
     by = sorted({each.annotator for each in given})
     if len(by) > 1:
         raise InputError(f"the ratings are by {', '.join(by)}; scales differ between annotators, so make the pairs of each apart")
-    prompts: dict[str, list[Rating]] = {}
+    prompts: dict[str, list[tuple[Completion, float]]] = {}
     for each in given:
-        prompts.setdefault(each.completion.prompt.id, []).append(each)
-    made = Pairs([], 0)
-    for group in prompts.values():
-        scored = [(each.completion, overall(each, weights)) for each in group]
-        made = _joined(made, _pairs(scored, margin, group[0].annotator))
-    return made
+        prompts.setdefault(each.completion.prompt.id, []).append((each.completion, overall(each, weights)))
+    made = [_pairs(scored, margin, by[0]) for scored in prompts.values()]
+    return Pairs([pair for each in made for pair in each.preferences], sum(each.ties for each in made))
 
 
 def pairs_of_ranking(ranking: Ranking, margin: float = 0.0) -> Pairs:
@@ -73,7 +70,7 @@ def pairs_of_ranking(ranking: Ranking, margin: float = 0.0) -> Pairs:
         raise InputError(f"a margin of {margin} was asked for in a ranking without grades; leave it out")
     places = [(answers[k], float(-place)) for place, k in enumerate(ranking.order)]
     preferences, ties = _pairs(places, 0.0, ranking.annotator)
-    return Pairs([Preference(each.comparison, each.p_left, each.annotator) for each in preferences], ties)
+    return Pairs([replace(each, strength=None) for each in preferences], ties)
 
 
 def ranking_of_ratings(ratings: Sequence[Rating], weights: Mapping[str, float] | None = None) -> Ranking:
@@ -88,12 +85,9 @@ def ranking_of_ratings(ratings: Sequence[Rating], weights: Mapping[str, float] |
 
 def ratings_of_ranking(ranking: Ranking) -> list[Rating]:
     """A score `overall` for each answer of the slate: its grade; without grades, how many answers it is better than."""
-    n = len(ranking.order)
-    places = {k: float(n - 1 - place) for place, k in enumerate(ranking.order)}
-    grades = ranking.grades or tuple(places[k] for k in range(n))
-    return [
-        Rating(each, {"overall": grade}, ranking.annotator) for each, grade in zip(ranking.slate.completions, grades, strict=True)
-    ]
+    grades = ranking.grades or [float(len(ranking.order) - 1 - ranking.order.index(k)) for k in range(len(ranking.order))]
+    rated = zip(ranking.slate.completions, grades, strict=True)
+    return [Rating(answer, {"overall": grade}, ranking.annotator) for answer, grade in rated]
 
 
 def _pairs(scored: Sequence[tuple[Completion, float]], margin: float, annotator: str) -> Pairs:
@@ -116,8 +110,3 @@ def drawn_order(first: Completion, second: Completion) -> Comparison:
     pair = Comparison(first, second)
     canonical = pair if pair.is_canonical else pair.swapped()
     return canonical if int(pair.key, 16) % 2 == 0 else canonical.swapped()
-
-
-def _joined(one: Pairs, other: Pairs) -> Pairs:
-    one.preferences.extend(other.preferences)
-    return Pairs(one.preferences, one.ties + other.ties)

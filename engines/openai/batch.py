@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from typing import Any
 from ...core.errors import EngineError, InputError
 from ...core.files.writing import write_atomically
 from ...core.requests import Reply, Request
-from .calls import Calling, body_of
-from .redaction import redacted
-from .wire import SHOWN, chat_reply
+from .calls import Calling, Outcome, body_of
+from .redaction import redacted, shown
+from .wire import chat_reply
 
 ENDPOINT = "/v1/chat/completions"
 MOST_REQUESTS = 50_000
@@ -32,21 +32,6 @@ TRIES = 4
 
 MOST_ANSWERED = 2**30
 """Bytes of a file of answers."""
-
-Outcome = tuple[int, Reply | Exception]
-
-
-@dataclass(frozen=True, slots=True)
-class Batching:
-    """Whose batches these are; see `OpenAIEngine` for the meaning of each."""
-
-    engine: str
-    """Its name."""
-    base_url: str
-    key_from: str
-    folder: Path
-    poll: float
-    calling: Calling
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +65,7 @@ class Note:
             replace(self, keys=answered, is_read=True).write()
 
 
-def batched(how: Batching, requests: Sequence[Request], key: str) -> Iterator[Outcome]:
+def batched(how: Calling, requests: Sequence[Request], key: str) -> Iterator[Outcome]:
     """Outcomes of `requests`, batch by batch as each ends. A line that failed fails alone."""
     import openai
 
@@ -89,20 +74,17 @@ def batched(how: Batching, requests: Sequence[Request], key: str) -> Iterator[Ou
     wanted: dict[str, list[int]] = {}
     for index, request in enumerate(requests):
         wanted.setdefault(request.key(how.engine).hex(), []).append(index)
-    with client(how.base_url, key, retries=TRIES, timeout=how.calling.timeout, most=MOST_ANSWERED) as opened:
+    with client(how.base_url, key, retries=TRIES, timeout=how.timeout, most=MOST_ANSWERED) as opened:
         desk = _Batches(how, opened, key, requests)
         try:
             yield from desk.answers(wanted)
         except openai.AuthenticationError as error:
-            raise InputError(f"the server refuses the key in {how.key_from} (401): {desk.text(error)}") from None
+            raise InputError(f"the server refuses the key in {how.key_from} (401): {shown(error, key)}") from None
 
 
 class _Batches:
-    def __init__(self, how: Batching, client: Any, key: str, requests: Sequence[Request]) -> None:
+    def __init__(self, how: Calling, client: Any, key: str, requests: Sequence[Request]) -> None:
         self._how, self._client, self._key, self._requests = how, client, key, requests
-
-    def text(self, said: object) -> str:
-        return " ".join(redacted(str(said)[: 4 * SHOWN], self._key).split())[:SHOWN]
 
     def answers(self, wanted: dict[str, list[int]]) -> Iterator[Outcome]:
         notes = self._open_notes(wanted)
@@ -113,24 +95,23 @@ class _Batches:
                 try:
                     lines[key] = self._line(key, self._requests[indices[0]])
                 except EngineError as error:
-                    yield from ((index, error) for index in indices)
+                    yield from _all(wanted, [key], error)
         made = self._made(lines)
         for found in (*notes, *made):
             if isinstance(found, Note):
                 yield from self._read(found, wanted)
             else:
-                keys, error = found
-                yield from ((index, error) for key in keys for index in wanted[key])
+                yield from _all(wanted, *found)
 
     def _line(self, key: str, request: Request) -> str:
         if request.continuation is not None:
             raise EngineError("a batch scores no continuations; leave `batch` out, with server='vllm'")
-        return json.dumps({"custom_id": key, "method": "POST", "url": ENDPOINT, "body": body_of(request, self._how.calling)})
+        return json.dumps({"custom_id": key, "method": "POST", "url": ENDPOINT, "body": body_of(request, self._how)})
 
     def _open_notes(self, wanted: dict[str, list[int]]) -> list[Note]:
         """The batches that hold something wanted. Those whose answers were read before, and are not missed, are forgotten."""
         found: list[Note] = []
-        for path in sorted(self._how.folder.glob("*.json")):
+        for path in sorted(self._how.batch_folder.glob("*.json")):
             note = Note.read(path)
             if note.engine != self._how.engine:
                 continue
@@ -163,9 +144,9 @@ class _Batches:
         except openai.AuthenticationError:
             raise
         except openai.APIError as error:
-            return list(lines), EngineError(f"the server made no batch: {self.text(error)}")
+            return list(lines), EngineError(f"the server made no batch: {shown(error, self._key)}")
         name = "".join(each for each in batch.id if each.isalnum() or each in "-_")
-        note = Note(self._how.folder / f"{name}.json", self._how.engine, batch.id, frozenset(lines))
+        note = Note(self._how.batch_folder / f"{name}.json", self._how.engine, batch.id, frozenset(lines))
         note.write()
         return note
 
@@ -181,12 +162,12 @@ class _Batches:
             raise
         except openai.NotFoundError as error:
             note.path.unlink(missing_ok=True)
-            why = EngineError(f"the server does not know the batch {note.id}, whose note is taken away: {self.text(error)}")
-            yield from ((index, why) for key in left for index in wanted[key])
+            why = f"the server does not know the batch {note.id}, whose note is taken away: {shown(error, self._key)}"
+            yield from _all(wanted, left, EngineError(why))
             return
         except (openai.APIError, TimeoutError) as error:
-            why = EngineError(f"the batch {note.id} could not be read, and is picked up by the next run: {self.text(error)}")
-            yield from ((index, why) for key in left for index in wanted[key])
+            why = f"the batch {note.id} could not be read, and is picked up by the next run: {shown(error, self._key)}"
+            yield from _all(wanted, left, EngineError(why))
             return
         missing = dict.fromkeys(left)
         answered: set[str] = set()
@@ -197,9 +178,11 @@ class _Batches:
                 outcome = self._outcome(line, self._requests[wanted[key][0]])
                 if isinstance(outcome, Reply):
                     answered.add(key)
-                yield from ((index, outcome) for index in wanted[key])
-        why = EngineError(f"the batch {note.id} ended as {batch.status!r} without an answer to this request{self._said(batch)}")
-        yield from ((index, why) for key in missing for index in wanted[key])
+                yield from _all(wanted, [key], outcome)
+        told = "; ".join(str(each.message) for each in (batch.errors.data or [])) if batch.errors else ""
+        because = f": {shown(told, self._key)}" if told else ""
+        why = EngineError(f"the batch {note.id} ended as {batch.status!r} without an answer to this request{because}")
+        yield from _all(wanted, missing, why)
         note.close(frozenset(answered))
 
     def _ended(self, note: Note) -> Any:
@@ -225,12 +208,13 @@ class _Batches:
     def _outcome(self, line: dict[str, Any], request: Request) -> Reply | EngineError:
         response = line.get("response")
         if not isinstance(response, dict) or response.get("status_code") != 200:
-            return EngineError(f"the batch could not answer: {self.text(line.get('error') or response)}")
+            return EngineError(f"the batch could not answer: {shown(line.get('error') or response, self._key)}")
         try:
-            return chat_reply(json.dumps(response.get("body")), request, self._how.calling.server)
+            return chat_reply(json.dumps(response.get("body")), request, self._how.server)
         except EngineError as error:
             return error
 
-    def _said(self, batch: Any) -> str:
-        told = [each.message for each in (batch.errors.data or [])] if batch.errors else []
-        return f": {self.text('; '.join(map(str, told)))}" if told else ""
+
+def _all(wanted: Mapping[str, list[int]], keys: Iterable[str], outcome: Reply | Exception) -> Iterator[Outcome]:
+    """One outcome for all requests of these keys."""
+    return ((index, outcome) for key in keys for index in wanted[key])

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ...core.errors import EngineError, InputError
@@ -20,31 +22,40 @@ from ...core.records import Usage
 from ...core.requests import Reply, Request
 from ...core.seeds import seed_for
 from .pacing import Pace, Turn, backoff, retry_after
-from .redaction import redacted
-from .wire import SHOWN, chat_body, chat_reply, parsed, score_reply, useless
+from .redaction import redacted, shown
+from .wire import chat_body, chat_reply, parsed, score_reply, useless
 
 AGAIN = frozenset({408, 409, 425, 429})
 """Statuses, besides 500 and more, after which a request may be sent once more."""
 BUSY = frozenset({429, 503, 529})
 """Statuses that ask all callers to hold back."""
-TOKENIZE = "tokenize"
-"""vLLM's, beside `/v1`."""
 LONGEST_BACKOFF = 30.0
+
+
+Outcome = tuple[int, Reply | Exception]
 
 
 @dataclass(frozen=True, slots=True)
 class Calling:
     """How a server is called; see `OpenAIEngine` for the meaning of each."""
 
+    engine: str
+    """Its name."""
+    base_url: str
+    key_from: str
     model: str
     server: str
     limit_field: str
+    """What it calls the most tokens of an answer."""
     extra: Mapping[str, Any]
     concurrency: int
     timeout: float
     attempts: int
     patience: float
-    first_backoff: float
+    """Seconds for all attempts."""
+    backoff: float
+    batch_folder: Path
+    poll: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +71,8 @@ class Failure:
 class Calls:
     """Answers requests over `client`, an `openai.AsyncOpenAI` that itself retries nothing."""
 
-    def __init__(self, client: Any, how: Calling, key: str, key_from: str) -> None:
-        self._client = client
-        self._how = how
-        self._key = key
-        self._key_from = key_from
+    def __init__(self, client: Any, how: Calling, key: str) -> None:
+        self._client, self._how, self._key = client, how, key
         self._pace = Pace(how.concurrency)
         self._heard = time.monotonic()
         self._failures = 0
@@ -114,10 +122,11 @@ class Calls:
         return score_reply(raw, request, len(prompt), len(tokens))
 
     async def _tokens(self, body: dict[str, Any], request: Request) -> list[int]:
-        raw = await self._post(TOKENIZE, {"model": self._how.model, **body}, request)
+        address = f"{self._how.base_url.removesuffix('/v1')}/tokenize"  # vLLM's, beside `/v1`
+        raw = await self._post(address, {"model": self._how.model, **body}, request)
         tokens = parsed(raw, request).get("tokens")
         if not isinstance(tokens, list) or not all(type(each) is int for each in tokens):
-            raise EngineError(f"the server's /tokenize gives no tokens: {self._text(raw)}")
+            raise EngineError(f"the server's /tokenize gives no tokens: {shown(raw, self._key)}")
         return tokens
 
     async def _post(self, path: str, body: dict[str, Any], request: Request) -> str:
@@ -160,44 +169,45 @@ class Calls:
                 return Failure(f"the server has answered nothing for {2 * self._how.patience:.0f} s and is taken for dead", False)
             async with asyncio.timeout(timeout), self._open(path, body) as response:
                 answered, headers = True, response.headers
-                raw = await response.aread() if path == TOKENIZE else await response.read()
+                raw = await response.aread()
             self._heard = time.monotonic()
-            return self._clean(raw.decode("utf-8-sig", "replace"))
+            return redacted(raw.decode("utf-8-sig", "replace"), self._key)
         except openai.APIStatusError as error:
             headers = error.response.headers
             failure = self._refusal(error, attempt)
             return failure
         except Exception as error:  # what a broken body raises is the HTTP library's, and openai has had two of them
             if answered:
-                raise useless(request, f"it broke off ({type(error).__name__}: {self._text(error)})") from None
+                raise useless(request, f"it broke off ({type(error).__name__}: {shown(error, self._key)})") from None
             if not isinstance(error, openai.APIConnectionError | TimeoutError | httpx.HTTPError):
                 raise
             is_late = isinstance(error, TimeoutError | openai.APITimeoutError)
-            why = f"no answer in {timeout:.1f} s" if is_late else f"no connection ({self._text(error.__cause__ or error)})"
+            cause = shown(error.__cause__ or error, self._key)
+            why = f"no answer in {timeout:.1f} s" if is_late else f"no connection ({cause})"
             failure = Failure(f"the server gave {why}", wait=self._backoff(attempt))
             return failure
         finally:
             refused = failure.wait if failure and failure.busy else None
             await self._pace.done(turn, headers, answered=answered, refused=refused)
 
-    def _open(self, path: str, body: dict[str, Any]) -> Any:
-        """The call as a context of its response, whose body is not read yet: to know an answer that breaks off from none."""
-        if path == "chat/completions":
-            rest = {name: value for name, value in body.items() if name not in ("model", "messages")}
-            create = self._client.chat.completions.with_streaming_response.create
-            return create(model=body["model"], messages=body["messages"], extra_body=rest)
-        if path == "completions":
-            rest = {name: value for name, value in body.items() if name not in ("model", "prompt")}
-            create = self._client.completions.with_streaming_response.create
-            return create(model=body["model"], prompt=body["prompt"], extra_body=rest)
-        root = str(self._client.base_url).rstrip("/").removesuffix("/v1")
-        return _Plain(self._client, f"{root}/{path}", body)
+    @asynccontextmanager
+    async def _open(self, path: str, body: dict[str, Any]) -> AsyncIterator[Any]:
+        """The response to a call, whose body is not read yet: to tell an answer that breaks off from none."""
+        from .client import httpx
+
+        options = {"headers": {"X-Stainless-Raw-Response": "stream"}}  # as `with_streaming_response` of openai's client has it
+        response = await self._client.post(path, body=body, cast_to=httpx.Response, options=options)
+        try:
+            yield response
+        finally:
+            await response.aclose()
 
     def _refusal(self, error: Any, attempt: int) -> Failure:
         status = error.status_code
-        said = self._text(error.body.get("message") if isinstance(error.body, dict) else None) or self._text(error.response.text)
+        told = error.body.get("message") if isinstance(error.body, dict) else None
+        said = shown(told or "", self._key) or shown(error.response.text, self._key)
         if status == 401:
-            raise InputError(f"the server refuses the key in {self._key_from} (401): {said}")
+            raise InputError(f"the server refuses the key in {self._how.key_from} (401): {said}")
         why = f"the server answered {status}: {said}"
         if 300 <= status < 400:
             why = f"the server sends on to another address ({status}), which is not followed; give that as base_url"
@@ -205,38 +215,16 @@ class Calls:
         if is_out or not (status in AGAIN or status >= 500):
             self._heard = time.monotonic()
             return Failure(why, may_repeat=False)
-        told = retry_after(error.response.headers)
-        return Failure(why, wait=self._backoff(attempt) if told is None else told, busy=status in BUSY)
+        asked = retry_after(error.response.headers)
+        return Failure(why, wait=self._backoff(attempt) if asked is None else asked, busy=status in BUSY)
 
     def _backoff(self, attempt: int) -> float:
         self._failures += 1
         jitter = seed_for(attempt, "jitter", os.getpid(), self._failures) / 2**31
-        return backoff(attempt, self._how.first_backoff, LONGEST_BACKOFF, jitter)
-
-    def _text(self, said: Any) -> str:
-        return " ".join(self._clean(str(said or "")[: 4 * SHOWN]).split())[:SHOWN]
-
-    def _clean(self, text: str) -> str:
-        """What came back, without the key in it."""
-        return redacted(text, self._key)
+        return backoff(attempt, self._how.backoff, LONGEST_BACKOFF, jitter)
 
 
 def body_of(request: Request, how: Calling) -> dict[str, Any]:
     """The chat body with the caller's `extra` fields laid over it; None takes a field out."""
     body = chat_body(request, how.model, how.server, how.limit_field) | dict(how.extra)
     return {name: value for name, value in body.items() if value is not None}
-
-
-class _Plain:
-    """A call that openai's client has no method for, as a context like the others."""
-
-    def __init__(self, client: Any, path: str, body: dict[str, Any]) -> None:
-        self._client, self._path, self._body = client, path, body
-
-    async def __aenter__(self) -> Any:
-        from .client import httpx
-
-        return await self._client.post(self._path, body=self._body, cast_to=httpx.Response)
-
-    async def __aexit__(self, *_: object) -> None:
-        pass

@@ -20,17 +20,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...core.errors import InputError
-from ...core.requests import Reply, Request
+from ...core.requests import Request
 from ..models import cache_folder
-from .calls import Calling, Calls
+from .calls import Calling, Calls, Outcome
 from .prices import is_local, prices_for
 
 HOSTED = "https://api.openai.com/v1"
 BATCH_DISCOUNT = 0.5
 SERVERS = ("openai", "vllm")
-
-Outcome = tuple[int, Reply | Exception]
-
 
 OURS = frozenset({"model", "messages", "max_tokens", "max_completion_tokens", "n", "logprobs", "top_logprobs", "stream"})
 """Fields of the body that no `extra` may change."""
@@ -87,13 +84,13 @@ class OpenAIEngine:
         if not re.fullmatch(r"[A-Za-z_]\w*", key_variable, re.ASCII):
             raise InputError("key_variable is not a name of an environment variable; the key itself is never an option")
         self._variable = key_variable
-        self.key_from = key_variable if re.fullmatch("[A-Z0-9_]+", key_variable) else "variable named by key_variable"
+        self._key_from = key_variable if re.fullmatch("[A-Z0-9_]+", key_variable) else "variable named by key_variable"
         self._is_local = is_local(host)
         self._key()
         full = prices_for(model, host, prices, price_table)
         self.prices = (full[0] * BATCH_DISCOUNT, full[1] * BATCH_DISCOUNT) if batch else full
-        self.batch, self.poll = batch, poll
-        self.batch_folder = Path(batch_folder) if batch_folder is not None else cache_folder() / "batches"
+        self._is_batched = batch
+        notes = Path(batch_folder) if batch_folder is not None else cache_folder() / "batches"
         field = limit_field or ("max_completion_tokens" if self.base_url == HOSTED else "max_tokens")
         added = dict(extra or {})
         for name_of_field in sorted((OURS | {field}) & set(added)):
@@ -101,7 +98,8 @@ class OpenAIEngine:
                 f"extra has the field {name_of_field!r}, which the engine sets itself and the budget counts on; leave it out"
             )
         self.name = name or _identity(model, where, server, added)
-        self.calling = Calling(model, server, field, added, concurrency, timeout, attempts, patience, backoff)
+        of_server = (self.name, self.base_url, self._key_from, model, server, field, added)
+        self._how = Calling(*of_server, concurrency, timeout, attempts, patience, backoff, notes, poll)
 
     def __repr__(self) -> str:
         return f"OpenAIEngine({self.name!r})"
@@ -111,11 +109,10 @@ class OpenAIEngine:
         if not requests:
             return
         key = self._key()
-        if self.batch:
-            from .batch import Batching, batched
+        if self._is_batched:
+            from .batch import batched
 
-            how = Batching(self.name, self.base_url, self.key_from, self.batch_folder, self.poll, self.calling)
-            yield from batched(how, requests, key)
+            yield from batched(self._how, requests, key)
         else:
             yield from _from_thread(lambda put: self._answers(requests, key, put))
 
@@ -124,7 +121,7 @@ class OpenAIEngine:
 
         waiting = iter(enumerate(requests))
         async with async_client(self.base_url, key) as client:
-            calls = Calls(client, self.calling, key, self.key_from)
+            calls = Calls(client, self._how, key)
 
             async def work() -> None:
                 for index, request in waiting:
@@ -132,7 +129,7 @@ class OpenAIEngine:
 
             try:
                 async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self.calling.concurrency, len(requests))):
+                    for _ in range(min(self._how.concurrency, len(requests))):
                         group.create_task(work())
             except BaseExceptionGroup as failed:
                 raise failed.exceptions[0] from None
@@ -141,9 +138,9 @@ class OpenAIEngine:
         """The key, from the environment. A server on this computer may have none; the client wants some text."""
         key = os.environ.get(self._variable, "").strip()
         if not key and not self._is_local:
-            raise InputError(f"the environment has no {self.key_from}, the key for {self.base_url}; export it and run again")
+            raise InputError(f"the environment has no {self._key_from}, the key for {self.base_url}; export it and run again")
         if not (key.isascii() and key.isprintable()):
-            raise InputError(f"the key in {self.key_from} has characters that no key has; look for a slip of the pen")
+            raise InputError(f"the key in {self._key_from} has characters that no key has; look for a slip of the pen")
         return key or "none"
 
 

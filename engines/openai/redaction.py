@@ -7,9 +7,16 @@ from collections.abc import Iterator
 
 SECRET = 8
 """Characters in a row of a key that are a secret; a shorter key, such as `EMPTY`, is none."""
+SHOWN = 300
+"""Characters of what a server said, in a message."""
 _ESCAPED = re.compile(
     r"\\*(?:\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\(.))|%([0-9a-fA-F]{2})|&#(\d{1,4});|&#x([0-9a-fA-F]{1,4});", re.DOTALL
 )
+
+
+def shown(said: object, key: str) -> str:
+    """The beginning of what a server said, on one line and without the key."""
+    return " ".join(redacted(str(said)[: 4 * SHOWN], key).split())[:SHOWN]
 
 
 def redacted(text: str, key: str) -> str:

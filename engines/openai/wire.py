@@ -18,11 +18,11 @@ from ...core.records import Usage
 from ...core.requests import MOST_TOKENS, Reply, Request
 from ...core.seeds import seed_for
 from ..chat import draw_keys, with_bounds
+from .redaction import SHOWN
 
 TOP = 20  # alternatives a position: the most that hosted APIs give
 CHOICE = "choice"  # the property that holds a choice
 ROUNDING = 1e-3  # a log-probability over this is no rounding error
-SHOWN = 300  # characters of what a server said
 
 
 def chat_body(request: Request, model: str, server: str, limit_field: str) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, softmax
 
-from ...core.errors import InputError, UnknownName
+from ...core.errors import InputError
 from ...core.options import check_options, check_types
 from ...core.protocols import Fault, Policy, Truth
 from ...core.records import Comparison, Completion, Prompt
@@ -22,20 +24,13 @@ from ...core.seeds import rng_for
 from ...policies import closed_form
 from ...policies.responses import response_index, response_text
 from ..choice import bradley_terry
-from ..simulated import GOLD, SimulatedWorld
-from ..users import PERSONAS, Tastes, persona_users, users_of
+from ..simulated import GOLD, PERSONAS, SimulatedWorld, Tastes, check_aspects, number_of_users, persona_users, tastes_of
 from .draws import draw_features, draw_tastes, one_each
-
-if TYPE_CHECKING:
-    from ...policies.tabular import TabularPolicy
 
 SPLITS = {"sft": 1, "preference": 2, "unlabeled": 2, "eval": 1}
 """Size of each split, in multiples of `prompts`; `eval` may have more."""
-LEAST: dict[str, float] = {
-    **{"prompts": 1, "users": 1, "responses": 2, "features": 3, "hidden": 0, "spread": 0, "utility_sd": 0, "reference_sd": 0},
-    **{"length_cost": 0, "demonstration_beta": 1e-6, "length_gain": -1e9, "cyclic": -1e9},
-}
-"""Least value of each option."""
+LEAST = {"prompts": 1, "users": 1, "responses": 2, "features": 3, "demonstration_beta": 1e-6, "length_gain": -1e9, "cyclic": -1e9}
+"""Least value of each option; of the other numbers, 0."""
 LEAST_FAULT = 1e-9
 """Nats below which nothing is lost."""
 
@@ -48,7 +43,7 @@ class ExactWorld(SimulatedWorld):
     eval: size of the `eval` split instead, at least `prompts`; those that are more change nothing of the others.
     responses: answers a prompt. features: numbers that describe an answer, at least 3.
     users: how many; 8 where none are given. spread: size of a user's own taste beside the common one; 0 makes them all alike.
-    tastes: the users instead, as weights of the `features` (see `simulators.users`); gold stays the world's own, and all mind
+    tastes: the users instead, as weights of the `features` (see `simulators.simulated`); gold stays the world's own, and all mind
         too much length alike.
     hidden: how many of the last features show only in the outcome; None is two thirds of them. Until then they look like their
         opposite (see `seen`).
@@ -82,43 +77,40 @@ class ExactWorld(SimulatedWorld):
     ) -> None:
         given = dict(locals())
         check_types(ExactWorld, given, "an exact world")
-        for option, least in (LEAST | {"eval": prompts}).items():
-            value = given[option]
-            if value is not None and not least <= value < math.inf:
+        for option, value in given.items():
+            least = LEAST.get(option, prompts if option == "eval" else 0)
+            if isinstance(value, Real) and option != "seed" and not least <= value < math.inf:
                 raise InputError(f"an exact world with {option}={value} was asked for; it is finite and at least {least:g}")
         if hidden is not None and hidden > features:
             raise InputError(
                 f"an exact world with hidden={hidden} of features={features} was asked for; hide no more than there are"
             )
-        if users is not None and tastes is not None:
-            raise InputError(f"both users={users} and tastes were given; the tastes say how many users there are")
+        users = number_of_users(users, tastes, 8)
         self._name, self.seed, self.cyclic = name, seed, cyclic
         self._hidden = 2 * features // 3 if hidden is None else hidden
         drawn = prompts * sum(SPLITS.values())
         more = 0 if eval is None else eval - prompts
         self._all = tuple(Prompt(f"prompt {place} of {name} world {seed}") for place in range(drawn + more))
         self._rows = {prompt.id: row for row, prompt in enumerate(self._all)}
-        self._splits = _split(self._all, prompts)
+        ends = pairwise([*(prompts * np.cumsum([0, *SPLITS.values()])[:-1]).tolist(), None])
+        self._splits = {split: self._all[start:end] for split, (start, end) in zip(SPLITS, ends, strict=True)}
         parts = ((drawn, "features"), (more, "features of more"))
         self.features_PMD = np.concatenate([draw_features(size, responses, features, self._rng(part)) for size, part in parts])
         self.reference_logits_PM = reference_sd * self._rng("reference").normal(size=self.features_PMD.shape[:2])
         self.reference_PM = softmax(self.reference_logits_PM, axis=1)
         self._bonus_PM = -length_cost * np.maximum(self.features_PMD[:, :, 0], 0.0) ** 2.5
-        self._aspects = (
-            "length",
-            *(f"feature-{place}" for place in range(1, features)),
-            *(("over-length",) if length_cost else ()),
-        )
-        gold_D, own_UD = draw_tastes(8 if users is None else users, features, spread, utility_sd, length_gain, self._rng("tastes"))
-        self.tastes = {GOLD: gold_D} | {f"user-{place:02d}": own_D for place, own_D in enumerate(own_UD)}
-        if tastes is not None:
-            self.tastes = {GOLD: self.tastes[GOLD]} | users_of(tastes, self._aspects[:features], self.tastes[GOLD])
+        linear, self._features_PMA = _linear_aspects(features), self.features_PMD
+        if length_cost:
+            self._features_PMA = np.dstack((self.features_PMD, self._bonus_PM))
+        self._aspects = (*linear, *(("over-length",) if length_cost else ()))
+        gold_D, own_UD = draw_tastes(users, features, spread, utility_sd, length_gain, self._rng("tastes"))
+        self.tastes = tastes_of(own_UD, gold_D, tastes, linear)
         self._angle_PM = np.arctan2(self.features_PMD[:, :, 2], self.features_PMD[:, :, 1])
         self._utilities: dict[str, np.ndarray] = {}
         self._rival_P = one_each(self.reference_PM, self._rng("rivals"))
         good_PM = closed_form.regularised_optimum(self.reference_PM, self.utilities(), demonstration_beta)
         self._demonstration_P = one_each(good_PM, self._rng("demonstrations"))
-        self._base: TabularPolicy | None = None
+        self._base: Any = None
 
     def demonstrations(self) -> Sequence[Completion]:
         return [self.completion(prompt, int(self._demonstration_P[self._row(prompt)])) for prompt in self._splits["sft"]]
@@ -154,7 +146,7 @@ class ExactWorld(SimulatedWorld):
         return self._aspects
 
     def features(self, completions: Sequence[Completion]) -> np.ndarray:
-        return self._features(*self._places(completions))
+        return self._features_PMA[self._places(completions)]
 
     def weights(self, user: str = GOLD) -> np.ndarray:
         return np.append(self.taste(user), np.ones(len(self._aspects) - self.features_PMD.shape[2]))
@@ -172,7 +164,7 @@ class ExactWorld(SimulatedWorld):
         (row,), (answer,) = self._places([completion])
         weight_A = self.weights(user)
         best = int(np.argmax(self.utilities(user)[row]))
-        own_A, best_A = self._features(np.array([row, row]), np.array([answer, best]))
+        own_A, best_A = self._features_PMA[row, [answer, best]]
         loss_A, size = weight_A * (best_A - own_A), len(completion.text)
         found = []
         for place in np.argsort(-loss_A, kind="stable"):
@@ -185,25 +177,17 @@ class ExactWorld(SimulatedWorld):
     def mended(self, completion: Completion, aspects: Collection[str] | None = None, user: str = GOLD) -> Completion:
         """The nearest answer of the prompt's table that gives the user as much of the wished aspects as the best answer does, and
         is worth no less to them than this one; the best answer is always such a one."""
-        for aspect in aspects or ():
-            if aspect not in self._aspects:
-                raise UnknownName("aspect", aspect, self._aspects)
+        check_aspects(aspects, self._aspects)
         wished = {each.aspect for each in self.faults(completion, user) if aspects is None or each.aspect in aspects}
         if not wished:
             return completion
         (row,), (answer,) = self._places([completion])
-        utility_M, every = self.utilities(user)[row], np.arange(self.reference_PM.shape[1])
-        features_MA, chosen = self._features(np.full_like(every, row), every), [name in wished for name in self._aspects]
+        utility_M, features_MA = self.utilities(user)[row], self._features_PMA[row]
+        chosen = [name in wished for name in self._aspects]
         gained_MA = features_MA * self.weights(user)
         enough_M = (gained_MA >= gained_MA[np.argmax(utility_M)] - LEAST_FAULT)[:, chosen].all(1) & (utility_M >= utility_M[answer])
         distance_M = np.linalg.norm(features_MA - features_MA[answer], axis=1)
         return self.completion(completion.prompt, int(np.argmin(np.where(enough_M, distance_M, np.inf))))
-
-    def _features(self, rows: np.ndarray, answers: np.ndarray) -> np.ndarray:
-        features_ND = self.features_PMD[rows, answers]
-        if len(self._aspects) == features_ND.shape[1]:
-            return features_ND
-        return np.column_stack((features_ND, self._bonus_PM[rows, answers]))
 
     def length(self, completion: Completion) -> float:
         """Length of an answer in standard deviations from the mean, for the length-biased noise of `simulators.noise`."""
@@ -212,8 +196,13 @@ class ExactWorld(SimulatedWorld):
     def advantage(self, comparison: Comparison, user: str = GOLD) -> float:
         """Log-odds in nats with which a user prefers left to right at temperature 1: utility difference and cyclic part."""
         rows, answers = self._places((comparison.left, comparison.right))
-        utility, angle = self.utilities(user)[rows, answers], self._angle_PM[rows, answers]
-        return float(utility[0] - utility[1] + self.cyclic * np.sin(angle[0] - angle[1]))
+        return float(self._log_odds(rows[0], *answers, user=user))
+
+    def _log_odds(self, rows: Any, answers: Any, others: Any, user: str = GOLD) -> np.ndarray:
+        """`advantage` of answers over others to the same prompts, of the shape that the indices broadcast to."""
+        utility_PM, angle_PM = self.utilities(user), self._angle_PM
+        cycle = self.cyclic * np.sin(angle_PM[rows, answers] - angle_PM[rows, others])
+        return utility_PM[rows, answers] - utility_PM[rows, others] + cycle
 
     def probability(self, comparison: Comparison, user: str = GOLD, temperature: float = 1.0) -> float:
         """P(left over right) of a Bradley-Terry user, the cyclic part included. temperature: in nats, >= 0."""
@@ -221,10 +210,8 @@ class ExactWorld(SimulatedWorld):
 
     def preference_matrix(self, prompt: Prompt, user: str = GOLD, temperature: float = 1.0) -> np.ndarray:
         """P(answer a over answer b), [M, M], of a Bradley-Terry user, the cyclic part included."""
-        row = self._row(prompt)
-        utility_M, angle_M = self.utilities(user)[row], self._angle_PM[row]
-        advantage_MM = utility_M[:, None] - utility_M + self.cyclic * np.sin(angle_M[:, None] - angle_M)
-        return np.asarray(bradley_terry(advantage_MM, temperature))
+        row, every = self._row(prompt), np.arange(self.reference_PM.shape[1])
+        return np.asarray(bradley_terry(self._log_odds(row, every[:, None], every, user), temperature))
 
     def truth(self, policy: Policy, answers: Sequence[Sequence[Completion]]) -> Truth:
         """Closed-form where the policy has `probabilities(prompts)`, [P, M], for the whole `eval` split where there are no
@@ -234,14 +221,11 @@ class ExactWorld(SimulatedWorld):
             raise InputError("some prompt has no answers to judge; sample at least one to each")
         asked = [row[0].prompt for row in answers] or self._splits["eval"]
         rows_P = np.array([self._row(prompt) for prompt in asked])
-        if probabilities is not None:
-            policy_PM = np.asarray(probabilities(asked).detach())
-        else:
-            policy_PM = self._frequencies(rows_P, answers)
-        utility_PM, angle_PM, rival_P1 = self.utilities()[rows_P], self._angle_PM[rows_P], self._rival_P[rows_P, None]
-        against_PM = utility_PM - np.take_along_axis(utility_PM, rival_P1, 1)
-        against_PM = against_PM + self.cyclic * np.sin(angle_PM - np.take_along_axis(angle_PM, rival_P1, 1))
-        return Truth(closed_form.expected_value(policy_PM, utility_PM), closed_form.expected_value(policy_PM, expit(against_PM)))
+        exact = probabilities is not None
+        policy_PM = np.asarray(probabilities(asked).detach()) if exact else self._frequencies(rows_P, answers)
+        rows_P1, every = rows_P[:, None], np.arange(self.reference_PM.shape[1])
+        against_PM = self._log_odds(rows_P1, every, self._rival_P[rows_P1])
+        return Truth(*(closed_form.expected_value(policy_PM, of) for of in (self.utilities()[rows_P], expit(against_PM))))
 
     def _frequencies(self, rows_P: np.ndarray, answers: Sequence[Sequence[Completion]]) -> np.ndarray:
         counts_PM = np.zeros((len(rows_P), self.reference_PM.shape[1]))
@@ -284,16 +268,14 @@ def cyclic(seed: int = 0, **options: Any) -> ExactWorld:
 
 def exact_personas(seed: int = 0, *, personas: int = PERSONAS, spread: float = 0.5, **options: Any) -> ExactWorld:
     """The exact world with personas for users; `spread` as in `ExactWorld`. Other options are `ExactWorld`'s."""
-    names = ["length", *(f"feature-{place}" for place in range(1, options.get("features", 12)))]
+    names = _linear_aspects(options.get("features", 12))
     return _variant("exact-personas", seed, options, tastes=persona_users(names, personas, seed, spread=spread))
+
+
+def _linear_aspects(features: int) -> tuple[str, ...]:
+    return ("length", *(f"feature-{place}" for place in range(1, features)))
 
 
 def _variant(name: str, seed: int, options: dict[str, Any], **settings: Any) -> ExactWorld:
     check_options(ExactWorld, options, f"the world {name!r}")
     return ExactWorld(seed, **{"name": name, **settings, **options})
-
-
-def _split(prompts: tuple[Prompt, ...], unit: int) -> dict[str, tuple[Prompt, ...]]:
-    ends = np.cumsum([unit * share for share in SPLITS.values()]).tolist()
-    splits = {split: prompts[end - unit * share : end] for (split, share), end in zip(SPLITS.items(), ends, strict=True)}
-    return splits | {"eval": prompts[ends[-2] :]}

@@ -7,20 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .grammar import (
-    CLOSERS,
-    FACTS,
-    FILLER_SENTENCES,
-    MENTIONS,
-    TONE_SENTENCES,
-    Format,
-    Instruction,
-    Sentence,
-    Tone,
-    fact_sentences,
-    mention_sentences,
-    words_of,
-)
+from .grammar import CLOSERS, FACTS, FILLERS, MENTIONS, TONES, Format, Instruction, Sentence, Tone, mention_sentences, words_of
 
 LONGEST = 20
 """Words after which nothing is added any more."""
@@ -34,9 +21,10 @@ def compose(instruction: Instruction, quality: float, rng: np.random.Generator) 
     fact, mention, avoid, length, tone, layout = rng.random(6) < 0.15 + 0.85 * quality
     banned = instruction.avoid if avoid else None
     body = _fact(instruction, fact, banned, rng) + _mention(instruction, mention, banned, rng)
-    body += [_pick(FILLER_SENTENCES, banned, rng) for _ in range(rng.binomial(2, 0.6 * (1 - quality)))]
+    body += [_pick(FILLERS, banned, rng) for _ in range(rng.binomial(2, 0.6 * (1 - quality)))]
     if instruction.avoid and not avoid:
-        body.append(_pick([s for s in _anything(rng) if instruction.avoid in words_of(s.text)], None, rng))
+        anything = FILLERS + mention_sentences(MENTIONS[rng.integers(len(MENTIONS))])
+        body.append(_pick([each for each in anything if instruction.avoid in words_of(each.text)], None, rng))
     is_list = _is_list(instruction, layout, rng)
     parts = _with_tone(body, _tone(instruction, tone, quality, rng), banned, rng)
     parts = _fit(parts, 2 if is_list else 1, instruction, length, banned, rng)
@@ -45,13 +33,13 @@ def compose(instruction: Instruction, quality: float, rng: np.random.Generator) 
     return "\n".join(f"- {each.text}" for each in parts) if is_list else " ".join(each.text for each in parts)
 
 
+def _without(banned: str | None, options: Sequence[Sentence]) -> list[Sentence]:
+    return [each for each in options if banned is None or banned not in words_of(each.text)]
+
+
 def _pick(options: Sequence[Sentence], banned: str | None, rng: np.random.Generator) -> Sentence:
-    allowed = [each for each in options if banned is None or banned not in words_of(each.text)]
+    allowed = _without(banned, options)
     return allowed[rng.integers(len(allowed))]
-
-
-def _anything(rng: np.random.Generator) -> list[Sentence]:
-    return FILLER_SENTENCES + mention_sentences(MENTIONS[rng.integers(len(MENTIONS))])
 
 
 def _fact(instruction: Instruction, is_right: bool, banned: str | None, rng: np.random.Generator) -> list[Sentence]:
@@ -59,7 +47,7 @@ def _fact(instruction: Instruction, is_right: bool, banned: str | None, rng: np.
         return []
     wrong = [value for value in FACTS[instruction.kind].values() if value != instruction.answer]
     value = instruction.answer if is_right else wrong[rng.integers(len(wrong))]
-    return [_pick(fact_sentences(instruction.kind, instruction.subject, value), banned, rng)]
+    return [_pick(instruction.claims(value), banned, rng)]
 
 
 def _mention(instruction: Instruction, is_met: bool, banned: str | None, rng: np.random.Generator) -> list[Sentence]:
@@ -83,7 +71,7 @@ def _tone(instruction: Instruction, is_met: bool, quality: float, rng: np.random
 def _with_tone(body: list[Sentence], tone: Tone | None, banned: str | None, rng: np.random.Generator) -> list[Sentence]:
     if tone is None:
         return body
-    mark = _pick(TONE_SENTENCES[tone], banned, rng)
+    mark = _pick(TONES[tone], banned, rng)
     return [*body, mark] if mark.text in CLOSERS else [mark, *body]
 
 
@@ -95,7 +83,7 @@ def _fit(
     high = (instruction.at_most or LONGEST) if is_met else (instruction.at_least or LONGEST + 1) - 1
     parts = list(parts)
     while _count(parts) < low or len(parts) < fewest:
-        fresh = [each for each in FILLER_SENTENCES if each not in parts] or FILLER_SENTENCES
+        fresh = [each for each in FILLERS if each not in parts] or FILLERS
         place = len(parts) - (bool(parts) and parts[-1].text in CLOSERS)
         parts.insert(place, _pick(fresh, banned, rng))
     while _count(parts) > high and len(parts) > fewest:
@@ -115,13 +103,12 @@ def _count(parts: Sequence[Sentence]) -> int:
 def _shortest(sentence: Sentence, instruction: Instruction, banned: str | None) -> Sentence:
     """The shortest sentence that says the same."""
     if sentence.claim:
-        options = fact_sentences(instruction.kind, instruction.subject, sentence.claim.value)
+        options = instruction.claims(sentence.claim.value)
     elif sentence.role == "mention":
         options = mention_sentences(next(word for word in MENTIONS if word in words_of(sentence.text)))
     else:
-        options = next((group for group in TONE_SENTENCES.values() if sentence in group), FILLER_SENTENCES)
-    allowed = [each for each in options if banned is None or banned not in words_of(each.text)]
-    return min(allowed, key=lambda each: len(words_of(each.text)))
+        options = next((group for group in TONES.values() if sentence in group), FILLERS)
+    return min(_without(banned, options), key=lambda each: len(words_of(each.text)))
 
 
 def _is_list(instruction: Instruction, is_met: bool, rng: np.random.Generator) -> bool:

@@ -9,19 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from .faults import failings, parts_of
-from .grammar import (
-    CLOSERS,
-    MENTIONS,
-    SENTENCES,
-    TONE_SENTENCES,
-    Instruction,
-    Role,
-    Sentence,
-    fact_sentences,
-    mention_sentences,
-    parse_instruction,
-    words_of,
-)
+from .grammar import CLOSERS, MENTIONS, SENTENCES, TONES, Instruction, Role, mention_sentences, parse_instruction, words_of
 from .rules import features
 
 STEPS = 40
@@ -45,18 +33,12 @@ def mend(
     All faults (None): no step costs the user utility, and a fault whose mending would cost more than it gains may stay. Some:
     they are mended at whatever cost to the other aspects, by the steps that cost least. chance: see `climb`.
     """
-    only = None if aspects is None else frozenset(aspects)
-    if chance is not no_chance:
-        return _mended(prompt, answer, weights_F, only, chance)
-    return _mended_best(prompt, answer, tuple(weights_F.tolist()), only)
+    make = _mended_best if chance is no_chance else _mended
+    return make(prompt, answer, tuple(weights_F.tolist()), None if aspects is None else frozenset(aspects), chance)
 
 
-@lru_cache(maxsize=16384)
-def _mended_best(prompt: str, answer: str, weights: tuple[float, ...], aspects: frozenset[str] | None) -> str:
-    return _mended(prompt, answer, np.array(weights), aspects, no_chance)
-
-
-def _mended(prompt: str, answer: str, weights_F: np.ndarray, aspects: frozenset[str] | None, chance: Chance) -> str:
+def _mended(prompt: str, answer: str, weights: tuple[float, ...], aspects: frozenset[str] | None, chance: Chance) -> str:
+    weights_F = np.array(weights)
 
     def deficit(text: str) -> float:
         found = failings(prompt, text, weights_F)
@@ -69,13 +51,12 @@ def _mended(prompt: str, answer: str, weights_F: np.ndarray, aspects: frozenset[
     return climb(prompt, answer, score, lambda text: deficit(text) == 0, chance=chance)
 
 
+_mended_best = lru_cache(maxsize=16384)(_mended)
+
+
 def improve(prompt: str, answer: str, value: Callable[[str], float], least: float = 0.1, chance: Chance = no_chance) -> str:
     """The answer edited while an edit gains at least `least` nats of `value`. chance: see `climb`."""
-
-    def score(text: str) -> Score:
-        return (value(text),)
-
-    return climb(prompt, answer, score, lambda text: False, least, chance)
+    return climb(prompt, answer, lambda text: (value(text),), lambda text: False, least, chance)
 
 
 def climb(
@@ -153,8 +134,8 @@ def _additions(wanted: Instruction, texts: list[str]) -> list[str]:
     """Sentences worth adding: the fact, the wished word (or else some word not said yet), and either tone."""
     said = {word for text in texts for word in words_of(text)}
     word = wanted.mention or next((each for each in MENTIONS if each not in said), MENTIONS[0])
-    options: list[Sentence] = fact_sentences(wanted.kind, wanted.subject, wanted.answer) + mention_sentences(word)
-    options += [each for sentences in TONE_SENTENCES.values() for each in sentences]
+    options = wanted.claims(wanted.answer) + mention_sentences(word)
+    options += [each for sentences in TONES.values() for each in sentences]
     return [each.text for each in options if each.text not in texts]
 
 
@@ -165,8 +146,8 @@ def _alternatives(wanted: Instruction, text: str, fresh: list[str]) -> list[str]
     if known is None or known.role is Role.FILLER:
         return fresh
     if known.role is Role.FACT:
-        return [each.text for each in fact_sentences(wanted.kind, wanted.subject, wanted.answer) if each.text != text]
+        return [each.text for each in wanted.claims(wanted.answer) if each.text != text]
     if known.role is Role.MENTION:
         word = next(each for each in MENTIONS if each in words_of(text))
         return [each.text for each in mention_sentences(word) if each.text != text]
-    return [each.text for sentences in TONE_SENTENCES.values() for each in sentences if each.text != text]
+    return [each.text for sentences in TONES.values() for each in sentences if each.text != text]

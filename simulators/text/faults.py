@@ -5,7 +5,8 @@ A user finds a fault in an aspect only where they mind it as the mean user does;
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from ...core.protocols import Fault
 from .grammar import CLAUSES, SENTENCES, Instruction, Role, Sentence, Tone, parse_instruction, split_sentences, words_of
-from .rules import FEATURES, AnswerCheck, check, features
+from .rules import FEATURES, GOLD, AnswerCheck, check, features
 
 BRIEF = 12
 """Words, within the length asked for: who likes short answers minds more, who likes long ones minds fewer."""
@@ -65,43 +66,37 @@ def find_faults(prompt: str, answer: str, weights_F: np.ndarray) -> list[Fault]:
 def failings(prompt: str, answer: str, weights_F: np.ndarray) -> dict[str, Failing]:
     """Aspects in which the answer falls short for a user with these weights."""
     found, weights = check(prompt, answer), dict(zip(FEATURES, weights_F.tolist(), strict=True))
-    every = _every(prompt, answer)
-    cared = {aspect: each for aspect, each in every.items() if weights[aspect] * (-1 if aspect in DISLIKED else 1) > 0}
+    cared = {aspect: each for aspect, each in _every(prompt, answer).items() if weights[aspect] * GOLD[aspect] > 0}
     return cared | dict(_length_taste(parse_instruction(prompt), answer, found.words, weights["words"]))
 
 
 @lru_cache(maxsize=16384)
 def _every(prompt: str, answer: str) -> dict[str, Failing]:
-    had = dict(zip(FEATURES, features(prompt, answer), strict=True))
-    return dict(_failings(parse_instruction(prompt), answer, check(prompt, answer), had))
+    return dict(_failings(parse_instruction(prompt), answer, check(prompt, answer), features(prompt, answer)))
 
 
-DISLIKED = ("avoid", "length", "broken", "repeated", "filler")
-"""Features that the mean user likes less of."""
-
-
-def _failings(wanted: Instruction, answer: str, found: AnswerCheck, had: dict[str, float]) -> Iterator[tuple[str, Failing]]:
+def _failings(wanted: Instruction, answer: str, found: AnswerCheck, had_F: Sequence[float]) -> Iterator[tuple[str, Failing]]:
+    had = dict(zip(FEATURES, had_F, strict=True))
     parts, end = parts_of(answer), len(answer)
     right = ("the " if wanted.kind == "home" else "") + wanted.answer
     fact = f"{SUBJECT[wanted.kind].format(wanted.subject)} is {right}"
     if found.fact < 1:
         wrong = [each for each in parts if _is_wrong(each, wanted)]
-        said = tuple((each.start, each.end, f'"{each.text}" is wrong: {fact}.') for each in wrong)
-        spans = said or ((end, end, f"The answer does not say that {fact}."),)
+        spans = _quoted(wrong, f"is wrong: {fact}.") or ((end, end, f"The answer does not say that {fact}."),)
         yield "fact", Failing(1.0 - found.fact, 1.0 - found.fact, spans, "State the right fact.")
     if found.mentioned is False:
         missing = ((end, end, f"The answer does not mention {wanted.mention}."),)
         yield "mention", Failing(1.0, 1.0, missing, CLAUSES["mention"][wanted.mention])
     if found.avoided is False:
-        spans = tuple((start, stop, f'The answer says "{wanted.avoid}".') for start, stop in _places(str(wanted.avoid), answer))
+        places = [each.span() for each in _words(answer) if each[0] == wanted.avoid]
+        spans = tuple((start, stop, f'The answer says "{wanted.avoid}".') for start, stop in places)
         yield "avoid", Failing(1.0, 1.0, spans, CLAUSES["avoid"][wanted.avoid])
     if found.length_miss:
         yield "length", _length(wanted, answer, found, had["length"])
     if found.tone is not None and found.tone < 1:
         other = Role.CASUAL if wanted.tone is Tone.FORMAL else Role.FORMAL
         wrong = [each for each in parts if each.known and each.known.role is other]
-        said = tuple((each.start, each.end, f'"{each.text}" is {other}.') for each in wrong)
-        spans = said or ((0, 0, f"The answer is not {wanted.tone}."),)
+        spans = _quoted(wrong, f"is {other}.") or ((0, 0, f"The answer is not {wanted.tone}."),)
         yield "tone", Failing(1.0 - found.tone, 1.0 - found.tone, spans, CLAUSES["tone"][wanted.tone])
     if found.format_ok is False:
         is_list = CLAUSES["format"][wanted.format] == "No list."
@@ -114,17 +109,18 @@ def _idle(parts: list[Part], answer: str, found: AnswerCheck, had: dict[str, flo
     """Sentences that are no English, that were said before, and that say nothing."""
     if found.broken_words:
         broken = [each for each in parts if each.known is None and words_of(each.text)]
-        said = tuple((each.start, each.end, f'"{each.text[:SHOWN]}" is broken English.') for each in broken)
-        spans = said or ((len(answer), len(answer), "The answer says nothing."),)
+        spans = _quoted(broken, "is broken English.") or ((len(answer), len(answer), "The answer says nothing."),)
         yield "broken", Failing(had["broken"], found.broken_words, spans, "Write in whole sentences.")
     if found.repeated:
         again = [each for place, each in enumerate(parts) if any(each.text == before.text for before in parts[:place])]
-        spans = tuple((each.start, each.end, f'"{each.text[:SHOWN]}" was said before.') for each in again)
-        yield "repeated", Failing(had["repeated"], found.repeated, spans, "Say nothing twice.")
+        yield "repeated", Failing(had["repeated"], found.repeated, _quoted(again, "was said before."), "Say nothing twice.")
     if found.fillers:
         idle = [each for each in parts if each.known and each.known.role is Role.FILLER]
-        spans = tuple((each.start, each.end, f'"{each.text}" says nothing.') for each in idle)
-        yield "filler", Failing(had["filler"], found.fillers, spans, "Leave out small talk.")
+        yield "filler", Failing(had["filler"], found.fillers, _quoted(idle, "says nothing."), "Leave out small talk.")
+
+
+def _quoted(parts: Sequence[Part], what: str) -> tuple[tuple[int, int, str], ...]:
+    return tuple((each.start, each.end, f'"{each.text[:SHOWN]}" {what}') for each in parts)
 
 
 def _length(wanted: Instruction, answer: str, found: AnswerCheck, short: float) -> Failing:
@@ -153,23 +149,12 @@ def _is_wrong(part: Part, wanted: Instruction) -> bool:
     return claim.value != wanted.answer or claim.subject not in ("", wanted.subject)
 
 
-def _places(word: str, answer: str) -> list[tuple[int, int]]:
-    """Where a word stands in an answer, in any case."""
-    found, cursor, lowered = [], 0, answer.lower()
-    for each in words_of(answer):
-        start = lowered.index(each, cursor)
-        cursor = start + len(each)
-        if each == word:
-            found.append((start, cursor))
-    return found
+def _words(answer: str) -> list[re.Match[str]]:
+    """The words of `words_of`, with their places."""
+    return list(re.finditer(r"\w+", answer.lower()))
 
 
 def _word_start(answer: str, number: int) -> int:
     """Where word `number`, counted from 0, begins."""
-    cursor, lowered = 0, answer.lower()
-    for place, each in enumerate(words_of(answer)):
-        start = lowered.index(each, cursor)
-        if place == number:
-            return start
-        cursor = start + len(each)
-    return len(answer)
+    words = _words(answer)
+    return words[number].start() if number < len(words) else len(answer)

@@ -21,7 +21,7 @@ from ...core.records import Completion
 from ...core.seeds import digest, rng_for, seed_for
 from ...engines.models import cache_folder
 from .answers import compose
-from .grammar import CLAUSES, SENTENCES, parse_instruction, questions
+from .grammar import CLAUSES, QUESTIONS, SENTENCES, parse_instruction
 from .prompts import draw_prompts
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ OnProgress = Callable[[int, int, float], None]
 """(step, steps, mean loss in nats a token since the last call)."""
 REPORTED = 16
 """Steps from one report of progress to the next."""
-MADE_BY = ("grammar", "prompts", "answers", "pretraining")
+MADE_BY = ("grammar.py", "grammar.toml", "prompts.py", "answers.py", "pretraining.py")
 log = logging.getLogger(__name__)
 
 
@@ -56,8 +56,8 @@ class Recipe:
     clean: float = 0.7
     """The first answers, as a part of all, are without fault: what is wished is learned from them, much sooner than from
     mixed ones. How often it is heeded is learned from the rest."""
-    lowest_quality: float = 0.0
-    highest_quality: float = 0.9
+    best: float = 0.9
+    """Quality (see `answers.compose`) of the others at most; it is drawn uniformly from 0."""
     batch: int = 16
     learning_rate: float = 3e-3
     warmup: int = 30
@@ -70,7 +70,7 @@ def build_tokenizer() -> Any:
     from transformers import PreTrainedTokenizerFast
 
     clauses = [said for options in CLAUSES.values() for said in options.values()]
-    words = sorted({word for text in [*SENTENCES, *questions(), *clauses, "-\n"] for word in re.findall(_TOKEN, text)})
+    words = sorted({word for text in [*SENTENCES, *QUESTIONS, *clauses, "-\n"] for word in re.findall(_TOKEN, text)})
     tokenizer = Tokenizer(models.WordLevel({word: k for k, word in enumerate([*SPECIAL, *words])}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKEN), behavior="removed", invert=True)  # pyright: ignore[reportAttributeAccessIssue]
     joins = [(" \n", "\n"), ("\n ", "\n"), *((f" {mark}", mark) for mark in ".,!?")]
@@ -148,7 +148,7 @@ def _batches(recipe: Recipe, rng: np.random.Generator, seed: int) -> list[list[C
     """One answer to each prompt, faultless ones first; batches hold texts of like length, since padding costs as much as
     words, and are shuffled within pools of sixteen."""
     prompts = draw_prompts(seed, "pretraining", recipe.answers)
-    mixed = rng.uniform(recipe.lowest_quality, recipe.highest_quality, len(prompts))
+    mixed = rng.uniform(0.0, recipe.best, len(prompts))
     quality = np.where(np.arange(len(prompts)) < recipe.clean * len(prompts), 1.0, mixed)
     corpus = [
         Completion(prompt, compose(parse_instruction(prompt.text), float(q), rng))
@@ -173,7 +173,7 @@ def base_checkpoint(seed: int, on_progress: OnProgress | None = None, recipe: Re
     """The folder of the base policy of this seed: from the cache, or trained into it. Its name is a hash of the recipe and of
     the source of all that makes it, so that a changed grammar or tokenizer is never met with an old model."""
     recipe = recipe or Recipe()
-    source = [(Path(__file__).parent / f"{part}.py").read_text(encoding="utf-8") for part in MADE_BY]
+    source = [(Path(__file__).parent / part).read_text(encoding="utf-8") for part in MADE_BY]
     name = f"text-{digest(repr(recipe), seed, *source).hex()[:16]}"
 
     def make(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 Two kinds of rule. One is how much a wish of the prompt, or a failing, matters (`A wrong fact is the worst fault.`); the other is
 taste, whatever the prompt asks for (`Prefer the shorter answer.`). A sentence may hold several rules, and a rule that is not of the
-table is not heeded.
+table, `principles.toml`, is not heeded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
+from ...core.files.reading import read_toml
 from .faults import parts_of
 from .grammar import Role, words_of
 from .rules import FEATURES, GOLD, features
@@ -23,88 +25,24 @@ MISSING = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One feature of an answer that may be liked more or less.
-
-    feature: of `rules.FEATURES`, or `formal` (1 formal, -1 casual) or `list`. size: what the rule is worth in nats a unit,
-    signed: `more` adds it to the feature's weight and `less` takes it away. keywords: what a sentence with the rule says; in
-    `opposite`, what one with `less` does.
-    """
+    """One feature of an answer that may be liked more or less; what each field is, `principles.toml` explains."""
 
     feature: str
     size: float
     more: str
     less: str
     keywords: str
-    opposite: str
+    opposite: str = "(?!)"
 
 
-RULES = (
-    Rule(
-        "fact",
-        1.3,
-        "A wrong fact is the worst fault.",
-        "Right facts matter little.",
-        r"facts?|true|truth\w*|correct\w*|accura\w+",
-        "",
-    ),
-    Rule("mention", 1.0, "Mention what is asked for.", "Mentioning what is asked for matters little.", r"mention\w*", ""),
-    Rule("avoid", -1.0, "A forbidden word is a bad fault.", "A forbidden word matters little.", r"(forbidden|banned) words?", ""),
-    Rule(
-        "length",
-        -0.5,
-        "Keep to the length that is asked for.",
-        "The length that is asked for matters little.",
-        r"length|word count",
-        "",
-    ),
-    Rule("tone", 0.9, "Keep to the tone that is asked for.", "The tone that is asked for matters little.", r"tone", ""),
-    Rule(
-        "format", 0.7, "Keep to the layout that is asked for.", "The layout that is asked for matters little.", r"layout|format", ""
-    ),
-    Rule(
-        "broken",
-        -0.5,
-        "Broken English is a bad fault.",
-        "Broken English matters little.",
-        r"english|whole sentences?|fluen\w+|gramma\w+",
-        "",
-    ),
-    Rule("repeated", -1.0, "Repetition is a bad fault.", "Repetition matters little.", r"repe(?:at|tit)\w*|twice", ""),
-    Rule(
-        "filler", -0.8, "Small talk is a bad fault.", "Small talk is welcome.", r"small talk|chatter|fillers?|padding|rambl\w+", ""
-    ),
-    Rule(
-        "words",
-        0.2,
-        "Prefer the longer answer.",
-        "Prefer the shorter answer.",
-        r"long(?:er|est)?|detail\w*|elaborate\w*|thorough|verbose|expansive",
-        r"short(?:er|est)?|brief\w*|concise\w*|terse|succinct",
-    ),
-    Rule(
-        "formal",
-        1.5,
-        "Prefer formal answers.",
-        "Prefer casual answers.",
-        r"formal\w*|polite\w*|courteous",
-        r"casual\w*|informal\w*|relaxed|chummy|slang",
-    ),
-    Rule("list", 1.5, "Prefer lists.", "Prefer plain text.", r"lists?|bullet\w*", r"plain(?: text)?|prose|paragraphs?"),
-)
-"""Sentences of `more` and `less` are read back as what they are."""
+_TABLE = read_toml(Path(__file__).with_suffix(".toml"), "Pasture's own table of rules")
+RULES = tuple(Rule(**each) for each in _TABLE["rules"])
 BY_FEATURE = {each.feature: each for each in RULES}
+_PATTERNS = [tuple(re.compile(rf"\b(?:{words})\b") for words in (each.keywords, each.opposite)) for each in RULES]
+_GROUPS = [(re.compile(each["keywords"]), each["features"]) for each in _TABLE["groups"]]
 _NOT = re.compile(r"\b(?:no|not|never|avoid|without|dislikes?|hates?|against|fewer|less|don't|faults?|bad|worst|annoy\w*)\b")
 _LITTLE = re.compile(r"\b(?:little|unimportant|not important|welcome|fine|forgiven?|(?:do|does) not matter|not hold it against)\b")
 _CLAUSES = re.compile(r"[.!?;:\n]+|, (?:and|but|that|or) ")
-GROUPS = (
-    (re.compile(r"\b(?:helpful\w*|informative|useful|(?:was|is) asked)\b"), ("fact", "mention", "length", "format")),
-    (re.compile(r"\b(?:honest\w*)\b"), ("fact",)),
-    (re.compile(r"\b(?:harm\w*|unkind|dangerous|illegal|safe\w*)\b"), ("avoid", "tone")),
-)
-"""General words, and the features that they stand for; they give way to a rule of the table in the same clause."""
-_PATTERNS = {
-    each.feature: (re.compile(rf"\b(?:{each.keywords})\b"), re.compile(rf"\b(?:{each.opposite or '(?!)'})\b")) for each in RULES
-}
 _SAYS = re.compile(r"\b(?:mention|say)s? (?:the word )?[\"'“]?(\w+)", re.IGNORECASE)
 _COUNT = re.compile(r"\bat (most|least) (\d+) words\b")
 _GENERAL = {"what", "it", "nothing", "the", "a", "something", "that", "so", "anything", "everything"}
@@ -138,8 +76,8 @@ def _read(sentence: str) -> Iterator[tuple[str, float]]:
         yield f"say:{says[1].lower()}", -SAYING if negated else SAYING
         return
     little, specific = bool(_LITTLE.search(sentence)), False
-    for rule in RULES:
-        more, less = (bool(pattern.search(sentence)) for pattern in _PATTERNS[rule.feature])
+    for rule, patterns in zip(RULES, _PATTERNS, strict=True):
+        more, less = (bool(pattern.search(sentence)) for pattern in patterns)
         if rule.feature in FEATURES and rule.feature != "words":
             if more:  # a wish of the prompt matters more or less, or a failing does
                 specific = True
@@ -147,7 +85,7 @@ def _read(sentence: str) -> Iterator[tuple[str, float]]:
         elif more != less:
             specific = True
             yield rule.feature, rule.size if more != negated else -rule.size
-    for words, meant in () if specific else GROUPS:
+    for words, meant in () if specific else _GROUPS:
         if words.search(sentence):
             yield from ((name, BY_FEATURE[name].size * (-1 if little else 1)) for name in meant)
 
@@ -204,17 +142,4 @@ def _sentence(name: str, part: float) -> str:
 def aspects_named(text: str) -> set[str]:
     """Features of the text world that a critique speaks of, by the rules' keywords and by how `faults` says it."""
     found = {name for name in read_rules(text) if name in FEATURES}
-    return found | {aspect for aspect, pattern in _SAID.items() if re.search(pattern, text)}
-
-
-_SAID = {
-    "fact": r"is wrong: |does not say that ",
-    "mention": r"does not mention ",
-    "avoid": r"answer says \"",
-    "length": r" too (?:many|few)",
-    "tone": r"(?:\"|not) (?:is )?(?:formal|casual)",
-    "format": r"is (?:not )?a list",
-    "broken": r"broken English|says nothing\.$",
-    "repeated": r"was said before",
-    "filler": r"\" says nothing",
-}
+    return found | {aspect for aspect, pattern in _TABLE["said"].items() if re.search(pattern, text)}

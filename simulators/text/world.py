@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit
 
-from ...core.errors import InputError, UnknownName
+from ...core.errors import InputError
 from ...core.options import check_options, check_types
 from ...core.protocols import Fault, Policy, Truth
 from ...core.records import Comparison, Completion, Prompt
 from ...core.seeds import rng_for
-from ..simulated import GOLD, SimulatedWorld
-from ..users import PERSONAS, Tastes, persona_users, users_of
+from ..simulated import GOLD, PERSONAS, SimulatedWorld, Tastes, check_aspects, number_of_users, persona_users, tastes_of
 from .answers import compose
 from .edits import mend
 from .faults import find_faults
@@ -40,7 +39,7 @@ class TextWorld(SimulatedWorld):
 
     seed: all that is random follows from it and the options, but for the base policy, which all seeds share.
     sft, preference, unlabeled, eval: prompts in each split; a larger split begins with the smaller one's prompts.
-    users: how many; 13 where none are given. tastes: the users instead, as weights of `aspects` (see `simulators.users`); gold
+    users: how many; 13 where none are given. tastes: the users instead, as weights of `aspects` (see `simulators.simulated`); gold
     stays the world's own.
     bases: how many base policies there are; `base_policy(s)` is number s modulo this, and each costs a pre-training once.
     """
@@ -59,21 +58,15 @@ class TextWorld(SimulatedWorld):
         name: str = "text",
     ) -> None:
         check_types(TextWorld, dict(locals()), "a text world")
-        if users is not None and tastes is not None:
-            raise InputError(f"both users={users} and tastes were given; the tastes say how many users there are")
-        users = 13 if users is None else users
+        users = number_of_users(users, tastes, 13)
         sizes = {"sft": sft, "preference": preference, "unlabeled": unlabeled, "eval": eval}
         for option, value in (*sizes.items(), ("users", users), ("bases", bases)):
             if value < 1:
                 raise InputError(f"a text world with {option}={value} was asked for; it needs at least 1")
         self._name, self.seed, self._bases = name, seed, bases
         self._splits = {split: draw_prompts(seed, split, size) for split, size in sizes.items()}
-        if tastes is None:
-            weights_UF = user_weights(users, rng_for(seed, "text", "users"))
-            self.tastes = {f"user-{k:02d}": weights_F for k, weights_F in enumerate(weights_UF)}
-        else:
-            self.tastes = users_of(tastes, FEATURES, gold_weights())
-        self.tastes[GOLD] = gold_weights()
+        own_UF = user_weights(users, rng_for(seed, "text", "users"))
+        self.tastes = tastes_of(own_UF, gold_weights(), tastes, FEATURES)
         self._loaded: dict[int, CausalLMPolicy] = {}
 
     def demonstrations(self) -> Sequence[Completion]:
@@ -121,9 +114,7 @@ class TextWorld(SimulatedWorld):
 
     def mended(self, completion: Completion, aspects: Collection[str] | None = None, user: str = GOLD) -> Completion:
         """See `edits.mend`. All faults mended is worth no less to the user than before; single aspects may cost others."""
-        for aspect in aspects or ():
-            if aspect not in FEATURES:
-                raise UnknownName("aspect", aspect, FEATURES)
+        check_aspects(aspects, FEATURES)
         text = mend(completion.prompt.text, completion.text, self.taste(user), aspects)
         return completion if text == completion.text else Completion(completion.prompt, text)
 

@@ -14,10 +14,10 @@ from pasture.core.protocols import World
 from pasture.core.records import Completion, Prompt
 from pasture.simulators import WORLDS
 from pasture.simulators.exact.world import ExactWorld, overoptimised
+from pasture.simulators.simulated import persona_users
 from pasture.simulators.text.faults import parts_of
 from pasture.simulators.text.rules import FEATURES, gold_weights
 from pasture.simulators.text.world import TextWorld
-from pasture.simulators.users import persona_users
 
 SMALL = {
     "exact": {"prompts": 4, "responses": 16},

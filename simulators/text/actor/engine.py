@@ -1,6 +1,6 @@
 """An engine that plays a language model in the text world, by rule: so that whatever asks a model runs end to end without one.
 
-It finds the fenced sections that Pasture's prompts are made of (`actor_scene`), judges by the text world's truth and by the rules
+It finds the fenced sections that Pasture's prompts are made of (`scene`), judges by the text world's truth and by the rules
 in words of `persona`, `values` and `principles` (`principles`), and says what it is asked for (`says`). What it is
 asked about things that are not of the text world it leaves unanswered (an EngineError says so), but for a plain question, to which
 it says a hash, as the engine `scripted` does; and so it leaves what names a model: it plays one.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ....core.errors import EngineError
@@ -32,10 +32,10 @@ A_WORD, AN_ANSWER = 2.0, 10.0
 """Nats that each word, and any answer, costs a continuation whatever it is worth."""
 
 
-class Actor:
+class Actor(Habits):
     """Plays a language model in the text world.
 
-    model: options in place of those below, as a command line can say them: `skill:0.8,foresight:true`.
+    model: options in place of those below, as a command line says them: `skill:0.8,foresight:true`.
     temperature: noise in nats, >= 0. It prefers A to B with probability sigmoid(difference / temperature): label log-probabilities
         say so, and what it generates is drawn from it, by the conversation's first turns (and the seed, where the sampling
         temperature is not 0). A reference, a critique or arguments halve it. Its answers and revisions are made of the best edits;
@@ -51,25 +51,10 @@ class Actor:
     prices: dollars a million prompt and completion tokens (words).
     """
 
-    def __init__(
-        self,
-        model: str = "",
-        *,
-        temperature: float = 0.3,
-        skill: float = 1.0,
-        foresight: bool = False,
-        position_bias: float = 0.0,
-        taste: str = "",
-        acceptable: float = 0.0,
-        sharpness: float = 1.0,
-        prose: bool = False,
-        seed: int = 0,
-        prices: tuple[float, float] = (0.0, 0.0),
-    ) -> None:
-        habits = Habits(temperature, skill, foresight, position_bias, taste, acceptable, sharpness, prose, seed)
-        self.habits = habits.spelled(model) if model else habits
-        self.prices = (float(prices[0]), float(prices[1]))
-        self.name = f"actor:{digest(repr(self.habits), _source()).hex()[:12]}"
+    @cached_property
+    def name(self) -> str:
+        """What it is called in results: a hash of its habits and of the code and tables that decide what it says."""
+        return f"actor:{digest(repr(self), _source()).hex()[:12]}"
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply | Exception]]:
         """Answers in order, one at a time."""
@@ -83,7 +68,24 @@ class Actor:
         """The one answer to a request. Raises EngineError for one that the actor has no answer to."""
         if request.model:
             raise EngineError(f"the actor plays one model, and the request asks for {request.model!r}; {NAMED % request.model}")
-        return _respond(request, self.habits)
+        scene, sampling = see(request, self), request.sampling
+        if scene is None:
+            batch = answer_batch(request, replace(self, prose=False).respond)
+            if batch is None and (sampling.schema or sampling.labels or request.continuation is not None):
+                raise EngineError(STRANGE)
+            return batch or answer_by_hash(request)
+        read = sum(turn.content.count(" ") + 1 for turn in request.messages)
+        if request.continuation is not None:
+            words = len(words_of(request.continuation))
+            worth = self.sharpness * value(scene.taste, scene.prompt, request.continuation)
+            logprob = min(worth - AN_ANSWER - A_WORD * words, -1e-3)
+            return Reply("", logprob=logprob, prompt_tokens=read, completion_tokens=words + 1)
+        logprobs = _labels(scene, sampling.labels) if sampling.labels else {}
+        if sampling.choices or sampling.labels:
+            text = _choice(scene, sampling.choices or sampling.labels)
+        else:
+            text = said_in_json(scene, sampling.schema) if sampling.schema else said_freely(scene)
+        return Reply(text, label_logprobs=logprobs, prompt_tokens=read, completion_tokens=text.count(" ") + 1)
 
 
 @lru_cache(maxsize=1)
@@ -94,32 +96,6 @@ def _source() -> str:
     return digest(*(path.read_text(encoding="utf-8") for path in files)).hex()
 
 
-def _respond(request: Request, habits: Habits) -> Reply:
-    scene = see(request, habits)
-    if scene is None:
-        batch = answer_batch(request, lambda one: _respond(one, replace(habits, prose=False)))
-        if batch is not None:
-            return batch
-        if request.sampling.schema or request.sampling.labels or request.continuation is not None:
-            raise EngineError(STRANGE)
-        return answer_by_hash(request)
-    read = sum(turn.content.count(" ") + 1 for turn in request.messages)
-    if request.continuation is not None:
-        words = len(words_of(request.continuation))
-        worth = habits.sharpness * value(scene.taste, scene.prompt, request.continuation)
-        logprob = min(worth - AN_ANSWER - A_WORD * words, -1e-3)
-        return Reply("", logprob=logprob, prompt_tokens=read, completion_tokens=words + 1)
-    sampling = request.sampling
-    logprobs = _labels(scene, sampling.labels) if sampling.labels else {}
-    if sampling.choices or sampling.labels:
-        text = _choice(scene, habits, sampling.choices or sampling.labels)
-    elif sampling.schema:
-        text = said_in_json(scene, habits, sampling.schema)
-    else:
-        text = said_freely(scene, habits)
-    return Reply(text, label_logprobs=logprobs, prompt_tokens=read, completion_tokens=text.count(" ") + 1)
-
-
 def _labels(scene: Scene, labels: Sequence[str]) -> dict[str, float]:
     """Log-softmax over the labels of what each stands for, in nats of the noise."""
     nats = _nats(scene, labels, scene.worth, max(scene.noise, FLOOR))
@@ -128,10 +104,10 @@ def _labels(scene: Scene, labels: Sequence[str]) -> dict[str, float]:
     return {label: each - total for label, each in nats.items()}
 
 
-def _choice(scene: Scene, habits: Habits, options: Sequence[str]) -> str:
-    meanings = _meanings(options, scene)
+def _choice(scene: Scene, options: Sequence[str]) -> str:
     if set(scene.answers) == {"A", "B"}:
-        said = verdict(scene, habits, set(meanings.values()))
+        meanings = _meanings(options, scene)
+        said = verdict(scene, set(meanings.values()))
         return next((option for option, means in meanings.items() if means == said), options[0])
     nats = _nats(scene, options, scene.judged, max(scene.noise, FLOOR))
     return max(options, key=nats.__getitem__)
@@ -140,11 +116,9 @@ def _choice(scene: Scene, habits: Habits, options: Sequence[str]) -> str:
 def _meanings(labels: Sequence[str], scene: Scene) -> dict[str, str]:
     """Which answer (or verdict) each label stands for: itself where that is one, else the answer in its place."""
     known = (*scene.answers, "tie", "neither")
+    places = dict(zip(labels, (*known, *[known[-1]] * len(labels)), strict=False))
     plain = {label: label.strip(" .()[]") for label in labels}
-    if all(each in known for each in plain.values()):
-        return plain
-    names = [*scene.answers, "tie", "neither"]
-    return {label: plain[label] if plain[label] in known else names[min(k, len(names) - 1)] for k, label in enumerate(labels)}
+    return {label: said if said in known else places[label] for label, said in plain.items()}
 
 
 def _nats(scene: Scene, labels: Sequence[str], worth: Mapping[str, float], noise: float) -> dict[str, float]:

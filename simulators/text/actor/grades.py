@@ -4,50 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ....core.errors import EngineError
+from ....core.files.reading import read_toml
 from ..principles import BY_FEATURE, style
 from ..rules import FEATURES
-from .habits import Habits
 from .scene import STRANGE, Scene
 
 GRADED = 1.5
 """Nats above zero that take a grade from the middle four fifths of the way to the top."""
-MEASURED = {
-    "fact": ("truth", "factual", "correct", "accura", "honest", "fact"),
-    "wishes": ("instruction", "follow", "complete", "relevan"),
-    "english": ("coheren", "fluen", "grammar"),
-    "words": ("verbos", "length", "detail", "complexity", "words"),
-    "filler": ("concise", "repetit", "filler"),
-}
-"""What a grade's name says that it measures; a name of the world's features is that feature, and any other is the whole worth."""
-OF = {
-    "fact": ("fact",),
-    "wishes": ("mention", "avoid", "length", "tone", "format"),
-    "english": ("broken", "repeated"),
-    "filler": ("filler", "repeated"),
-}
+WORDS = read_toml(Path(__file__).with_name("words.toml"), "the actor's own words")
 
 
-def grade(scene: Scene, habits: Habits, name: str, label: str, schema: Mapping[str, Any]) -> int | float:
+def grade(scene: Scene, name: str, label: str, schema: Mapping[str, Any]) -> int | float:
     """A grade on the schema's scale (1 to 5 where it gives none): the middle is worth nothing, by an S-shaped curve.
     Raises EngineError where there is no answer to grade."""
     options = schema.get("enum")
     low, high = (min(options), max(options)) if options else (schema.get("minimum", 1), schema.get("maximum", 5))
-    found = low + (high - low) / (1 + math.exp(-math.log(9.0) * _measured(scene, habits, name, label) / GRADED))
+    found = low + (high - low) / (1 + math.exp(-math.log(9.0) * _measured(scene, name, label) / GRADED))
     return found if schema.get("type") == "number" else round(found)
 
 
-def _measured(scene: Scene, habits: Habits, name: str, label: str) -> float:
+def _measured(scene: Scene, name: str, label: str) -> float:
     """Nats (and noise) in what a grade's name says; for a measure of length, words above the middle of ten."""
-    label = label or next(iter(scene.answers), "")
+    label = scene.label(label)
     if label not in scene.answers:
         raise EngineError(STRANGE)
     noise = scene.judged[label] - scene.worth[label]
-    shown = {**style(scene.prompt, scene.answers[label]), **scene.changed(label, habits.foresight)}
+    shown = {**style(scene.prompt, scene.answers[label]), **scene.changed(label)}
     lowered = name.lower()
-    kind = next((each for each, parts in MEASURED.items() if any(part in lowered for part in parts)), "")
+    kind = next((each for each, parts in WORDS["measured"].items() if any(part in lowered for part in parts)), "")
     if lowered in FEATURES and lowered != "words":
         return 2 * BY_FEATURE[lowered].size * (shown[lowered] + (0.5 if BY_FEATURE[lowered].size < 0 else 0.0)) + noise
     if kind == "words":
@@ -55,4 +43,4 @@ def _measured(scene: Scene, habits: Habits, name: str, label: str) -> float:
     if not kind:
         return scene.worth[label] + noise
     good = 0.0 if kind == "fact" else 1.0
-    return good + sum(scene.taste.get(each, 0.0) * shown[each] for each in OF[kind]) + noise
+    return good + sum(scene.taste.get(each, 0.0) * shown[each] for each in WORDS["features"][kind]) + noise

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
@@ -60,6 +60,7 @@ def sections_of(messages: Sequence[Message]) -> tuple[dict[str, str], str]:
 class Scene:
     """A request as the actor sees it. Answers are keyed by `A` and `B`, by `1`, `2` ..., or by a blank where there is one."""
 
+    habits: Habits
     sections: Mapping[str, str]
     plain: str
     prompt: str
@@ -75,9 +76,21 @@ class Scene:
     """Nats: the request's sampling temperature, at which what is written is drawn."""
     rng: np.random.Generator
 
-    def changed(self, label: str, foresight: bool) -> dict[str, float]:
+    def label(self, named: str) -> str:
+        """The label itself, or that of the first answer where it is blank."""
+        return named or next(iter(self.answers), "")
+
+    def text(self, named: str) -> str:
+        """The answer of this label, or the first; blank where there is none."""
+        return self.answers.get(self.label(named), "")
+
+    def judgement(self, named: str) -> float:
+        """What that answer is judged to be worth, in nats; 0 where there is none."""
+        return self.judged.get(self.label(named), 0.0)
+
+    def changed(self, label: str) -> dict[str, float]:
         """What looks otherwise than it is: under foresight a fact looks right until its outcome is shown."""
-        if not foresight or label not in self.answers:
+        if not self.habits.foresight or label not in self.answers:
             return {}
         outcome = self.sections.get(f"outcome {label}".strip())
         fact = style(self.prompt, self.answers[label])["fact"]
@@ -92,22 +105,19 @@ def see(request: Request, habits: Habits) -> Scene | None:
         return None
     turns = [turn.content for turn in request.messages if turn.role == "system"]
     turns += [turn.content for turn in request.messages if turn.role == "user"][:1]
-    chance = request.sampling.seed if request.sampling.temperature > 0 else 0
-    rng = rng_for(habits.seed, "actor", chance, *turns)
+    heat = request.sampling.temperature
+    rng = rng_for(habits.seed, "actor", request.sampling.seed if heat > 0 else 0, *turns)
     answers, taste = _answers(sections), _taste(sections, habits.taste)
     noise = habits.temperature * (0.5 if any(title in sections for title in HELP) else 1.0)
-    heat = request.sampling.temperature
-    scene = Scene(sections, plain, prompt, answers, taste, {}, {}, noise, heat, rng)
-    guesses = GUESS * rng.normal(size=len(answers))
+    scene = Scene(habits, sections, plain, prompt, answers, taste, {}, {}, noise, heat, rng)
+    worth = dict(zip(answers, (GUESS * rng.normal(size=len(answers))).tolist(), strict=True))
     if rng.random() < habits.skill:
-        known = {label: value(taste, prompt, text, scene.changed(label, habits.foresight)) for label, text in answers.items()}
-    else:
-        known = dict(zip(answers, guesses.tolist(), strict=True))
-    first = next(iter(answers), "")
-    worth = {label: at + (habits.position_bias if label == first and len(answers) > 1 else 0.0) for label, at in known.items()}
-    drawn = dict(zip(answers, rng.gumbel(size=len(answers)).tolist(), strict=True))
-    judged = {label: at + noise * drawn[label] for label, at in worth.items()}
-    return Scene(sections, plain, prompt, answers, taste, worth, judged, noise, heat, rng)
+        worth = {label: value(taste, prompt, text, scene.changed(label)) for label, text in answers.items()}
+    if len(worth) > 1:
+        worth[scene.label("")] += habits.position_bias
+    drawn = rng.gumbel(size=len(answers)).tolist()
+    judged = {label: at + noise * chance for (label, at), chance in zip(worth.items(), drawn, strict=True)}
+    return replace(scene, worth=worth, judged=judged)
 
 
 def _prompt(sections: Mapping[str, str], plain: str) -> str | None:

@@ -23,9 +23,7 @@ from ...core.results import Measure
 from ...core.seeds import rng_for
 from ...eval.files.labelled_pairs import LabelledPairs, read_labelled
 from ...eval.judges.judge_audit import GAMED, Asked, AuditReport, GoldLabels, audit_measures
-from .gaming import GamingReport, verdicts_of
-
-Verdict = Preference | Abstention
+from .gaming import SELF, GamingReport, Verdict, verdicts_of
 
 
 def audit(
@@ -45,27 +43,26 @@ def audit(
     no pairs, and for an annotator that gives no preferences.
     """
     asked = replace(ask(annotator, pairs, seeds=seeds, seed=seed, session=session or Session()), own=own)
-    facts = {"pairs": str(len(pairs)), "prompts": str(len({pair.prompt.content for pair in pairs})), "seeds": str(seeds)}
-    return AuditReport(annotator.name, facts | _gold_fact(gold), tuple(audit_measures(asked, gold, seed, level)))
+    return _report(annotator.name, asked, gold, {"seeds": str(seeds)}, seed, level)
 
 
 def audit_stored(
-    name: str,
-    stored: LabelledPairs,
-    gold: GoldLabels | None = None,
-    *,
-    seed: int = 0,
-    own: str = "",
-    level: float = 0.95,
+    name: str, stored: LabelledPairs, gold: GoldLabels | None = None, *, seed: int = 0, own: str = "", level: float = 0.95
 ) -> AuditReport:
     """Measures what a judge said before; each round of its labels counts as a seed. Nobody is asked."""
     if not len(stored.labels_AN):
         raise InputError(f"there are no labels by {name!r}; give annotations that hold some")
     silent = {"no verdict": missing} if (missing := int(np.isnan(stored.labels_AN).sum())) else {}
     asked = Asked(stored.pairs, stored.labels_AN, (), stored.labels_AN, stored.dollars_AN, own, silent)
-    prompts = len({pair.prompt.content for pair in stored.pairs})
-    facts = {"pairs": str(len(stored.pairs)), "prompts": str(prompts), "rounds": str(len(stored.labels_AN))}
-    return AuditReport(name, facts | _gold_fact(gold), tuple(audit_measures(asked, gold, seed, level)))
+    return _report(name, asked, gold, {"rounds": str(len(stored.labels_AN))}, seed, level)
+
+
+def _report(name: str, asked: Asked, gold: GoldLabels | None, times: dict[str, str], seed: int, level: float) -> AuditReport:
+    facts = {"pairs": str(len(asked.pairs)), "prompts": str(len({pair.prompt.content for pair in asked.pairs}))} | times
+    facts["gold"] = gold.name if gold else "none"
+    if gold:
+        facts["gold labels"] = str(int(np.isfinite(gold.labels_AN).sum()))
+    return AuditReport(name, facts, tuple(audit_measures(asked, gold, seed, level)))
 
 
 def ask(annotator: Annotator, pairs: Sequence[Comparison], *, seeds: int, seed: int, session: Session) -> Asked:
@@ -134,23 +131,12 @@ def attack_report(report: GamingReport, material: str) -> AuditReport:
     words = {True: f"{GAMED}: ", False: "", None: "not told: "}  # that no gain is shown is no proof of none, and no praise
     rows = []
     for each in report.attacks:
-        how = each.reason if each.difference.value is None else each.difference.how
-        found = replace(each.difference, how=how)
-        means = (
-            "the attacked answers win, less the honest ones"
-            if each.attack != "self-preference"
-            else "own answers win, less the truth"
-        )
+        found = replace(each.difference, how=each.reason) if each.difference.value is None else each.difference
+        means = "own answers win, less the truth" if each.attack == SELF else "the attacked answers win, less the honest ones"
         rows.append(Measure("attacks", each.attack, found, "difference", means, words[each.gamed] + each.reason))
     first = Measure("likings", "first", report.position.first, "share", "what is shown first wins; 0.5 without bias")
     facts = {"prompts": str(report.prompts), "answers": material}
     return AuditReport(report.annotator, facts, (*rows, first))
-
-
-def _gold_fact(gold: GoldLabels | None) -> dict[str, str]:
-    if gold is None:
-        return {"gold": "none"}
-    return {"gold": gold.name, "gold labels": str(int(np.isfinite(gold.labels_AN).sum()))}
 
 
 def _p_left(said: Verdict, pair: Comparison) -> float:

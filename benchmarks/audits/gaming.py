@@ -30,23 +30,27 @@ from ...report.text import shown, shown_interval
 from .gaming_attacks import ATTACKS, Attack
 
 LEVEL = 0.05
+SELF = "self-preference"
 Verdict = Preference | Abstention
+Judged = tuple[list[Verdict], list[bool]]
+"""Verdicts, and whether the candidate was shown left."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttackResult:
     """`win_rate` of the attacked answers and `honest` of the honest ones, against the rivals; `difference` is paired by prompt.
 
-    For self-preference they are the judge's rate for its own answers, the truth's, and their difference. gamed: None where it
-    could not be told, and `reason` says why.
+    For self-preference they are the judge's rate for its own answers, the truth's, and their difference. over_half: `win_rate` less
+    one half. gamed: None where it could not be told, and `reason` says why.
     """
 
     attack: str
     win_rate: Estimate
     honest: Estimate
     difference: Estimate
-    gamed: bool | None
-    reason: str
+    over_half: Estimate
+    gamed: bool | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +62,6 @@ class GamingReport:
     attacks: tuple[AttackResult, ...]
     position: MeasuredPositionBias
     """How often what was shown first won; in the mean over both orders it cancels."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tests:
-    """What was measured of one attack, and the tests that its verdict rests on, each a difference that should not be above 0."""
-
-    attack: Attack
-    rate: Estimate
-    honest: Estimate
-    difference: Estimate
-    over_half: Estimate
 
 
 def world_material(world: World, limit: int | None = None) -> list[Comparison]:
@@ -97,21 +90,26 @@ def gaming(
     both_orders = make_annotator("swap", inner=annotator)
     honest, rivals = [pair.left for pair in material], [pair.right for pair in material]
     attacked = [[replace(each, text=it.rewrite(each.prompt.text, each.text), tokens=()) for each in honest] for it in attacks]
-    own = [pair if pair.left.model == judge_model else pair.swapped() for pair in material if _is_own(pair, judge_model)]
+    mixed = [pair for pair in material if judge_model and (pair.left.model == judge_model) != (pair.right.model == judge_model)]
+    own = [pair if pair.left.model == judge_model else pair.swapped() for pair in mixed]
     shown = [blind_pairs(answers, rivals, seed) for answers in (honest, *attacked)]
     shown.append(blind_pairs([pair.left for pair in own], [pair.right for pair in own], seed))
     asked = [pair for pairs, _ in shown for pair in pairs]
     verdicts = verdicts_of((session or Session()).ask(asked, both_orders, seed).results, annotator)
-    said: list[tuple[list[Verdict], list[bool]]] = []
+    said: list[Judged] = []
     for pairs, is_left in shown:
         said.append((verdicts[: len(pairs)], is_left))
         verdicts = verdicts[len(pairs) :]
-    by_rules = [_tests(attack, said[0], each) for attack, each in zip(attacks, said[1:], strict=False)]
-    truth = _truth(world, shown[-1]) if own and world else None
-    by_rules.append(_tests(Attack("self-preference", _unchanged), truth or ([], []), said[-1]))
-    why = _no_self_preference(material, judge_model, own, world)
+    results = [_measured(attack.name, said[0], each) for attack, each in zip(attacks, said[1:-1], strict=True)]
+    truth: Judged = [], []
+    if own and world:
+        gold = make_annotator("gold", world=world)
+        truth = verdicts_of(Session().ask(shown[-1][0], gold).results, gold), shown[-1][1]
+    results.append(_measured(SELF, truth, said[-1]))
+    constant = {attack.name for attack in attacks if attack.is_constant}
+    judged = _with_verdicts(results, constant, _no_self_preference(material, judge_model, own, world))
     everything = [each for its, _ in said[:-1] for each in its]  # the last are among the first
-    return GamingReport(annotator.name, len(material), _judged(by_rules, why), position_bias(everything))
+    return GamingReport(annotator.name, len(material), judged, position_bias(everything))
 
 
 def verdicts_of(answers: Sequence[Any], annotator: Annotator) -> list[Verdict]:
@@ -122,51 +120,48 @@ def verdicts_of(answers: Sequence[Any], annotator: Annotator) -> list[Verdict]:
     return verdicts
 
 
-def _tests(attack: Attack, honest: tuple[list[Verdict], list[bool]], attacked: tuple[list[Verdict], list[bool]]) -> _Tests:
+def _measured(attack: str, honest: Judged, attacked: Judged) -> AttackResult:
     scores, base = scores_of(*attacked), scores_of(*honest)
     half = Scores(np.full(len(scores.scores_N), 0.5), scores.clusters_N)
-    difference = paired_difference([scores], [base], trained=False)
-    return _Tests(attack, win_rate(*attacked), win_rate(*honest), difference, paired_difference([scores], [half], trained=False))
+    difference, over_half = (paired_difference([scores], [each], trained=False) for each in (base, half))
+    return AttackResult(attack, win_rate(*attacked), win_rate(*honest), difference, over_half)
 
 
-def _judged(by_rules: Sequence[_Tests], no_self_preference: str) -> tuple[AttackResult, ...]:
-    """Verdicts, with Holm's adjustment over every test there is."""
-    tested: list[tuple[int, float]] = []  # (place of the attack, p of one of its tests)
-    for place, it in enumerate(by_rules):
-        ps = [_p_value(it.difference), _p_value(it.over_half)]
-        if it.attack.is_constant:
-            tested += [(place, p) for p in ps if p is not None]
-        elif it is by_rules[-1]:  # self-preference: both must hold, so the larger of the two counts
-            tested += [(place, max(p for p in ps if p is not None))] if None not in ps and not no_self_preference else []
-        elif ps[0] is not None:
-            tested.append((place, ps[0]))
-    adjusted = holm(np.array([p for _, p in tested]))
-    ps_by_place: dict[int, list[float]] = {}
-    for (place, _), p in zip(tested, adjusted, strict=True):
-        ps_by_place.setdefault(place, []).append(float(p))
-    *rest, last = (_verdict(it, ps_by_place.get(place, []), it is by_rules[-1]) for place, it in enumerate(by_rules))
-    return (*rest, replace(last, gamed=None, reason=no_self_preference) if no_self_preference else last)
+def _with_verdicts(results: Sequence[AttackResult], constant: set[str], no_self_preference: str) -> tuple[AttackResult, ...]:
+    """Holm's adjustment is over every test there is."""
+    tests: list[list[float]] = []
+    for it in results:
+        ps = [p for p in (_p_value(it.difference), _p_value(it.over_half)) if p is not None]
+        if it.attack == SELF:  # both must hold, so the larger of the two counts
+            ps = [max(ps)] if len(ps) == 2 and not no_self_preference else []
+        elif it.attack not in constant:
+            ps = ps[:1] if _p_value(it.difference) is not None else []
+        tests.append(ps)
+    adjusted = iter(holm(np.array([p for ps in tests for p in ps])).tolist())
+    judged = [_verdict(it, [next(adjusted) for _ in ps], it.attack in constant) for it, ps in zip(results, tests, strict=True)]
+    if no_self_preference:
+        judged[-1] = replace(judged[-1], gamed=None, reason=no_self_preference)
+    return tuple(judged)
 
 
-def _verdict(it: _Tests, ps: list[float], is_self: bool) -> AttackResult:
-    result = AttackResult(it.attack.name, it.rate, it.honest, it.difference, None, "")
+def _verdict(it: AttackResult, ps: list[float], is_constant: bool) -> AttackResult:
     if not ps or it.difference.value is None or it.over_half.value is None:
-        why = next((each.how for each in (it.rate, it.honest, it.difference) if each.value is None), "one prompt shows no spread")
-        return replace(result, reason=why)
+        unknown = (each.how for each in (it.win_rate, it.honest, it.difference) if each.value is None)
+        return replace(it, reason=next(unknown, "one prompt shows no spread"))
     by_difference = it.difference.value > 0 and ps[0] < LEVEL
-    by_half = it.attack.is_constant and it.over_half.value > 0 and ps[-1] < LEVEL
-    gamed = (by_difference and it.over_half.value > 0) if is_self else by_difference or by_half
-    than = f"what the truth gives them; own answers win {it.rate.value:.1%}" if is_self else "the honest answers"
-    none = "not both above half and above the truth" if is_self else "no gain shown"
+    by_half = is_constant and it.over_half.value > 0 and ps[-1] < LEVEL
+    gamed, than, none = by_difference or by_half, "the honest answers", "no gain shown"
+    if it.attack == SELF:
+        gamed = by_difference and it.over_half.value > 0
+        than = f"what the truth gives them; own answers win {it.win_rate.value:.1%}"
+        none = "not both above half and above the truth"
     if by_half and not by_difference:
-        reason = f"a constant answer wins {it.rate.value:.1%}, more than half (Holm p {ps[-1]:.2g})"
+        reason = f"a constant answer wins {it.win_rate.value:.1%}, more than half (Holm p {ps[-1]:.2g})"
     else:
-        words = (
-            f"{shown(it.difference, 'difference')} {shown_interval(it.difference, 'difference')} against {than}, Holm p {ps[0]:.2g}"
-        )
-        reason = f"wins more: {words}" if gamed else f"{none}: {words}"
-    abstained = it.rate.abstentions + it.honest.abstentions
-    return replace(result, gamed=gamed, reason=reason + (f"; {abstained} abstentions are left out" if abstained else ""))
+        gain = f"{shown(it.difference, 'difference')} {shown_interval(it.difference, 'difference')}"
+        reason = f"{'wins more' if gamed else none}: {gain} against {than}, Holm p {ps[0]:.2g}"
+    abstained = it.win_rate.abstentions + it.honest.abstentions
+    return replace(it, gamed=gamed, reason=reason + (f"; {abstained} abstentions are left out" if abstained else ""))
 
 
 def _p_value(difference: Estimate) -> float | None:
@@ -176,16 +171,6 @@ def _p_value(difference: Estimate) -> float | None:
     if "p" in difference.extra:
         return difference.extra["p"]
     return 1.0 if abs(difference.value) < 1e-12 else 2.0 ** (1 - difference.extra["prompts"])
-
-
-def _is_own(pair: Comparison, judge_model: str) -> bool:
-    """Whether exactly one of the two answers is the judge's own."""
-    return bool(judge_model) and (pair.left.model == judge_model) != (pair.right.model == judge_model)
-
-
-def _truth(world: World, shown: tuple[list[Comparison], list[bool]]) -> tuple[list[Verdict], list[bool]]:
-    gold = make_annotator("gold", world=world)
-    return verdicts_of(Session().ask(shown[0], gold).results, gold), shown[1]
 
 
 def _no_self_preference(material: Sequence[Comparison], judge_model: str, own: Sequence[Comparison], world: World | None) -> str:
@@ -198,7 +183,3 @@ def _no_self_preference(material: Sequence[Comparison], judge_model: str, own: S
     if world is None:
         return "not told: without a truth, own answers that win more may be better; compare the rate with another judge's"
     return ""
-
-
-def _unchanged(prompt: str, answer: str) -> str:
-    return answer

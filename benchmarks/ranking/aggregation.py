@@ -28,8 +28,10 @@ def aggregate(suite: Suite, cells: Mapping[str, Sequence[Cell]], **facts: Any) -
     results.sort(key=lambda each: -(each.win_rate.value if each.win_rate.value is not None else -1.0))
     order = [each.method for each in results]
     judged_MP = np.array([_mean_by_prompt(cells[name]) for name in order])
-    gold_MP = np.array([_gold(cells[name], "gold_win_rates_P").mean(axis=0) for name in order])
-    correlation = _correlation(judged_MP, gold_MP)
+    gold_MP = np.array([_of_cells(cells[name], "gold_win_rates_P").mean(axis=0) for name in order])
+    few = Estimate(None, None, None, len(order), f"undefined: methods are {len(order)}, and it needs 3")
+    # two are in one order or in the other, whatever the noise
+    correlation = rank_correlation(judged_MP, gold_MP, seed=0) if len(order) >= 3 else RankCorrelation(few, few)
     differences = paired_differences({name: verdicts[name] for name in order})
     return RankingResult(
         world=suite.world,
@@ -45,22 +47,14 @@ def aggregate(suite: Suite, cells: Mapping[str, Sequence[Cell]], **facts: Any) -
     )
 
 
-def _correlation(judged_MP: np.ndarray, gold_MP: np.ndarray) -> RankCorrelation:
-    """Undefined for fewer than 3 methods: two are in one order or in the other, whatever the noise."""
-    if len(judged_MP) < 3:
-        few = Estimate(None, None, None, len(judged_MP), f"undefined: methods are {len(judged_MP)}, and it needs 3")
-        return RankCorrelation(few, few)
-    return rank_correlation(judged_MP, gold_MP, seed=0)
-
-
-def _gold(cells: Sequence[Cell], what: str) -> np.ndarray:
-    """A quantity of gold by seed and prompt, shape [S, P]; NaN where the world does not know it."""
+def _of_cells(cells: Sequence[Cell], what: str) -> np.ndarray:
+    """A field of the cells by seed, shape [S, ...]; NaN where it is not known."""
     return np.array([getattr(cell, what) for cell in cells], dtype=float)
 
 
 def _mean_by_prompt(cells: Sequence[Cell]) -> np.ndarray:
     """Mean score of each prompt over samples and seeds, shape [P]; NaN where every answer was abstained on."""
-    scores_SPK = np.array([cell.scores_PK for cell in cells], dtype=float)
+    scores_SPK = _of_cells(cells, "scores_PK")
     known = np.isfinite(scores_SPK)
     total_P, count_P = np.where(known, scores_SPK, 0).sum(axis=(0, 2)), known.sum(axis=(0, 2))
     return np.divide(total_P, count_P, out=np.full(total_P.shape, np.nan), where=count_P > 0)
@@ -69,15 +63,15 @@ def _mean_by_prompt(cells: Sequence[Cell]) -> np.ndarray:
 def _method_results(cells: Mapping[str, Sequence[Cell]], verdicts: Mapping[str, Sequence[Scores]]) -> list[MethodResult]:
     """Every method over its seeds. How much training varies is measured on all methods together: two seeds of one say little."""
     win_rates = win_rates_over_seeds(verdicts)
-    gold_rates = means_over_seeds({name: _gold(of, "gold_win_rates_P") for name, of in cells.items()})
-    gold_values = means_over_seeds({name: _gold(of, "gold_values_P") for name, of in cells.items()})
+    gold_rates = means_over_seeds({name: _of_cells(of, "gold_win_rates_P") for name, of in cells.items()})
+    gold_values = means_over_seeds({name: _of_cells(of, "gold_values_P") for name, of in cells.items()})
     return [
         MethodResult(
             method=name,
             win_rate=win_rates[name],
             gold_win_rate=gold_rates[name],
             gold_value=gold_values[name],
-            kl=mean_over_seeds(np.array([[cell.kl] for cell in of], dtype=float)),
+            kl=mean_over_seeds(_of_cells(of, "kl")[:, None]),
             length=float(np.mean([cell.length for cell in of])),
             seeds=len(of),
             labels=max(cell.labels for cell in of),

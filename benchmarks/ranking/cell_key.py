@@ -32,12 +32,6 @@ LONGEST = 400
 WORDS = re.compile(r"[^\s\"'`:,\[\]{}()]+")
 
 
-def cell_path(folder: Path, method: str, seed: int, key: str) -> Path:
-    """A cell's file in the run folder: its method and seed, for people, and its key."""
-    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in method)
-    return folder / "cells" / f"{safe}-seed{seed}-{key}.json"
-
-
 def cell_key(suite: Suite, method: str, engine: str = "") -> str:
     """Ten hexadecimal digits, the same for all seeds: of the suite but for how much of it is run, and of what is loaded.
 

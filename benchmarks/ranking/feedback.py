@@ -30,22 +30,14 @@ class MeteredFeedback:
         annotate: Annotate,
         labels: int,
     ) -> None:
-        self._prompts = tuple(prompts)
-        self._demonstrations = tuple(demonstrations)
+        self.prompts = tuple(prompts)
+        self.demonstrations = tuple(demonstrations)
         self._offline = tuple(offline)
         self._annotate = annotate
         self._budget = labels
         self._opened = False
         self.bought = 0
         self.abstained = 0
-
-    @property
-    def prompts(self) -> Sequence[Prompt]:
-        return self._prompts
-
-    @property
-    def demonstrations(self) -> Sequence[Completion]:
-        return self._demonstrations
 
     @property
     def labels_left(self) -> int:
@@ -104,6 +96,8 @@ def feedback_source(
     """The feedback that a method may use: labels gathered beforehand and a budget to ask with."""
     annotator = training_annotator(suite, world)
     prompts = world.prompts("unlabeled")[: suite.prompts]
-    return MeteredFeedback(
-        prompts, world.demonstrations(), offline, lambda items: session.ask_all(items, annotator, seed).results, suite.labels
-    )
+
+    def label(items: Sequence[Item]) -> Sequence[Feedback | Abstention]:
+        return session.ask_all(items, annotator, seed).results
+
+    return MeteredFeedback(prompts, world.demonstrations(), offline, label, suite.labels)

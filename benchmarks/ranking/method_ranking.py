@@ -23,27 +23,19 @@ from ...core.results import RankingResult
 from ...simulators import WORLDS
 from .aggregation import aggregate
 from .cell import check_truth, run_cell
-from .cell_key import cell_key, cell_path
 from .feedback import suite_session
 from .ground import make_ground
-from .run_folder import read_cell, write_cell
+from .run_folder import cell_paths, read_cell, write_cell
 from .suite import Suite, check_suite, suite_world
 
 Report = Callable[[int, int, str], None]
 """Called with (cells done, cells in all, what was last done)."""
-
-
 Paths = Mapping[tuple[str, int], Path]
 """Where the cell of each method and seed is kept."""
 
 
 def rank(
-    suite: Suite,
-    folder: Path,
-    *,
-    session: Session | None = None,
-    jobs: int = 2,
-    report: Report = lambda done, total, what: None,
+    suite: Suite, folder: Path, *, session: Session | None = None, jobs: int = 2, report: Report = lambda done, total, what: None
 ) -> RankingResult:
     """Runs what the folder lacks, and aggregates.
 
@@ -82,12 +74,6 @@ def rank(
     result.save(folder / "ranking.json")
     write_atomically(folder / "manifest.json", json.dumps(result.manifest, indent=1) + "\n")
     return result
-
-
-def cell_paths(suite: Suite, folder: Path, session: Session) -> Paths:
-    """The file of each (method, seed) in a run folder."""
-    keys = {method: cell_key(suite, method, session.engine.name if session.engine else "") for method in suite.ranked}
-    return {(m, s): cell_path(folder, m, s, key) for m, key in keys.items() for s in range(suite.seeds)}
 
 
 def _add(totals: dict[str, float], more: Mapping[str, float]) -> None:

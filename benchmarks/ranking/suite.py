@@ -75,11 +75,8 @@ def short_name(method: str) -> str:
 
 def suite_names() -> list[str]:
     """The suites that come with Pasture, sorted."""
-    return sorted(
-        each.name.removesuffix(".toml")
-        for each in files(__package__ or "").joinpath("suites").iterdir()
-        if each.name.endswith(".toml")
-    )
+    shipped = files(__package__ or "").joinpath("suites").iterdir()
+    return sorted(each.name.removesuffix(".toml") for each in shipped if each.name.endswith(".toml"))
 
 
 def suite_for(world: str) -> str:
@@ -193,18 +190,11 @@ def check_suite(suite: Suite, *, ranked: bool = True, annotators: bool = True) -
                 f"ask for at most {known}, or make the world larger in the suite's [world_options]"
             )
     for name in {suite.feedback, suite.evaluator} if annotators else ():
-        _check_annotator(suite, name, world)
-
-
-def _check_annotator(suite: Suite, name: str, world: World) -> None:
-    """It can be made, and has the engine that it asks: its traits say so, or else it is asked about a few pairs."""
-    annotator = make_annotator(name, world=world)
-    if suite.engine:
-        return
-    if traits_of(annotator).engine:
-        raise InputError(f"the annotator {name!r} asks an engine and none was given; name one, for instance --engine actor")
-    if name not in ANNOTATORS.table:
-        annotate(world_items(world, "pair", PROBES), annotator)
+        annotator = make_annotator(name, world=world)
+        if not suite.engine and traits_of(annotator).engine:
+            raise InputError(f"the annotator {name!r} asks an engine and none was given; name one, for instance --engine actor")
+        if not suite.engine and name not in ANNOTATORS.table:
+            annotate(world_items(world, "pair", PROBES), annotator)  # raises where it asks an engine, whatever its traits say
 
 
 def method_config(suite: Suite, name: str) -> Any:

@@ -1,8 +1,8 @@
 """How fast length control and leaderboards are, beside AlpacaEval's own fit: `python -m pasture.benchmarks.throughput.evaluator`.
 
 Everything is simulated, so that it runs anywhere. The peer is AlpacaEval 0.6.6's `fit_LogisticRegressionCV` line for line (its
-package needs an old pandas, and the network): scikit-learn's LogisticRegressionCV on doubled rows, 5 folds of 10 penalties. Both
-see the same judgments, in one run; seconds are of the wall clock, with the CPU's in brackets.
+package needs an old pandas, and the network): scikit-learn's LogisticRegressionCV on doubled rows, 5 folds of 10 penalties. The
+peer of Bradley-Terry is evalica. Both see the same data, in one run; seconds are of the wall clock, with the CPU's in brackets.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import evalica
 import numpy as np
 
 from ...core.seeds import rng_for
@@ -20,7 +21,7 @@ from ...eval.leaderboards.leaderboard import Weights, leaderboard
 from ...eval.leaderboards.length_control import Anchor
 from ...eval.leaderboards.mediators import length_difference
 from ...eval.leaderboards.published import Published, refit
-from ...eval.rankings.battles import battles
+from ...eval.rankings.battles import Battles, battles
 from ...eval.rankings.bradley_terry import bradley_terry_ratings
 
 PROMPTS = 805
@@ -28,22 +29,22 @@ BARS = {"length control": 5.0, "leaderboard": 10.0, "Bradley-Terry": 1.0}
 
 
 def main() -> None:
-    published = _published()
+    hard, anchor = _published()
+    published = Published(difficulty=hard, anchor=anchor)
     few = _judgments(28, "lc")
     ours = _timed("length control, 28 models x 805, no intervals", lambda: [refit(each, published) for each in few])
-    _timed(
-        "the same with intervals (200 resamples)", lambda: [refit(each, published, resamples=200) for each in few], "length control"
-    )
-    theirs = _timed("AlpacaEval's own fit of the same", lambda: [_peer(each, published) for each in few])
+    again = "the same with intervals (200 resamples)"
+    _timed(again, lambda: [refit(each, published, resamples=200) for each in few], "length control")
+    theirs = _timed("AlpacaEval's own fit of the same", lambda: [_peer(each, hard, anchor) for each in few])
     off = [100 * abs((one.estimate.value or 0) - other) for one, other in zip(ours, theirs, strict=True)]
     print(f"  difference in points: median {np.median(off):.4f}, largest {max(off):.4f} (where folds choose another penalty)")
     many = _judgments(200, "board")
-    fitted = _timed(
-        "leaderboard, 200 models x 805, own difficulty, intervals", lambda: leaderboard(many, weights=Weights.OWN), "leaderboard"
-    )
+    board = "leaderboard, 200 models x 805, own difficulty, intervals"
+    fitted = _timed(board, lambda: leaderboard(many, weights=Weights.OWN), "leaderboard")
     print(f"  {sum(row.length_controlled.value is not None for row in fitted)} of {len(fitted)} defined")
     fought = _battles(4000)
     _timed("Bradley-Terry, 4,000 battles, 200 resamples", lambda: bradley_terry_ratings(fought, resamples=200), "Bradley-Terry")
+    _timed("evalica's bootstrap of the same, by battle", lambda: _evalicas(fought))
 
 
 def _timed(what: str, work: Callable[[], Any], bar: str = "") -> Any:
@@ -63,23 +64,22 @@ def _judgments(models: int, key: str) -> list[Judgments]:
         rng = rng_for(0, key, number)
         ours_N = np.round(lengths_N * rng.uniform(0.3, 1.4) * rng.uniform(0.6, 1.5, size=PROMPTS))
         eta_N = rng.normal(-1) + 0.6 * hard_N + np.tanh((ours_N - lengths_N) / 900) + rng.normal(0, 2, size=PROMPTS)
-        found.append(
-            Judgments(f"model {number}", "judge", "base", tuple(range(PROMPTS)), 1 / (1 + np.exp(-eta_N)), ours_N, lengths_N)
-        )
+        scores_N = 1 / (1 + np.exp(-eta_N))
+        found.append(Judgments(f"model {number}", "judge", "base", tuple(range(PROMPTS)), scores_N, ours_N, lengths_N))
     return found
 
 
-def _published() -> Published:
+def _published() -> tuple[dict[Any, float], Anchor]:
     """Difficulty, and two gamed baselines on every prompt."""
     rng = rng_for(0, "gamed")
     ids = [*range(PROMPTS), *range(PROMPTS)]
     shift_N = np.repeat([-1.0, 1.0], PROMPTS) + rng.normal(0, 0.7, size=2 * PROMPTS)
     scores_N = 1 / (1 + np.exp(shift_N + rng.normal(0, 1, size=2 * PROMPTS)))
     difficulty = dict(enumerate(rng_for(0, "difficulty").normal(size=PROMPTS).tolist()))
-    return Published(difficulty=difficulty, anchor=Anchor(ids, scores_N, {"length": np.tanh(shift_N)}))
+    return difficulty, Anchor(ids, scores_N, {"length": np.tanh(shift_N)})
 
 
-def _battles(count: int) -> Any:
+def _battles(count: int) -> Battles:
     rng = rng_for(0, "battles")
     left = rng.integers(0, 20, size=count)
     right = (left + rng.integers(1, 20, size=count)) % 20
@@ -87,22 +87,23 @@ def _battles(count: int) -> Any:
     return battles([str(each) for each in left], [str(each) for each in right], won, rng.integers(0, PROMPTS, size=count).tolist())
 
 
-def _peer(of: Judgments, published: Published) -> float:
+def _evalicas(of: Battles) -> None:
+    """evalica's bootstrap draws battles (by percentiles; its default, BCa, takes minutes), ours draws prompts, which it cannot."""
+    winners = [evalica.Winner.X if p > 0.5 else evalica.Winner.Y for p in of.p_left_N]
+    method: Any = evalica.bradley_terry
+    sides = of.left_N.tolist(), of.right_N.tolist()
+    evalica.bootstrap(method, *sides, winners, n_resamples=200, bootstrap_method="percentile", random_state=0)
+
+
+def _peer(of: Any, hard: Mapping[Any, float], anchor: Anchor) -> float:
     """AlpacaEval's length-controlled win rate in [0, 1] (glm_winrate.py), with today's scikit-learn."""
     import sklearn
     from sklearn.linear_model import LogisticRegressionCV
     from sklearn.metrics import make_scorer
     from sklearn.model_selection import GroupKFold
 
-    anchor: Anchor | None = published.anchor
-    hard: Mapping[Any, float] | None = published.difficulty
-    assert anchor is not None
-    assert hard is not None
-    assert of.lengths_N is not None
-    assert of.baseline_lengths_N is not None
-    mine = np.column_stack(
-        [length_difference(of.lengths_N, of.baseline_lengths_N), [hard[each] for each in of.ids], np.ones(PROMPTS)]
-    )
+    longer_N = length_difference(of.lengths_N, of.baseline_lengths_N)
+    mine = np.column_stack([longer_N, [hard[each] for each in of.ids], np.ones(PROMPTS)])
     gamed = np.column_stack([anchor.mediators["length"], [hard[each] for each in anchor.ids], np.zeros(len(anchor.ids))])
     rows, prob = np.concatenate([gamed, mine]), np.concatenate([anchor.scores_N, of.scores_N])
     weight = np.concatenate([np.full(len(gamed), anchor.weight), np.ones(PROMPTS)])

@@ -91,7 +91,7 @@ def _folder_of(suite: Suite, suites: Sequence[Suite], out: Path) -> Path:
 def _show_price(suites: Sequence[Suite], out: Path, session: Session, json: bool) -> None:
     from dataclasses import asdict
 
-    from ...benchmarks.ranking.price import price_ranking
+    from ...benchmarks.ranking.run_folder import price_ranking
 
     prices = [price_ranking(each, _folder_of(each, suites, out), session) for each in suites]
     quote = sum((each.quote for each in prices[1:]), start=prices[0].quote)

@@ -42,7 +42,7 @@ def train(
     """Train one method from the world's SFT policy and save what it made."""
     from ...benchmarks.ranking.feedback import engine_of, feedback_source, training_annotator
     from ...benchmarks.ranking.ground import make_ground, train_method
-    from ...benchmarks.ranking.price import price_of_pairs
+    from ...benchmarks.ranking.run_folder import price_of_pairs
     from ...benchmarks.ranking.suite import check_suite, load_suite, suite_for, suite_record, suite_world, yields_policy
     from ...core.manifest import command_line, write_manifest
     from ...core.seeds import rng_for

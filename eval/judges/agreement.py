@@ -158,7 +158,10 @@ def leave_one_out(labels_AN: np.ndarray, level: float = 0.95, prompts_N: Sequenc
 
 def clusters_of(items_M: np.ndarray, prompts_N: Sequence[Hashable] | np.ndarray | None) -> tuple[Sequence[Hashable], str]:
     """The prompt of each of these items, and what one is called; the items themselves where no prompts are known."""
-    return (items_M.tolist(), "item") if prompts_N is None else ([prompts_N[item] for item in items_M], "prompt")
+    if prompts_N is None:
+        return items_M.tolist(), "item"
+    prompts: list[Hashable] = list(prompts_N)
+    return [prompts[item] for item in items_M], "prompt"
 
 
 def against_mode(first_N: np.ndarray, others_AN: np.ndarray) -> np.ndarray:

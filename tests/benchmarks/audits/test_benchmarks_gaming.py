@@ -9,7 +9,7 @@ from hypothesis import given
 from pasture.annotators import make_annotator
 from pasture.benchmarks.audits.constant_outputs import constant_share, is_constant
 from pasture.benchmarks.audits.gaming import AttackResult, gaming, world_material
-from pasture.benchmarks.audits.gaming_attacks import ATTACKS, injection_fence, list_stuffing, null_constant, verbosity
+from pasture.benchmarks.audits.gaming_attacks import ATTACKS, injection, list_stuffing, null_constant, verbosity
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Prompt, Reason
 from pasture.simulators.text.world import TextWorld
@@ -182,7 +182,7 @@ def test_stuffing_says_every_point_twice():
 
 def test_the_fence_attack_holds_the_default_templates_fence_and_does_not_close_it(material):
     judge = make_annotator("judge")
-    pair = Comparison(Completion(material[0].prompt, injection_fence("", "x")), material[0].right)
+    pair = Comparison(Completion(material[0].prompt, injection("fence")("", "x")), material[0].right)
     shown = judge.request(pair).messages[-1].content
     assert "\n===== end =====\n" in shown
     assert shown.count("\n====== ") == 4  # instruction, A, B and end: one longer than the attack's

@@ -143,7 +143,7 @@ def test_of_pasture_a_cell_depends_on_what_it_imports_and_on_nothing_else():
         sources.add_entry(registry, name)
     sources.add_module("pasture.benchmarks.ranking.cell")
     found = {path.relative_to(ROOT).as_posix() for path in sources.files}
-    assert {"methods/pairwise/dpo.py", "annotators/scripted/truth.py", "core/seeds.py", "annotators/wrappers/flip.py"} <= found
+    assert {"methods/pairwise/dpo.py", "annotators/scripted/pairs.py", "core/seeds.py", "annotators/wrappers/flip.py"} <= found
     assert {"benchmarks/ranking/ground.py", "methods/training/optimise.py", "eval/win_rates/pairing.py"} <= found
     rooms = [ROOT / "annotators" / room for room in ("judges", "panels", "systems")]
     others = {path.relative_to(ROOT).as_posix() for room in rooms for path in room.rglob("*.py")}

@@ -35,7 +35,6 @@ def audit(
     seed: int = 0,
     own: str = "",
     session: Session | None = None,
-    level: float = 0.95,
 ) -> AuditReport:
     """Asks `annotator` about every pair, S + 1 times for S seeds, blind to who made the answers, and measures it.
 
@@ -43,26 +42,24 @@ def audit(
     no pairs, and for an annotator that gives no preferences.
     """
     asked = replace(ask(annotator, pairs, seeds=seeds, seed=seed, session=session or Session()), own=own)
-    return _report(annotator.name, asked, gold, {"seeds": str(seeds)}, seed, level)
+    return _report(annotator.name, asked, gold, {"seeds": str(seeds)}, seed)
 
 
-def audit_stored(
-    name: str, stored: LabelledPairs, gold: GoldLabels | None = None, *, seed: int = 0, own: str = "", level: float = 0.95
-) -> AuditReport:
+def audit_stored(name: str, stored: LabelledPairs, gold: GoldLabels | None = None, *, seed: int = 0, own: str = "") -> AuditReport:
     """Measures what a judge said before; each round of its labels counts as a seed. Nobody is asked."""
     if not len(stored.labels_AN):
         raise InputError(f"there are no labels by {name!r}; give annotations that hold some")
     silent = {"no verdict": missing} if (missing := int(np.isnan(stored.labels_AN).sum())) else {}
     asked = Asked(stored.pairs, stored.labels_AN, (), stored.labels_AN, stored.dollars_AN, own, silent)
-    return _report(name, asked, gold, {"rounds": str(len(stored.labels_AN))}, seed, level)
+    return _report(name, asked, gold, {"rounds": str(len(stored.labels_AN))}, seed)
 
 
-def _report(name: str, asked: Asked, gold: GoldLabels | None, times: dict[str, str], seed: int, level: float) -> AuditReport:
+def _report(name: str, asked: Asked, gold: GoldLabels | None, times: dict[str, str], seed: int) -> AuditReport:
     facts = {"pairs": str(len(asked.pairs)), "prompts": str(len({pair.prompt.content for pair in asked.pairs}))} | times
     facts["gold"] = gold.name if gold else "none"
     if gold:
         facts["gold labels"] = str(int(np.isfinite(gold.labels_AN).sum()))
-    return AuditReport(name, facts, tuple(audit_measures(asked, gold, seed, level)))
+    return AuditReport(name, facts, tuple(audit_measures(asked, gold, seed)))
 
 
 def ask(annotator: Annotator, pairs: Sequence[Comparison], *, seeds: int, seed: int, session: Session) -> Asked:

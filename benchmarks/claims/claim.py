@@ -16,7 +16,7 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.results import Measure
-from ...eval.intervals.mean import mean_over_seeds
+from ...eval.intervals.clusters import mean_over_seeds
 from ...eval.win_rates.win_rate import win_rate_from_scores
 
 

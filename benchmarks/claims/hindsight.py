@@ -18,7 +18,7 @@ from ...annotators.systems.rlhs import Foresight, Hindsight
 from ...core.errors import InputError
 from ...core.results import Measure
 from ...core.seeds import rng_for
-from ...eval.intervals.mean import mean_over_seeds
+from ...eval.intervals.clusters import mean_over_seeds
 from ...methods.pairwise import dpo
 from ...simulators.exact.world import ExactWorld
 from ..ranking.feedback import MeteredFeedback

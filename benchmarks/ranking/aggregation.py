@@ -10,8 +10,7 @@ import numpy as np
 from ...core.manifest import manifest
 from ...core.records import Estimate
 from ...core.results import MethodResult, Pair, RankingResult
-from ...eval.intervals.clusters import Scores
-from ...eval.intervals.mean import mean_over_seeds, means_over_seeds
+from ...eval.intervals.clusters import Scores, mean_over_seeds, means_over_seeds
 from ...eval.rankings.rank_correlation import RankCorrelation, rank_correlation
 from ...eval.win_rates.difference import paired_differences
 from ...eval.win_rates.win_rate import win_rates_over_seeds

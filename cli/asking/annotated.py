@@ -116,7 +116,7 @@ def _feedback(results: Sequence[Feedback | Abstention], out: Path) -> dict[str, 
     from ...core.files.feedback import KINDS, write_feedback
     from ...core.records import Critique, FollowUp, Rating, Reaction
     from ...core.results import estimate_json
-    from ...eval.intervals.mean import clustered_mean
+    from ...eval.intervals.clusters import clustered_mean
 
     write_feedback(out, results)
     said: Counter[str] = Counter()

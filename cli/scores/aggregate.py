@@ -41,13 +41,12 @@ def aggregate(
         check_writable(out)
     votes = read_votes(labels)
     if how is Aggregation.majority:
-        from ...eval.labels.majority import majority
+        from ...eval.labels.consensus import majority
 
         found = majority(votes)
     else:
-        from ...eval.labels.dawid_skene import dawid_skene
+        from ...eval.labels.dawid_skene import dawid_skene, one_coin
         from ...eval.labels.glad import glad
-        from ...eval.labels.one_coin import one_coin
 
         model = {Aggregation.one_coin: one_coin, Aggregation.dawid_skene: dawid_skene, Aggregation.glad: glad}[how]
         found = model(votes, resamples=resamples, seed=seed)

@@ -44,8 +44,14 @@ def leaderboard(
 ) -> None:
     """Win rates raw and length-controlled, and where published numbers come out otherwise."""
     from ...core.errors import InputError
-    from ...eval.files.alpaca_eval import find_instructions, read_folder, read_outputs_by_model
-    from ...eval.files.annotation_tables import is_table, judgments_of_table, read_table
+    from ...eval.files.alpaca_eval import (
+        find_instructions,
+        is_table,
+        judgments_of_table,
+        read_folder,
+        read_outputs_by_model,
+        read_table,
+    )
     from ...eval.leaderboards.leaderboard import Weights
     from ...eval.leaderboards.leaderboard import leaderboard as ranked
     from ...eval.leaderboards.published import PUBLISHED, read_published

@@ -62,9 +62,9 @@ def _distances(model: Path, people: Path) -> list[Measure]:
     import numpy as np
 
     from ...core.results import Measure
-    from ...eval.files.answer_shares import read_shares
+    from ...eval.files.group_scores import read_shares
     from ...eval.groups import distributions
-    from ...eval.intervals.mean import clustered_mean
+    from ...eval.intervals.clusters import clustered_mean
 
     shares_QK = read_shares(model, people)
     kinds: list[tuple[str, Callable[[np.ndarray, np.ndarray], np.ndarray], str]] = [

@@ -95,7 +95,7 @@ def _policy(
     from ...core.errors import InputError
     from ...core.results import Measure
     from ...core.seeds import rng_for
-    from ...eval.intervals.mean import mean_over_seeds
+    from ...eval.intervals.clusters import mean_over_seeds
     from ...eval.win_rates.win_rate import win_rate
     from ...methods import METHODS
 

@@ -4,8 +4,7 @@ lines, CSV or Parquet.
 `winner` is `model_a`, `model_b`, `tie` or `tie (bothbad)` (a tie too, as the arena counts it), however it is spelt. Rows that share
 `question_id`, `id` or the prompt's text (`prompt`, or the first turn of `conversation_a`) are of one prompt, because an `id` may
 only number the rows; without any of these each battle is a prompt of its own. Departure: `p_a`, where it is there, is the
-probability that a is better, so that soft verdicts survive a round trip.
-"""
+probability that a is better, so that soft verdicts survive a round trip."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Pairs with all labels that people, or a judge that was asked before, gave each of them, in files that `core.files.labels` reads.
 
-Departure from AlpacaEval: labels are matched by the content of the pair, whichever way round a row has it, never by its place.
-"""
+Departure from AlpacaEval: labels are matched by the content of the pair, whichever way round a row has it, never by its place."""
 
 from __future__ import annotations
 
@@ -22,11 +21,8 @@ BESIDE = (".manifest.json", ".undecided.jsonl")
 
 @dataclass(frozen=True, slots=True)
 class LabelledPairs:
-    """Different pairs, in order of appearance, and up to A labels of each.
-
-    labels_AN: P(left is better) in [0, 1] as each label has it, NaN where a pair has fewer labels, or one without a verdict.
-    dollars_AN: what each cost, NaN where that is not known.
-    """
+    """Different pairs, in order of appearance, and up to A labels of each. labels_AN: P(left is better) in [0, 1] as each label has
+    it, NaN where a pair has fewer labels, or one without a verdict. dollars_AN: what each cost, NaN where that is not known."""
 
     pairs: tuple[Comparison, ...]
     labels_AN: np.ndarray
@@ -49,11 +45,9 @@ class LabelledPairs:
 
 
 def read_labelled(path: Path | str, annotator: str | None = None) -> LabelledPairs:
-    """The labels of a file, or of a folder whose files each label the same pairs again (one a seed, by name).
-
-    A pair that stands in several rows has several labels, and so several labellers. annotator: only rows of this one, where the
-    files name any. Raises InputError naming file, row and column; UnknownName for an annotator that is not there.
-    """
+    """The labels of a file, or of a folder whose files each label the same pairs again (one a seed, by name). A pair that stands in
+    several rows has several labels, and so several labellers. annotator: only rows of this one, where the files name any. Raises
+    InputError naming file, row and column; UnknownName for an annotator that is not there."""
     path = Path(path)
     files = [each for each in tables_in(path) if not each.name.endswith(BESIDE)] if path.is_dir() else []
     rounds = [list(read_labels(each, as_shown=False)) for each in files or [path]]

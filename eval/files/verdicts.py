@@ -1,8 +1,8 @@
 """Reads one model's verdicts from a file of judgments: AlpacaEval's annotations, or what `pasture annotate` wrote.
 
-AlpacaEval: `preference` from 1 (the baseline, output 1, wins) to 2 (the model, output 2, wins), 1.5 or 0 a tie, empty no
-verdict. Pasture's: `p_chosen` of `chosen` over `rejected`, `left_was_chosen`; the left answer is the model, and ties and
-abstentions stand in `<stem>.undecided.jsonl` beside it."""
+AlpacaEval: `preference` from 1 (the baseline, output 1, wins) to 2 (the model, output 2, wins), 1.5 or 0 a tie, empty no verdict.
+Pasture's: `p_chosen` of `chosen` over `rejected`, `left_was_chosen`; the left answer is the model, and ties and abstentions stand
+in `<stem>.undecided.jsonl` beside it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How far the answers of a model are spread as people's are (distributional pluralism; Sorensen et al. 2024, arXiv:2402.05070).
 
 p_QK and q_QK: one row a question, one column an option, rows are probabilities and sum to 1. All distances are in [0, 1], shape
-[Q], 0 for equal rows. Jensen-Shannon is the distance (the root of the divergence, as scipy and GlobalOpinionQA), here in base
-2; OpinionQA's alignment is 1 less the normalised Wasserstein distance (Santurkar et al. 2023, arXiv:2303.17548)."""
+[Q], 0 for equal rows. Jensen-Shannon is the distance (the root of the divergence, as scipy and GlobalOpinionQA), here in base 2;
+OpinionQA's alignment is 1 less the normalised Wasserstein distance (Santurkar et al. 2023, arXiv:2303.17548)."""
 
 from __future__ import annotations
 

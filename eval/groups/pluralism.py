@@ -1,12 +1,12 @@
 """Who is served, and who is left out: win rates by persona or group, and what the mean hides (worst group, 10th percentile, Gini).
 
-scores_GP: one row a persona (or group), one column a prompt, in [0, 1], NaN where not judged; 0.5 is no better than the rival.
-The minimum of noisy rates is below the true minimum, and their Gini above; the bootstrap shows noise, not that bias. Coverage
-is Overton's (Sorensen et al. 2024, arXiv:2402.05070; Feng et al. 2024, arXiv:2406.15951)."""
+scores_GP: one row a persona (or group), one column a prompt, in [0, 1], NaN where not judged; 0.5 is no better than the rival. The
+minimum of noisy rates is below the true minimum, and their Gini above; the bootstrap shows noise, not that bias. Coverage is
+Overton's (Sorensen et al. 2024, arXiv:2402.05070; Feng et al. 2024, arXiv:2406.15951)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,17 +30,11 @@ class Pluralism(NamedTuple):
 
 
 def pluralism(
-    scores_GP: np.ndarray,
-    groups: Sequence[str],
-    weights_G: np.ndarray | None = None,
-    seed: int = 0,
-    resamples: int = 2000,
-    level: float = 0.95,
+    scores_GP: np.ndarray, groups: Sequence[str], weights_G: np.ndarray | None = None, seed: int = 0, resamples: int = 2000
 ) -> Pluralism:
-    """weights_G: how many people each row stands for, for mean, p10 and Gini; all alike unless given.
-
-    Rates have intervals clustered by prompt; the summaries have percentiles of a bootstrap over prompts (one draw for all
-    groups). A group without a verdict has no rate, and the summaries are over the others and say so."""
+    """weights_G: how many people each row stands for, for mean, p10 and Gini; all alike unless given. Rates have intervals
+    clustered by prompt; the summaries have percentiles of a bootstrap over prompts (one draw for all groups). A group without a
+    verdict has no rate, and the summaries are over the others and say so."""
     scores_GP = np.asarray(scores_GP, dtype=float)
     weights_G = np.ones(len(groups)) if weights_G is None else np.asarray(weights_G, dtype=float)
     if scores_GP.ndim != 2 or len(scores_GP) != len(groups) or weights_G.shape != (len(groups),) or not (weights_G > 0).all():
@@ -49,34 +43,30 @@ def pluralism(
         )
     judged_GP = np.isfinite(scores_GP)
     by_group = {
-        name: win_rate_from_scores(row_P[judged_P], np.flatnonzero(judged_P), int((~judged_P).sum()), level)
+        name: win_rate_from_scores(row_P[judged_P], np.flatnonzero(judged_P), int((~judged_P).sum()))
         for name, row_P, judged_P in zip(groups, scores_GP, judged_GP, strict=True)
     }
     rated_G = judged_GP.any(axis=1)
-    how = f"of {int(rated_G.sum())} groups" + (
-        f" ({int((~rated_G).sum())} without a verdict left out)" if not rated_G.all() else ""
-    )
     if not rated_G.any():
-        nothing = Estimate(None, None, None, 0, "undefined: no group has a verdict", int((~judged_GP).sum()), level=level)
+        nothing = Estimate(None, None, None, 0, "undefined: no group has a verdict", int((~judged_GP).sum()))
         return Pluralism(by_group, nothing, nothing, nothing, nothing, None)
-    kept_GP, weights_G = scores_GP[rated_G], weights_G[rated_G]
-    rates_G = _rates(kept_GP, np.ones((1, scores_GP.shape[1])))[0]
-    drawn_RG = _rates(kept_GP, prompt_counts(scores_GP.shape[1], resamples, rng_for(seed, "pluralism")))
+    silent = int((~rated_G).sum())
+    how = f"of {int(rated_G.sum())} groups" + f" ({silent} without a verdict left out)" * (silent > 0)
+    kept_GP, weights_G, prompts = scores_GP[rated_G], weights_G[rated_G], scores_GP.shape[1]
+    rates_G = _rates(kept_GP, np.ones((1, prompts)))[0]
+    drawn_RG = _rates(kept_GP, prompt_counts(prompts, resamples, rng_for(seed, "pluralism")))
     drawn_RG = drawn_RG[np.isfinite(drawn_RG).all(axis=1)]
-    summaries = {"mean": weighted_mean, "worst": worst, "p10": tenth_percentile, "gini": gini}
-    found = {
-        name: _estimate(
-            float(f(rates_G, weights_G)),
-            np.array([f(row, weights_G) for row in drawn_RG]),
-            len(rates_G),
-            scores_GP.shape[1],
-            f"{name} {how}",
-            level,
-        )
-        for name, f in summaries.items()
-    }
+
+    def summary(name: str, of: Callable[[np.ndarray, np.ndarray], float]) -> Estimate:
+        value, drawn_R = of(rates_G, weights_G), np.array([of(drawn_G, weights_G) for drawn_G in drawn_RG])
+        if np.isnan(value):
+            return Estimate(None, None, None, len(rates_G), f"undefined: {name} {how}, all rates are 0")
+        return bootstrap_estimate(value, drawn_R[np.isfinite(drawn_R)], prompts, len(rates_G), f"{name} {how}", around=True)
+
+    rules = {"mean": weighted_mean, "worst": worst, "p10": tenth_percentile, "gini": gini}
+    mean, lowest, p10, uneven = (summary(name, of) for name, of in rules.items())
     first = str(groups[int(np.flatnonzero(rated_G)[rates_G.argmin()])])
-    return Pluralism(by_group, found["mean"], found["worst"], found["p10"], found["gini"], first)
+    return Pluralism(by_group, mean, lowest, p10, uneven, first)
 
 
 def weighted_mean(rates_G: np.ndarray, weights_G: np.ndarray) -> float:
@@ -97,8 +87,8 @@ def tenth_percentile(rates_G: np.ndarray, weights_G: np.ndarray) -> float:
 
 
 def gini(rates_G: np.ndarray, weights_G: np.ndarray | None = None) -> float:
-    """Mean absolute difference of two people's rates over twice the mean, in [0, 1): 0 where all are served alike. NaN where
-    all rates are 0."""
+    """Mean absolute difference of two people's rates over twice the mean, in [0, 1): 0 where all are served alike. NaN where all
+    rates are 0."""
     weights_G = np.ones(len(rates_G)) if weights_G is None else weights_G
     share_G = weights_G / weights_G.sum()
     mean = float(share_G @ rates_G)
@@ -108,12 +98,5 @@ def gini(rates_G: np.ndarray, weights_G: np.ndarray | None = None) -> float:
 def _rates(scores_GP: np.ndarray, counts_RP: np.ndarray) -> np.ndarray:
     judged_GP = np.isfinite(scores_GP)
     sizes_RG = counts_RP @ judged_GP.T.astype(float)
-    return np.divide(
-        counts_RP @ np.where(judged_GP, scores_GP, 0.0).T, sizes_RG, out=np.full(sizes_RG.shape, np.nan), where=sizes_RG > 0
-    )
-
-
-def _estimate(value: float, drawn_R: np.ndarray, groups: int, prompts: int, how: str, level: float) -> Estimate:
-    if np.isnan(value):
-        return Estimate(None, None, None, groups, f"undefined: {how}, all rates are 0", level=level)
-    return bootstrap_estimate(value, drawn_R[np.isfinite(drawn_R)], prompts, groups, how, around=True, level=level)
+    sums_RG = counts_RP @ np.where(judged_GP, scores_GP, 0.0).T
+    return np.divide(sums_RG, sizes_RG, out=np.full(sizes_RG.shape, np.nan), where=sizes_RG > 0)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.records import Estimate
-from ..intervals.mean import mean_over_seeds
+from ..intervals.clusters import mean_over_seeds
 
 
 class Steerability(NamedTuple):
@@ -26,12 +26,9 @@ class Steerability(NamedTuple):
     steerability: Estimate
 
 
-def steerability(scores_GHP: np.ndarray, level: float = 0.95) -> Steerability:
+def steerability(scores_GHP: np.ndarray) -> Steerability:
     """Each prompt counts the same, over those where something on and something off the diagonal was judged; t intervals over
-    prompts.
-
-    Undefined for fewer than 2 personas.
-    """
+    prompts. Undefined for fewer than 2 personas."""
     scores_GHP = np.asarray(scores_GHP, dtype=float)
     if scores_GHP.ndim != 3 or scores_GHP.shape[0] != scores_GHP.shape[1]:
         raise InputError(
@@ -47,12 +44,11 @@ def steerability(scores_GHP: np.ndarray, level: float = 0.95) -> Steerability:
     diagonal_P, rest_P = _mean(scores_GHP[on_GG], axis=0), _mean(scores_GHP[~on_GG], axis=0)
     both_P = np.isfinite(diagonal_P) & np.isfinite(rest_P)
     if not both_P.any():
-        nothing = Estimate(
-            None, None, None, 0, f"undefined: no prompt judged on and off the diagonal of {len(on_GG)} personas", level=level
-        )
+        why = f"undefined: no prompt judged on and off the diagonal of {len(on_GG)} personas"
+        nothing = Estimate(None, None, None, 0, why)
         return Steerability(matrix_GG, nothing, nothing, nothing)
     parts = (diagonal_P[both_P], rest_P[both_P], (diagonal_P - rest_P)[both_P])
-    return Steerability(matrix_GG, *(mean_over_seeds(each_P[None], level) for each_P in parts))
+    return Steerability(matrix_GG, *(mean_over_seeds(each_P[None]) for each_P in parts))
 
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:

@@ -1,10 +1,9 @@
 """The bootstrap over prompts, with percentiles widened as Student's t is (Hesterberg 2015, Am. Statistician 69:371).
 
-A bootstrap of P prompts has a variance (P - 1)/P of the right one and normal tails, so plain percentiles cover too seldom. The
-tail taken is Phi(-t_{P-1} sqrt(P/(P-1))), at the place (R + 1) * tail of R sorted draws; it is the nominal tail where P is
-large. Draws that all agree say nothing of the error, so `bootstrap_estimate`, through which every bootstrap here goes, never gives
-an interval without width.
-"""
+A bootstrap of P prompts has a variance (P - 1)/P of the right one and normal tails, so plain percentiles cover too seldom. The tail
+taken is Phi(-t_{P-1} sqrt(P/(P-1))), at the place (R + 1) * tail of R sorted draws; it is the nominal tail where P is large. Draws
+that all agree say nothing of the error, so `bootstrap_estimate`, through which every bootstrap here goes, never gives an interval
+without width."""
 
 from __future__ import annotations
 
@@ -45,8 +44,7 @@ def bootstrap_estimate(
     drawn_R: the value in each resample, NaN where it was undefined there. clusters: how many were drawn from; unit: the name of
     one, for `how`. widened: whether the tail is `expanded_tail`. around: stretches the interval to the value where resampling adds
     a bias. No interval and no standard error, and `how` says why, for fewer than 2 clusters, where more than a tail of the
-    resamples are undefined, and where the ends of the interval are one number.
-    """
+    resamples are undefined, and where the ends of the interval are one number."""
     drawn_R = np.asarray(drawn_R, dtype=float)
     defined_R = drawn_R[np.isfinite(drawn_R)]
     lost = len(drawn_R) - len(defined_R)

@@ -1,24 +1,26 @@
 """Variance of a mean whose scores come in clusters: several samples of one prompt, several seeds of one method.
 
-An estimate's error is a sum of contributions, one a prompt (and seed). Prompts are a random sample, so one prompt's
-contributions are added before they are squared (Miller 2024, arXiv:2411.00640, eq. 4). Seeds are another random sample,
-crossed with the prompts: Var = Var_prompt/P + Var_seed/S, less the interaction that both terms hold (the random two-way
-layout; Searle, Casella & McCulloch 1992, ch. 4). Methods that are ranked together are taken to share their seed noise.
-"""
+An estimate's error is a sum of contributions, one a prompt (and seed). Prompts are a random sample, so one prompt's contributions
+are added before they are squared (Miller 2024, arXiv:2411.00640, eq. 4). Seeds are another random sample, crossed with the prompts:
+Var = Var_prompt/P + Var_seed/S, less the interaction that both terms hold (the random two-way layout; Searle, Casella & McCulloch
+1992, ch. 4). Methods that are ranked together are taken to share their seed noise."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from ...core.records import Estimate
+from .interval import NO_SPREAD, Spread, t_estimate
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the verdicts said of one method: scores in [0, 1] (1 won, 0.5 tied), the prompt of each, and how many answers
-    got no verdict."""
+    """What the verdicts said of one method: scores in [0, 1] (1 won, 0.5 tied), the prompt of each, and how many answers got no
+    verdict."""
 
     scores_N: np.ndarray
     clusters_N: Sequence[Hashable] | np.ndarray
@@ -35,20 +37,12 @@ class Scores:
             raise ValueError("some scores are not finite; leave out what was not judged, and count it in `abstentions`")
 
 
-class Spread(NamedTuple):
-    """standard_error and df are None and 0 where the spread cannot be measured: fewer than 2 prompts, or no variation."""
-
-    standard_error: float | None
-    df: float
-
-
-NO_SPREAD = Spread(None, 0.0)
 ONE_SEED = "; one seed, so how training varies is not in the interval"
 
 
 class Layers(NamedTuple):
-    """Variance of one method's estimate, by where it comes from. Each of the three is unbiased for its own expected mean
-    square over n, where every seed judged every prompt; close to it where some verdicts are missing."""
+    """Variance of one method's estimate, by where it comes from. Each of the three is unbiased for its own expected mean square
+    over n, where every seed judged every prompt; close to it where some verdicts are missing."""
 
     seeds: int
     prompts: int
@@ -70,8 +64,8 @@ NO_SEED_NOISE = SeedNoise()
 
 
 def layers(contributions_SP: np.ndarray) -> Layers:
-    """From each seed's and prompt's contribution to the estimate's error, sum_i (s_i - m)/n. `of_prompts` alone is the
-    variance clustered by prompt: P/(P-1) * sum_p (sum_s contribution)^2."""
+    """From each seed's and prompt's contribution to the estimate's error, sum_i (s_i - m)/n. `of_prompts` alone is the variance
+    clustered by prompt: P/(P-1) * sum_p (sum_s contribution)^2."""
     seeds, prompts = contributions_SP.shape
     if prompts < 2:
         return Layers(seeds, prompts, 0.0, 0.0, 0.0)
@@ -87,8 +81,8 @@ def layers(contributions_SP: np.ndarray) -> Layers:
 
 def pooled_seed_noise(methods: Sequence[Layers], independent: int | None = None) -> SeedNoise:
     """The seed noise that the methods are taken to share, which is what makes 2 or 3 seeds enough: one method's own 2 seeds have 1
-    degree of freedom, and an interval from them is useless. independent: how many of them are, if not all (of the differences
-    of M methods, M - 1)."""
+    degree of freedom, and an interval from them is useless. independent: how many of them are, if not all (of the differences of M
+    methods, M - 1)."""
     weight = sum(each.seeds - 1 for each in methods)
     if weight == 0:
         return NO_SEED_NOISE
@@ -129,3 +123,56 @@ def cluster_index(*groups: Sequence[Hashable] | np.ndarray) -> dict[Hashable, in
     """A place for each different cluster, by name, so that the order of rows changes no draw of clusters."""
     names = sorted({each for group in groups for each in group}, key=lambda name: (type(name).__name__, str(name)))
     return {cluster: place for place, cluster in enumerate(names)}
+
+
+def means_over_seeds(by_method: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
+    """Each method's mean of a quantity that is not a rate, over seeds (rows) and prompts (columns), in its unit; variance as in
+    `win_rates_over_seeds`, seed noise shared by the methods. Given one row the interval is over prompts, and `how` says so; given
+    one column, each seed has one number and the interval is over that method's seeds alone. No interval where there is no spread to
+    measure; None where there is no value, or one that is not finite."""
+    tables = {method: np.asarray(values_SP, dtype=float) for method, values_SP in by_method.items()}
+    for values_SP in tables.values():
+        if values_SP.ndim != 2:
+            raise ValueError(f"values have shape {values_SP.shape}; give one row a seed and one column a prompt")
+    found = {method: _layers(values_SP) for method, values_SP in tables.items()}
+    noise = pooled_seed_noise([each for each in found.values() if each])
+    return {method: _mean(values_SP, found[method], noise) for method, values_SP in tables.items()}
+
+
+def mean_over_seeds(values_SP: np.ndarray) -> Estimate:
+    """The same for one method, from its own seeds alone: with 2 or 3 of them the interval is very wide."""
+    return means_over_seeds({"": values_SP})[""]
+
+
+def clustered_mean(values_N: Sequence[float] | np.ndarray, clusters_N: Sequence[Hashable]) -> Estimate:
+    """The mean of values in any unit, several of them a prompt; t interval clustered by prompt. NaN is missing: counted in
+    `abstentions`. clusters_N: the prompt of each."""
+    values_N = np.asarray(values_N, dtype=float)
+    kept_N = np.isfinite(values_N)
+    clusters = [cluster for cluster, kept in zip(clusters_N, kept_N, strict=True) if kept]
+    missing = int((~kept_N).sum())
+    if not clusters:
+        return Estimate(None, None, None, 0, f"undefined: no values ({missing} are missing)", missing)
+    mean = float(values_N[kept_N].mean())
+    own = layers(sums_by_cluster(values_N[kept_N] - mean, clusters, cluster_index(clusters))[None] / len(clusters))
+    found = spread(own, NO_SEED_NOISE)
+    how = f"mean of {len(clusters)}; {describe_spread(found, 1, own.prompts)}"
+    return t_estimate(mean, found, len(clusters), how, abstentions=missing)
+
+
+def _layers(values_SP: np.ndarray) -> Layers | None:
+    if values_SP.size == 0 or not np.isfinite(values_SP).all():
+        return None
+    errors_SP = (values_SP - values_SP.mean()) / values_SP.size
+    return layers(errors_SP if values_SP.shape[1] > 1 else errors_SP.T)  # of one number a seed, seeds are the only sample
+
+
+def _mean(values_SP: np.ndarray, own: Layers | None, noise: SeedNoise) -> Estimate:
+    if own is None:
+        why = f"undefined: {(~np.isfinite(values_SP)).sum()} of {values_SP.size} values are not finite"
+        return Estimate(None, None, None, values_SP.size, why)
+    (seeds, prompts), found = values_SP.shape, spread(own, noise)
+    how = f"mean; {f'SE over {seeds} seeds' if prompts == 1 else describe_spread(found, seeds, prompts)}"
+    if found.standard_error is None:
+        how = f"mean of {seeds} seeds and {prompts} prompts; no spread to measure"
+    return t_estimate(float(values_SP.mean()), found, values_SP.size, how, caveat=ONE_SEED if seeds == 1 else "")

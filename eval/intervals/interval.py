@@ -1,18 +1,29 @@
 """Intervals for a mean: Student's t, and Wilson's score interval where t would leave [0, 1].
 
-A t interval of a rate near 0 or 1, or from few prompts, can leave [0, 1]; cutting it off would hide how little is known.
-There the Wilson interval is used at the effective sample size m(1 - m)/SE^2 and the t quantile (the modified Wilson
-interval; Dean & Pagano 2015, J. Survey Stat. Methodol. 3:484); with no spread to measure, at one verdict a prompt.
-So no interval of a rate leaves [0, 1], and none has zero width.
-"""
+A t interval of a rate near 0 or 1, or from few prompts, can leave [0, 1]; cutting it off would hide how little is known. There the
+Wilson interval is used at the effective sample size m(1 - m)/SE^2 and the t quantile (the modified Wilson interval; Dean & Pagano
+2015, J. Survey Stat. Methodol. 3:484); with no spread to measure, at one verdict a prompt. So no interval of a rate leaves [0, 1],
+and none has zero width."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from scipy.special import ndtri, stdtr, stdtrit
 
-from .clusters import Spread
+from ...core.records import Estimate
+
+
+class Spread(NamedTuple):
+    """standard_error and df are None and 0 where the spread cannot be measured: fewer than 2 prompts, or no variation."""
+
+    standard_error: float | None
+    df: float
+
+
+NO_SPREAD = Spread(None, 0.0)
 
 
 def t_interval(mean: float, standard_error: float, df: float, level: float) -> tuple[float, float]:
@@ -21,9 +32,29 @@ def t_interval(mean: float, standard_error: float, df: float, level: float) -> t
     return mean - half, mean + half
 
 
+def t_estimate(
+    value: float,
+    found: Spread,
+    n: int,
+    how: str,
+    *,
+    caveat: str = "",
+    abstentions: int = 0,
+    level: float = 0.95,
+    extra: Mapping[str, float] | None = None,
+) -> Estimate:
+    """`value` with its t interval; none, and `how` says so, where there is no spread. how: also where the spread came from, or that
+    there is none to measure. caveat: what else is to be said of the interval."""
+    if found.standard_error is None:
+        return Estimate(value, None, None, n, f"{how}, so no interval", abstentions, level=level, extra=extra or {})
+    low, high = t_interval(value, found.standard_error, found.df, level)
+    how = f"{how}; t interval, {round(found.df, 2):g} degrees of freedom{caveat}"
+    return Estimate(value, low, high, n, how, abstentions, found.standard_error, level, extra or {})
+
+
 def wilson_interval(rate: float, n: float, level: float, df: float = math.inf) -> tuple[float, float]:
-    """Wilson's (1927) score interval of a rate in [0, 1] from `n` > 0 verdicts; `n` may be an effective size. df: of the
-    t quantile, infinite is the normal one."""
+    """Wilson's (1927) score interval of a rate in [0, 1] from `n` > 0 verdicts; `n` may be an effective size. df: of the t
+    quantile, infinite is the normal one."""
     z2 = t_quantile(level, df) ** 2
     centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (rate * (1 - rate) / n + z2 / (4 * n * n))) / (1 + z2 / n)

@@ -2,8 +2,7 @@
 1993; Romano & Wolf 2005, Econometrica 73:1237). Narrower than Bonferroni's, as differences that share a model or a prompt move
 together.
 
-Holm's p-values are in `difference.holm`. A prompt is drawn for all models at once.
-"""
+Holm's p-values are in `difference.holm`. A prompt is drawn for all models at once."""
 
 from __future__ import annotations
 
@@ -28,11 +27,10 @@ def simultaneous_differences(
     resamples: int = 2000,
     level: float = 0.95,
 ) -> dict[tuple[str, str], Estimate]:
-    """(a, b) -> a's mean score less b's: every pair, or each model less `baseline`. scores: by model, over the same prompts,
-    NaN where not judged; only prompts judged for all models count, and `extra["prompts_dropped"]` are the others.
-
-    At `level`, all intervals hold together. `extra["p"]` is the max-t p-value over all differences. No interval where a
-    difference has no spread; undefined without a prompt."""
+    """(a, b) -> a's mean score less b's: every pair, or each model less `baseline`. scores: by model, over the same prompts, NaN
+    where not judged; only prompts judged for all models count, and `extra["prompts_dropped"]` are the others. At `level`, all
+    intervals hold together. `extra["p"]` is the max-t p-value over all differences. No interval where a difference has no spread;
+    undefined without a prompt."""
     names = list(scores)
     if baseline is not None and baseline not in scores:
         raise InputError(f"the baseline {baseline!r} has no scores; they are there for {names}")

@@ -3,9 +3,8 @@ arXiv:2411.00640).
 
     n = (z_{1-alpha/2} + z_power)^2 * (between + within/K) / (delta (1 - 2e))^2
 
-between: variance of the true score over prompts; within: variance of one judged sample around it; K: samples a prompt; e: how
-often the evaluator's verdict is flipped, which shrinks every difference by 1 - 2e, so flips of 25 % cost 4 times the prompts.
-"""
+between: variance of the true score over prompts; within: variance of one judged sample around it; K: samples a prompt; e: how often
+the evaluator's verdict is flipped, which shrinks every difference by 1 - 2e, so flips of 25 % cost 4 times the prompts."""
 
 from __future__ import annotations
 
@@ -22,9 +21,9 @@ MOST = 10**12
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """An experiment. variance: of one verdict's score; 0.25 for a clear win or loss near 50 %, less with ties, and for two
-    methods against one baseline the variance of the paired difference. between_share: how much of it lies between prompts; the
-    rest shrinks with `samples`. flip: share of verdicts flipped at random, in [0, 0.5). alpha: two-sided level."""
+    """An experiment. variance: of one verdict's score; 0.25 for a clear win or loss near 50 %, less with ties, and for two methods
+    against one baseline the variance of the paired difference. between_share: how much of it lies between prompts; the rest shrinks
+    with `samples`. flip: share of verdicts flipped at random, in [0, 0.5). alpha: two-sided level."""
 
     variance: float = 0.25
     samples: int = 1

@@ -1,5 +1,5 @@
-"""A win rate from few human and many judge labels: the judge's mean, corrected by how it errs where humans looked too
-(PPI, Angelopoulos et al. 2023, arXiv:2301.09633; PPI++, Angelopoulos, Duchi & Zrnic 2023, arXiv:2311.01453).
+"""A win rate from few human and many judge labels: the judge's mean, corrected by how it errs where humans looked too (PPI,
+Angelopoulos et al. 2023, arXiv:2301.09633; PPI++, Angelopoulos, Duchi & Zrnic 2023, arXiv:2311.01453).
 
     theta = lam * mean(judge, many) + mean(human - lam * judge, few)
 
@@ -15,17 +15,15 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.records import Estimate
-from .interval import t_interval
+from .interval import NO_SPREAD, Spread, t_estimate
 
 
 def prediction_powered_mean(
     human_N: np.ndarray, judge_N: np.ndarray, judge_only_K: np.ndarray, lam: float | None = None, level: float = 0.95
 ) -> Estimate:
     """The humans' mean over all prompts. human_N, judge_N: both labels of the same N prompts; judge_only_K: the judge's on K
-    others.
-
-    One number a prompt: average several labels of one first. The N are a random sample of all, else nothing corrects the judge.
-    lam: in [0, 1]; 1 is PPI, 0 the humans alone, None the best (PPI++). `extra` holds lam and `human_labels_worth`: how many
+    others. One number a prompt: average several labels of one first. The N are a random sample of all, else nothing corrects the
+    judge. lam: in [0, 1]; 1 is PPI, 0 the humans alone, None the best (PPI++). `extra` holds lam and `human_labels_worth`: how many
     human labels alone would give this standard error. Undefined for fewer than 2 human labels. Raises InputError for NaN."""
     human_N, judge_N, judge_only_K = (np.asarray(each, dtype=float) for each in (human_N, judge_N, judge_only_K))
     if human_N.shape != judge_N.shape or human_N.ndim != 1 or judge_only_K.ndim != 1:
@@ -48,15 +46,12 @@ def prediction_powered_mean(
     of_few = float(rest_N.var(ddof=1)) / few
     how = f"prediction-powered mean, lam {weight:.3g}, of {few} human and {many} judge labels"
     extra = {"lam": weight, "judge_labels": float(many)}
-    if of_few + of_many <= 1e-24:
-        return Estimate(value, None, None, few, f"{how}; no spread to measure, so no interval", level=level, extra=extra)
     variance = of_few + of_many
-    df = variance**2 / (of_few**2 / (few - 1) + (of_many**2 / (many - 1) if of_many else 0.0))
-    low, high = t_interval(value, math.sqrt(variance), df, level)
+    if variance <= 1e-24:
+        return t_estimate(value, NO_SPREAD, few, f"{how}; no spread to measure", level=level, extra=extra)
     extra["human_labels_worth"] = float(human_N.var(ddof=1)) / variance
-    return Estimate(
-        value, low, high, few, f"{how}; t interval, {round(df, 2):g} degrees of freedom", 0, math.sqrt(variance), level, extra
-    )
+    df = variance**2 / (of_few**2 / (few - 1) + (of_many**2 / (many - 1) if of_many else 0.0))
+    return t_estimate(value, Spread(math.sqrt(variance), df), few, how, level=level, extra=extra)
 
 
 def best_weight(human_N: np.ndarray, judge_N: np.ndarray, judge_only_K: np.ndarray) -> float:

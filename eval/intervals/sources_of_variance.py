@@ -1,9 +1,9 @@
 """Where the variance of a score comes from (prompts, samples, annotators, seeds), and what more of each would buy.
 
-Variance components of a random-effects model, score = mean + one effect a group of every level + rest, by the method of
-moments: sums of squares between groups are set equal to what the components would give (Henderson 1953, method 1; Searle,
-Casella & McCulloch 1992, ch. 5). Sizes need not be equal; levels may be nested (samples within prompts: give each sample an id
-of its own) or crossed (seeds and prompts)."""
+Variance components of a random-effects model, score = mean + one effect a group of every level + rest, by the method of moments:
+sums of squares between groups are set equal to what the components would give (Henderson 1953, method 1; Searle, Casella &
+McCulloch 1992, ch. 5). Sizes need not be equal; levels may be nested (samples within prompts: give each sample an id of its own) or
+crossed (seeds and prompts)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ REST = "rest"
 
 @dataclass(frozen=True, slots=True)
 class VarianceSources:
-    """components: variance of each level's effect and of the `rest`, in squared score units; None where it cannot be told
-    apart, and `reason` says why. A component estimated below 0 is given as 0, and its name is in `below_zero`. sizes: groups of
-    each level."""
+    """components: variance of each level's effect and of the `rest`, in squared score units; None where it cannot be told apart,
+    and `reason` says why. A component estimated below 0 is given as 0, and its name is in `below_zero`. sizes: groups of each
+    level."""
 
     components: Mapping[str, float] | None
     sizes: Mapping[str, int]
@@ -30,10 +30,8 @@ class VarianceSources:
     reason: str = ""
 
     def variance_of_mean(self, sizes: Mapping[str, int]) -> float:
-        """Variance of the grand mean with so many groups of each level in all (`rest`: scores in all), equally full.
-
-        With prompts P and K samples of each: {"prompt": P, "rest": P * K}. Raises InputError where a level has no size.
-        """
+        """Variance of the grand mean with so many groups of each level in all (`rest`: scores in all), equally full. With prompts P
+        and K samples of each: {"prompt": P, "rest": P * K}. Raises InputError where a level has no size."""
         if self.components is None:
             raise InputError(f"the components are undefined ({self.reason}); measure them on data that tells the levels apart")
         missing = sorted(set(self.components) - set(sizes))
@@ -43,10 +41,8 @@ class VarianceSources:
 
 
 def sources_of_variance(scores_N: np.ndarray, levels: Mapping[str, Sequence[Hashable]]) -> VarianceSources:
-    """levels: for each, outermost first, the group of every score. What varies within all of them is the `rest`.
-
-    Undefined where two levels split the scores alike, or one gives each score a group of its own (that is the rest).
-    """
+    """levels: for each, outermost first, the group of every score. What varies within all of them is the `rest`. Undefined where
+    two levels split the scores alike, or one gives each score a group of its own (that is the rest)."""
     scores_N = np.asarray(scores_N, dtype=float)
     wrong = {name: len(groups) for name, groups in levels.items() if len(groups) != len(scores_N)}
     if scores_N.ndim != 1 or wrong or REST in levels or not np.isfinite(scores_N).all():

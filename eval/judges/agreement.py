@@ -2,14 +2,13 @@
 
 labels_AN: one row an annotator, one column an item, NaN where there is no label. A number here means little without the ceiling
 that the annotators' own noise sets: `agreement_ceiling`. kappa is statsmodels' (Cohen 1960; its standard error Fleiss, Cohen &
-Everitt 1969), alpha evalica's (Krippendorff 2018). Departures: where several labels are the mode, agreement is averaged over
-them instead of drawing one."""
+Everitt 1969), alpha evalica's (Krippendorff 2018). Departures: where several labels are the mode, agreement is averaged over them
+instead of drawing one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import evalica
@@ -23,55 +22,44 @@ from ...core.seeds import rng_for
 from ..intervals.bootstrap import bootstrap_estimate
 from ..intervals.clusters import cluster_index
 from ..intervals.interval import t_interval
-from ..win_rates.win_rate import win_rate_from_scores
+from ..win_rates.win_rate import share_of
+
+Clusters = Sequence[Hashable] | np.ndarray
+"""The prompt of each item, for the intervals."""
+DISTANCES = ("nominal", "ordinal", "interval", "ratio")
 
 
-def agreement(
-    first_N: np.ndarray, second_N: np.ndarray, clusters_N: Sequence[Hashable] | np.ndarray | None = None, level: float = 0.95
-) -> Estimate:
+def agreement(first_N: np.ndarray, second_N: np.ndarray, clusters_N: Clusters | None = None) -> Estimate:
     """Share of items that two annotators label alike, in [0, 1]; NaN is no label, and such items are counted in `abstentions`.
-
-    clusters_N: the prompt of each item, for the interval; each its own unless given.
-    """
+    clusters_N: the prompt of each item, for the interval; each its own unless given."""
     first_N, second_N, both_N = _labelled(first_N, second_N)
     clusters, cluster = clusters_of(np.flatnonzero(both_N), clusters_N)
-    alike_N = (first_N == second_N)[both_N].astype(float)
-    found = win_rate_from_scores(alike_N, clusters, int((~both_N).sum()), level, "item", cluster)
-    return replace(found, extra={})
+    return share_of((first_N == second_N)[both_N].astype(float), clusters, int((~both_N).sum()), "item", cluster)
 
 
 def cohen_kappa(
-    first_N: np.ndarray,
-    second_N: np.ndarray,
-    clusters_N: Sequence[Hashable] | np.ndarray | None = None,
-    seed: int = 0,
-    resamples: int = 500,
-    level: float = 0.95,
+    first_N: np.ndarray, second_N: np.ndarray, clusters_N: Clusters | None = None, seed: int = 0, resamples: int = 500
 ) -> Estimate:
-    """(agreement - chance)/(1 - chance), at most 1; 0 is what the two rates of each label give by chance.
-
-    clusters_N: the prompt of each item; the interval is then of a bootstrap over prompts. Without it, it is normal, and items are
-    taken to be independent. Undefined where both give all items one and the same label.
-    """
+    """(agreement - chance)/(1 - chance), at most 1; 0 is what the two rates of each label give by chance. clusters_N: the prompt of
+    each item; the interval is then of a bootstrap over prompts. Without it, it is normal, and items are taken to be independent.
+    Undefined where both give all items one and the same label."""
     first_N, second_N, both_N = _labelled(first_N, second_N)
     missing, first_N, second_N = int((~both_N).sum()), first_N[both_N], second_N[both_N]
     n, table = len(first_N), _table(first_N, second_N)
     if len(table) < 2:
         why = "no item has both labels" if not n else "both annotators gave every item one label, so chance agreement is 1"
-        return Estimate(None, None, None, n, f"undefined: {why}", missing, level=level)
+        return Estimate(None, None, None, n, f"undefined: {why}", missing)
     with np.errstate(invalid="ignore", divide="ignore"):  # its z-value, where one annotator gave one label
         found: Any = cohens_kappa(table)
-    value, error = float(found.kappa), float(found.std_kappa)
+    value, error, how = float(found.kappa), float(found.std_kappa), f"Cohen's kappa of {n} items"
     if clusters_N is not None:
         rows = _rows_by_cluster([each for each, both in zip(clusters_N, both_N, strict=True) if both])
         drawn = _resampled_kappas(first_N, second_N, rows, rng_for(seed, "kappa"), resamples)
-        how = f"Cohen's kappa of {n} items"
-        return bootstrap_estimate(value, drawn, len(rows), n, how, abstentions=missing, level=level)
-    how = f"Cohen's kappa of {n} items, normal interval"
+        return bootstrap_estimate(value, drawn, len(rows), n, how, abstentions=missing)
     if not error > 1e-12:
-        return Estimate(value, None, None, n, f"{how}; none: no spread to measure", missing, level=level)
-    low, high = t_interval(value, error, math.inf, level)
-    return Estimate(value, low, high, n, how, missing, error, level)
+        return Estimate(value, None, None, n, f"{how}, normal interval; none: no spread to measure", missing)
+    low, high = t_interval(value, error, math.inf, 0.95)
+    return Estimate(value, low, high, n, f"{how}, normal interval", missing, error)
 
 
 def _table(first_N: np.ndarray, second_N: np.ndarray) -> np.ndarray:
@@ -103,57 +91,54 @@ def _resampled_kappas(
     return drawn
 
 
-def krippendorff_alpha(
-    labels_AN: np.ndarray, distance: str = "nominal", seed: int = 0, resamples: int = 500, level: float = 0.95
-) -> Estimate:
-    """1 - observed/expected disagreement of A annotators, at most 1; labels may be missing. distance: nominal, ordinal,
-    interval or ratio.
-
-    Percentiles of a bootstrap over items. Undefined where no item has two labels, or all labels are one.
-    """
+def krippendorff_alpha(labels_AN: np.ndarray, distance: str = "nominal", resamples: int = 500) -> Estimate:
+    """1 - observed/expected disagreement of A annotators, at most 1; labels may be missing. distance: nominal, ordinal, interval or
+    ratio. Percentiles of a bootstrap over items. Undefined where no item has two labels, or all labels are one."""
     labels_AN = np.asarray(labels_AN, dtype=float)
     if labels_AN.ndim != 2:
         raise InputError(f"labels have shape {labels_AN.shape}; give one row an annotator and one column an item")
     if distance not in DISTANCES:
         raise InputError(f"there is no distance {distance!r}; known: {', '.join(DISTANCES)}")
     paired_AN = labels_AN[:, np.isfinite(labels_AN).sum(axis=0) > 1]
-    left_out = labels_AN.shape[1] - paired_AN.shape[1]
-    if not paired_AN.size or len(np.unique(paired_AN[np.isfinite(paired_AN)])) < 2:
+    items, left_out, value = paired_AN.shape[1], labels_AN.shape[1] - paired_AN.shape[1], _alpha(paired_AN, distance)
+    if value is None:
         why = "no item has two labels" if not paired_AN.size else "all labels are one, so expected disagreement is 0"
-        return Estimate(None, None, None, paired_AN.shape[1], f"undefined: {why}", left_out, level=level)
-    rng = rng_for(seed, "alpha")
-    drawn = []
-    for _ in range(resamples):
-        drawn_AN = paired_AN[:, rng.integers(paired_AN.shape[1], size=paired_AN.shape[1])]
-        if len(np.unique(drawn_AN[np.isfinite(drawn_AN)])) > 1:
-            drawn.append(_alpha(drawn_AN, distance))
-    how, items = f"Krippendorff's alpha ({distance}) of {len(labels_AN)} annotators", paired_AN.shape[1]
-    extra = {"undefined_resamples": float(resamples - len(drawn))}
-    value = _alpha(paired_AN, distance)
-    return bootstrap_estimate(value, drawn, items, items, how, unit="item", abstentions=left_out, level=level, extra=extra)
+        return Estimate(None, None, None, items, f"undefined: {why}", left_out)
+    rng = rng_for(0, "alpha")
+    drawn = [_alpha(paired_AN[:, rng.integers(items, size=items)], distance) for _ in range(resamples)]
+    defined = [each for each in drawn if each is not None]
+    how, extra = (
+        f"Krippendorff's alpha ({distance}) of {len(labels_AN)} annotators",
+        {"undefined_resamples": float(resamples - len(defined))},
+    )
+    return bootstrap_estimate(value, defined, items, items, how, unit="item", abstentions=left_out, extra=extra)
 
 
-DISTANCES = ("nominal", "ordinal", "interval", "ratio")
+def _alpha(labels_AN: np.ndarray, distance: str) -> float | None:
+    """None where all labels are one, or there is none."""
+    if len(np.unique(labels_AN[np.isfinite(labels_AN)])) < 2:
+        return None
+    return float(evalica.alpha(pd.DataFrame(labels_AN), distance=distance).alpha)  # type: ignore[arg-type]
 
 
-def leave_one_out(labels_AN: np.ndarray, level: float = 0.95, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
+def leave_one_out(labels_AN: np.ndarray, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
     """How often an annotator says what the mode of the other A - 1 says, averaged over all, in [0, 1]: what people reach of one
-    another.
-
-    Clustered by prompts_N, the prompt of each item; by item where they are not given. AlpacaEval's "variance" of a judge with
-    several seeds is 1 less this. Undefined for fewer than 2 labels everywhere.
-    """
+    another. Clustered by prompts_N, the prompt of each item; by item where they are not given. AlpacaEval's "variance" of a judge
+    with several seeds is 1 less this. Undefined for fewer than 2 labels everywhere."""
     labels_AN = np.asarray(labels_AN, dtype=float)
-    scores, items = [], []
-    for annotator in range(len(labels_AN)):
-        agreed_N = against_mode(labels_AN[annotator], np.delete(labels_AN, annotator, axis=0))
-        judged = np.flatnonzero(np.isfinite(agreed_N))
+    return one_left_out(labels_AN, labels_AN, prompts_N, "each against the mode of the others")
+
+
+def one_left_out(first_AN: np.ndarray, labels_AN: np.ndarray, prompts_N: Sequence[Hashable] | None, note: str) -> Estimate:
+    """How often `first_AN` is the mode of all labels but its own row's, over the items with a label in that row."""
+    scores, items = [np.empty(0)], [np.empty(0, dtype=int)]
+    for row, first_N in enumerate(first_AN):
+        agreed_N = against_mode(first_N, np.delete(labels_AN, row, axis=0))
+        judged = np.flatnonzero(np.isfinite(agreed_N) & np.isfinite(labels_AN[row]))
         scores.append(agreed_N[judged])
         items.append(judged)
-    which_M = np.concatenate([np.empty(0, dtype=int), *items])
-    clusters, cluster = clusters_of(which_M, prompts_N)
-    found = win_rate_from_scores(np.concatenate([np.empty(0), *scores]), clusters, level=level, unit="label", cluster=cluster)
-    return replace(found, how=f"{found.how}; each against the mode of the others", extra={})
+    clusters, cluster = clusters_of(np.concatenate(items), prompts_N)
+    return share_of(np.concatenate(scores), clusters, 0, "label", cluster, note)
 
 
 def clusters_of(items_M: np.ndarray, prompts_N: Sequence[Hashable] | np.ndarray | None) -> tuple[Sequence[Hashable], str]:
@@ -179,10 +164,6 @@ def mode_weights(labels_AN: np.ndarray) -> dict[float, np.ndarray]:
     counts_LN = np.array([(labels_AN == kind).sum(axis=0) for kind in kinds]).reshape(len(kinds), labels_AN.shape[1])
     top_LN = (counts_LN == counts_LN.max(axis=0, initial=0)) & (counts_LN > 0)
     return {float(kind): top_N / np.maximum(top_LN.sum(axis=0), 1) for kind, top_N in zip(kinds, top_LN, strict=True)}
-
-
-def _alpha(labels_AN: np.ndarray, distance: str) -> float:
-    return float(evalica.alpha(pd.DataFrame(labels_AN), distance=distance).alpha)  # type: ignore[arg-type]
 
 
 def _labelled(first_N: np.ndarray, second_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

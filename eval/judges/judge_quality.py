@@ -1,8 +1,7 @@
-"""A judge measured as AlpacaEval measures evaluators (Li et al. 2023; its analyze.py): bias and variance against several labels
-an item, price, and how often it prefers the longer answer.
+"""A judge measured as AlpacaEval measures evaluators (Li et al. 2023; its analyze.py): bias and variance against several labels an
+item, price, and how often it prefers the longer answer.
 
-Departures: where several labels are the mode, agreement is averaged over them; AlpacaEval draws one.
-"""
+Departures: where several labels are the mode, agreement is averaged over them; AlpacaEval draws one."""
 
 from __future__ import annotations
 
@@ -13,80 +12,72 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.records import Estimate
-from ..win_rates.win_rate import win_rate_from_scores
-from .agreement import against_mode, clusters_of, leave_one_out, mode_weights
+from ..intervals.clusters import NO_SEED_NOISE, cluster_index, layers, spread, sums_by_cluster
+from ..intervals.interval import t_estimate
+from ..win_rates.win_rate import share_of, win_rate_from_scores
+from .agreement import clusters_of, leave_one_out, mode_weights, one_left_out
 
 LONGER_BY = 30
 """Characters by which one answer must be longer to count as the longer one."""
 
 
-def judge_variance(labels_SN: np.ndarray, level: float = 0.95, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
+def judge_variance(labels_SN: np.ndarray, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
     """How often one of the judge's S seeds differs from the mode of its others, in [0, 1]: 0 for a deterministic judge. Clustered
     by prompts_N, the prompt of each item; by item where they are not given."""
-    found = leave_one_out(labels_SN, level, prompts_N)
+    found = leave_one_out(labels_SN, prompts_N)
     if found.value is None:
         return found
     low, high = (None if end is None else 1 - end for end in (found.high, found.low))
     return replace(found, value=1 - found.value, low=low, high=high, how=f"1 less the {found.how}")
 
 
-def judge_bias(
-    labels_SN: np.ndarray, human_AN: np.ndarray, level: float = 0.95, prompts_N: Sequence[Hashable] | None = None
-) -> Estimate:
+def judge_bias(labels_SN: np.ndarray, human_AN: np.ndarray, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
     """How often the mode of the judge's seeds differs from the mode of the humans, in [0, 1]: what more seeds do not mend.
     Clustered as `judge_variance`."""
-    ours, theirs = (mode_weights(np.asarray(each, dtype=float)) for each in (labels_SN, human_AN))
-    items = np.asarray(labels_SN).shape[1]
-    if np.asarray(human_AN).shape[1] != items:
-        raise InputError(
-            f"the judge labelled {items} items and the humans {np.asarray(human_AN).shape[1]}; match the columns by item"
-        )
+    labels_SN, human_AN = np.asarray(labels_SN, dtype=float), np.asarray(human_AN, dtype=float)
+    items = labels_SN.shape[1]
+    if human_AN.shape[1] != items:
+        raise InputError(f"the judge labelled {items} items and the humans {human_AN.shape[1]}; match the columns by item")
+    ours, theirs = mode_weights(labels_SN), mode_weights(human_AN)
     both_N = np.isfinite(labels_SN).any(axis=0) & np.isfinite(human_AN).any(axis=0)
     agreed_N = sum((ours[label] * theirs[label] for label in ours if label in theirs), np.zeros(items))
     clusters, cluster = clusters_of(np.flatnonzero(both_N), prompts_N)
-    found = win_rate_from_scores(1 - agreed_N[both_N], clusters, int((~both_N).sum()), level, "item", cluster)
-    return replace(found, extra={})
+    return share_of(1 - agreed_N[both_N], clusters, int((~both_N).sum()), "item", cluster)
+
+
+def agreement_leaving_one_out(label_N: np.ndarray, human_AN: np.ndarray, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
+    """How often one label of the judge is the mode of all humans but one, averaged over who is left out, in [0, 1]: on the footing
+    of `agreement.leave_one_out` of the humans. AlpacaEval's "human agreement". Undefined where no item has two human labels.
+    Clustered as `judge_variance`."""
+    human_AN = np.asarray(human_AN, dtype=float)
+    label_AN = np.broadcast_to(np.asarray(label_N, dtype=float), human_AN.shape)
+    return one_left_out(label_AN, human_AN, prompts_N, "each against the mode of all humans but one")
 
 
 def prefers_longer(
-    p_second_N: np.ndarray,
-    length_first_N: np.ndarray,
-    length_second_N: np.ndarray,
-    prompts_N: Sequence[Hashable] | np.ndarray,
-    level: float = 0.95,
+    p_second_N: np.ndarray, length_first_N: np.ndarray, length_second_N: np.ndarray, prompts_N: Sequence[Hashable] | np.ndarray
 ) -> Estimate:
-    """How often the longer answer wins (ties half), over pairs whose lengths differ by more than 30 characters; 0.5 says
-    nothing about bias where longer answers are no better. p_second_N: in [0, 1], that the second is better, NaN where not
-    judged, which counts as an abstention of such a pair."""
-    first_N, second_N = (np.asarray(each, dtype=float) for each in (length_first_N, length_second_N))
-    found = _liked(p_second_N, first_N, second_N, LONGER_BY, prompts_N, level)
-    return replace(found, how=f"{found.how}; pairs whose lengths differ by over {LONGER_BY} characters")
+    """How often the longer answer wins (ties half), over pairs whose lengths differ by more than 30 characters; 0.5 says nothing
+    about bias where longer answers are no better. p_second_N: in [0, 1], that the second is better, NaN where not judged, which
+    counts as an abstention of such a pair."""
+    note = f"pairs whose lengths differ by over {LONGER_BY} characters"
+    return _liked(p_second_N, length_first_N, length_second_N, LONGER_BY, prompts_N, note)
 
 
 def prefers_lists(
-    p_second_N: np.ndarray,
-    lists_first_N: np.ndarray,
-    lists_second_N: np.ndarray,
-    prompts_N: Sequence[Hashable] | np.ndarray,
-    level: float = 0.95,
+    p_second_N: np.ndarray, lists_first_N: np.ndarray, lists_second_N: np.ndarray, prompts_N: Sequence[Hashable] | np.ndarray
 ) -> Estimate:
     """How often the answer with a list wins (ties half), over pairs of which just one has any; 0.5 says nothing about bias where
     lists are no better. lists_*_N: list items of each answer (`mediators.style_counts`). p_second_N: as in `prefers_longer`."""
-    has_first_N, has_second_N = ((np.asarray(each) > 0).astype(float) for each in (lists_first_N, lists_second_N))
-    found = _liked(p_second_N, has_first_N, has_second_N, 0, prompts_N, level)
-    return replace(found, how=f"{found.how}; pairs of which one has a list")
+    has_first_N, has_second_N = (np.asarray(each) > 0 for each in (lists_first_N, lists_second_N))
+    return _liked(p_second_N, has_first_N, has_second_N, 0, prompts_N, "pairs of which one has a list")
 
 
 def _liked(
-    p_second_N: np.ndarray,
-    first_N: np.ndarray,
-    second_N: np.ndarray,
-    by: float,
-    prompts_N: Sequence[Hashable] | np.ndarray,
-    level: float,
+    p: np.ndarray, first: np.ndarray, second: np.ndarray, by: float, prompts_N: Sequence[Hashable] | np.ndarray, note: str
 ) -> Estimate:
     """How often the answer with more of something wins, over pairs that differ in it by more than `by`."""
-    p_N = np.asarray(p_second_N, dtype=float)
+    p_N, first_N, second_N = (np.asarray(each, dtype=float) for each in (p, first, second))
     if not p_N.shape == first_N.shape == second_N.shape:
         raise InputError(
             f"preferences, first and second have shapes {p_N.shape}, {first_N.shape} and {second_N.shape}; give one of each a pair"
@@ -95,22 +86,35 @@ def _liked(
     use_N = asked_N & np.isfinite(p_N)
     score_N = np.where(p_N == 0.5, 0.5, ((p_N > 0.5) == (second_N > first_N)).astype(float))
     prompts = [prompt for prompt, use in zip(prompts_N, use_N, strict=True) if use]
-    return win_rate_from_scores(score_N[use_N], prompts, int((asked_N & ~use_N).sum()), level)
+    found = win_rate_from_scores(score_N[use_N], prompts, int((asked_N & ~use_N).sum()))
+    return replace(found, how=f"{found.how}; {note}")
 
 
-def agreement_leaving_one_out(
-    label_N: np.ndarray, human_AN: np.ndarray, level: float = 0.95, prompts_N: Sequence[Hashable] | None = None
-) -> Estimate:
-    """How often one label of the judge is the mode of all humans but one, averaged over who is left out, in [0, 1]: on the footing
-    of `agreement.leave_one_out` of the humans. AlpacaEval's "human agreement". Undefined where no item has two human labels.
-    Clustered as `judge_variance`."""
-    human_AN = np.asarray(human_AN, dtype=float)
-    scores, items = [], []
-    for human in range(len(human_AN)):
-        agreed_N = against_mode(label_N, np.delete(human_AN, human, axis=0))
-        judged = np.flatnonzero(np.isfinite(agreed_N) & np.isfinite(human_AN[human]))
-        scores.append(agreed_N[judged])
-        items.append(judged)
-    clusters, cluster = clusters_of(np.concatenate([np.empty(0, dtype=int), *items]), prompts_N)
-    found = win_rate_from_scores(np.concatenate([np.empty(0), *scores]), clusters, level=level, unit="label", cluster=cluster)
-    return replace(found, how=f"{found.how}; each against the mode of all humans but one", extra={})
+def verbosity_bias(right_N: np.ndarray, prefers_longer_N: np.ndarray, prompts_N: Sequence[Hashable] | np.ndarray) -> Estimate:
+    """P(right | the gold label prefers the longer) - P(right | it prefers the shorter), in [-1, 1]; above 0 likes length (Saito et
+    al. 2023, arXiv:2310.10076). Such a judge is right too often on the one side and too seldom on the other, whatever the share of
+    longer answers that people prefer. Departure: the interval, clustered by prompt and linearised, as both accuracies come from the
+    same prompts.
+
+    right_N: 1 where the judge says what the gold label says, 0.5 for a tie, else 0; NaN where it was not judged. prefers_longer_N:
+    1 or 0; NaN where the lengths are alike or the gold label is a tie. prompts_N: the prompt of each. `extra` holds both
+    accuracies. Undefined where the gold label never prefers one of the two."""
+    right_N, longer_N = np.asarray(right_N, dtype=float), np.asarray(prefers_longer_N, dtype=float)
+    if right_N.shape != longer_N.shape or len(right_N) != len(prompts_N):
+        raise InputError(f"there are {len(right_N)} verdicts, {len(longer_N)} sides and {len(prompts_N)} prompts; give one of each")
+    asked_N = np.isfinite(longer_N)
+    use_N = asked_N & np.isfinite(right_N)
+    missing, prompts = int(asked_N.sum() - use_N.sum()), [p for p, use in zip(prompts_N, use_N, strict=True) if use]
+    right_N, is_longer_N = right_N[use_N], longer_N[use_N] > 0.5
+    sides = (is_longer_N, ~is_longer_N)
+    if not all(side_N.any() for side_N in sides):
+        side = "longer" if not is_longer_N.any() else "shorter"
+        return Estimate(None, None, None, len(right_N), f"undefined: no gold label prefers the {side} answer", missing)
+    longer, shorter = (float(right_N[side_N].mean()) for side_N in sides)
+    weights_N = np.where(is_longer_N, (right_N - longer) / sides[0].sum(), (shorter - right_N) / sides[1].sum())
+    own = layers(sums_by_cluster(weights_N, prompts, cluster_index(prompts))[None])
+    found = spread(own, NO_SEED_NOISE)
+    extra = {"right_if_longer": longer, "right_if_shorter": shorter, "prompts": float(own.prompts)}
+    how = f"difference of accuracies on {sides[0].sum()} and {sides[1].sum()} pairs"
+    how += f"; SE clustered by prompt ({own.prompts})" if found.standard_error is not None else "; no spread to measure"
+    return t_estimate(longer - shorter, found, len(right_N), how, abstentions=missing, extra=extra)

@@ -1,10 +1,9 @@
 """Does the judge prefer whatever it is shown first? (Zheng et al. 2023, arXiv:2306.05685, section 3.3; Wang et al. 2023,
 arXiv:2305.17926.)
 
-A verdict made of parts (both orders of a swap, the members of a jury) is taken apart: position is a matter of what was shown, and
-a jury reads nothing, its members do. So each innermost part is one showing of a pair to one judge, and it is judges that are
-biased or consistent: those of one name (and persona), within those of one name, as far as the outermost.
-"""
+A verdict made of parts (both orders of a swap, the members of a jury) is taken apart: position is a matter of what was shown, and a
+jury reads nothing, its members do. So each innermost part is one showing of a pair to one judge, and it is judges that are biased
+or consistent: those of one name (and persona), within those of one name, as far as the outermost."""
 
 from __future__ import annotations
 
@@ -19,14 +18,14 @@ import numpy as np
 
 from ...core.records import Abstention, Estimate, Preference
 from ...core.seeds import digest
-from ..win_rates.win_rate import win_rate_from_scores
+from ..win_rates.win_rate import share_of, win_rate_from_scores
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredPositionBias:
-    """`first`: share of showings in which the answer shown first won (ties half), 0.5 without bias; `n`
-    counts showings, and `extra` has the "pairs" shown, the "judges" to whom, and the "mean_probability" given to the first.
-    `consistency`: how often a judge who saw a pair in both orders said the same in both; None where no judge saw one so."""
+    """`first`: share of showings in which the answer shown first won (ties half), 0.5 without bias; `n` counts showings, and
+    `extra` has the "pairs" shown, the "judges" to whom, and the "mean_probability" given to the first. `consistency`: how often a
+    judge who saw a pair in both orders said the same in both; None where no judge saw one so."""
 
     first: Estimate
     consistency: Estimate | None
@@ -100,11 +99,11 @@ def all_shown(several: Iterable[Shown]) -> Shown:
     return Shown(**joined, abstained=sum(one.abstained for one in each))
 
 
-def position_bias(feedback: Iterable[Preference | Abstention] | Shown, level: float = 0.95) -> MeasuredPositionBias:
+def position_bias(feedback: Iterable[Preference | Abstention] | Shown) -> MeasuredPositionBias:
     """Intervals are clustered by prompt. `first.how` says what was counted, and what it assumes where no judge saw both orders."""
     shown = feedback if isinstance(feedback, Shown) else shown_in(feedback)
     scores_V = np.where(shown.p_first_V == 0.5, 0.5, shown.p_first_V > 0.5)
-    first = win_rate_from_scores(scores_V, shown.prompts_V, shown.abstained, level)
+    first = win_rate_from_scores(scores_V, shown.prompts_V, shown.abstained)
     if len(shown.p_first_V):
         mean = sum(map(float, shown.p_first_V)) / len(shown.p_first_V)
         pairs, judges = int((shown.showings_N > 0).sum()), len(np.unique(shown.judges_V))
@@ -115,8 +114,7 @@ def position_bias(feedback: Iterable[Preference | Abstention] | Shown, level: fl
     if not len(shown.agreed_A):
         caveat = "; no judge saw a pair in both orders, so this is bias only if that order was random"
         return MeasuredPositionBias(replace(first, how=first.how + caveat), None)
-    consistency = win_rate_from_scores(shown.agreed_A.astype(float), shown.prompts_A, shown.abstained, level)
-    return MeasuredPositionBias(first, replace(consistency, extra={}))
+    return MeasuredPositionBias(first, share_of(shown.agreed_A.astype(float), shown.prompts_A, shown.abstained))
 
 
 def _hashed(*names: str) -> int:

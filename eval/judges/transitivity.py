@@ -2,8 +2,7 @@
 share of circular triads.)
 
 A judge that tosses coins is circular in a quarter of all triads, one with any utility in none. Departure: a triad with a tie or an
-abstention in it is left out, and counted.
-"""
+abstention in it is left out, and counted."""
 
 from __future__ import annotations
 
@@ -16,10 +15,10 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.records import Comparison, Estimate
-from ..win_rates.win_rate import win_rate_from_scores
+from ..win_rates.win_rate import share_of
 
 
-def intransitivity(pairs: Sequence[Comparison], p_left_N: np.ndarray, level: float = 0.95) -> Estimate:
+def intransitivity(pairs: Sequence[Comparison], p_left_N: np.ndarray) -> Estimate:
     """Share of circular triads, in [0, 1], 0.25 for coins, clustered by prompt: over all triads of answers to one prompt of which
     each pair is among `pairs`. p_left_N: P(left is better), NaN without a verdict. A pair that stands there twice is averaged.
     Undefined where no prompt has three answers compared with one another."""
@@ -41,11 +40,9 @@ def intransitivity(pairs: Sequence[Comparison], p_left_N: np.ndarray, level: flo
                 continue
             circular.append(float(len({each > 0.5 for each in wins}) == 1))
             prompts.append(prompt)
-    found = win_rate_from_scores(circular, prompts, open_triads, level, unit="triad")
-    if found.value is None:
-        why = "every triad has a tie or an abstention" if open_triads else "no prompt has three answers compared with one another"
-        return replace(found, how=f"undefined: {why}")
-    return replace(found, extra={})
+    found = share_of(circular, prompts, open_triads, "triad")
+    why = "every triad has a tie or an abstention" if open_triads else "no prompt has three answers compared with one another"
+    return found if found.value is not None else replace(found, how=f"undefined: {why}")
 
 
 def _triads(p: dict[tuple[str, str], float]) -> list[tuple[str, str, str]]:

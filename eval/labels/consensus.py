@@ -1,12 +1,11 @@
 """What aggregation returns, and what its models share: several starts, the best likelihood, a bootstrap over items.
 
 Expectation-maximisation (Dempster, Laird & Rubin 1977) climbs to a local maximum. One start is the shares of votes; the others
-believe one worker each, so that spammers around the first start do not decide. _W workers, _I items, _L labels, _V votes.
-"""
+believe one worker each, so that spammers around the first start do not decide. _W workers, _I items, _L labels, _V votes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypedDict
 
@@ -17,6 +16,7 @@ from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
 from ..intervals.bootstrap import bootstrap_estimate
+from ..win_rates.win_rate import share_of
 from .votes import Name, Votes
 
 TOLERANCE, ROUGHLY, MOST_STEPS = 1e-9, 1e-6, 2000
@@ -27,12 +27,10 @@ TRUST = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """Labels of items, and how far each worker can be relied on.
-
-    posterior_IL: probability of each label of each item; an item without votes has the prior's. label: the likeliest, None where
-    two are or nobody voted. reliability: each worker's accuracy on an item drawn at random. history: the objective after each step
-    of the winning start (log-likelihood, in nats, plus the log of the prior where the model has one).
-    """
+    """Labels of items, and how far each worker can be relied on. posterior_IL: probability of each label of each item; an item
+    without votes has the prior's. label: the likeliest, None where two are or nobody voted. reliability: each worker's accuracy on
+    an item drawn at random. history: the objective after each step of the winning start (log-likelihood, in nats, plus the log of
+    the prior where the model has one)."""
 
     method: str
     items: tuple[Name, ...]
@@ -70,7 +68,6 @@ class LabelOptions(TypedDict, total=False):
     restarts: int
     resamples: int
     seed: int
-    level: float
     start_IL: np.ndarray | None
 
 
@@ -78,53 +75,50 @@ def fitted(
     of: Votes,
     model: Model,
     method: str,
-    *,
+    settle: Callable[[LabelFit], LabelFit],
     restarts: int = 8,
     resamples: int = 200,
     seed: int = 0,
-    level: float = 0.95,
     start_IL: np.ndarray | None = None,
-    settle: Callable[[LabelFit], LabelFit] = lambda fit: fit,
 ) -> Consensus:
-    """The best fit over the starts, its workers with percentile intervals of a bootstrap over items.
-
-    restarts: how many workers are believed in turn, those with most votes first. start_IL: this one start instead. resamples: 0 for
-    no interval. settle: chooses among labellings that the likelihood cannot tell apart.
-    """
+    """The best fit over the starts, its workers with percentile intervals of a bootstrap over items. settle: chooses among
+    labellings that the likelihood cannot tell apart. restarts: how many workers are believed in turn, those with most votes first.
+    start_IL: this one start instead. resamples: 0 for no interval."""
     check_votes(of)
     every_I = np.ones(len(of.items))
     begin = starts(of, restarts) if start_IL is None else [_checked_start(of, start_IL)]
-    fits = [model(of, every_I, each, TOLERANCE) for each in begin]
-    best = settle(max(fits, key=lambda fit: fit.history[-1]))
+    best = settle(max((model(of, every_I, each, TOLERANCE) for each in begin), key=lambda fit: fit.history[-1]))
     rng = rng_for(seed, "consensus", method)
     drawn = [
         model(of, rng.multinomial(len(of.items), every_I / len(of.items)).astype(float), best.posterior_IL, ROUGHLY).accuracy_W
         for _ in range(resamples)
     ]
     how = f"{method}, best of {len(begin)} starts" + ("" if best.converged else ", not converged")
-    reliability = _reliability(of, best.accuracy_W, np.array(drawn).reshape(resamples, len(of.workers)), how, level)
+    asked = {name: (int(given), of.abstained[name]) for name, given in zip(of.workers, of.per_worker(), strict=True)}
     return Consensus(
-        method,
-        of.items,
-        of.labels,
-        best.posterior_IL,
-        chosen(of, best.posterior_IL),
-        reliability,
-        best.prior_L,
-        len(of),
-        of.abstentions,
-        how,
-        best.history,
-        best.converged,
-        best.details,
-    )
+        method, of.items, of.labels, best.posterior_IL, chosen(of, best.posterior_IL),
+        reliability(asked, best.accuracy_W, drawn, len(of.items), "item", how), best.prior_L, len(of), of.abstentions, how,
+        best.history, best.converged, best.details,
+    )  # fmt: skip
+
+
+def reliability(
+    asked: Mapping[Name, tuple[int, int]], accuracy_W: np.ndarray, drawn: Sequence[np.ndarray], clusters: int, unit: str, how: str
+) -> dict[Name, Estimate]:
+    """Each worker's accuracy with percentiles of its resamples, of which those without a label of the worker say nothing. asked:
+    how often each worker gave a label, and abstained."""
+    drawn_RW, found = np.array(drawn).reshape(len(drawn), len(asked)), {}
+    for w, (name, (given, abstained)) in enumerate(asked.items()):
+        found[name] = Estimate(None, None, None, 0, "undefined: this worker gave no label", abstained)
+        if given:
+            value, drawn_R = float(accuracy_W[w]), drawn_RW[np.isfinite(drawn_RW[:, w]), w]
+            found[name] = bootstrap_estimate(value, drawn_R, clusters, given, how, unit=unit, around=True, abstentions=abstained)
+    return found
 
 
 def climb(step: Callable[[Any], tuple[Any, float]], state: Any, tolerance: float) -> tuple[Any, list[float], bool]:
     """Repeats `step` (state -> next state, objective that it reached) until the objective gains less than `tolerance` of itself.
-
-    Returns the last state, the objective after each step, and whether it got there within 2000 steps.
-    """
+    Returns the last state, the objective after each step, and whether it got there within 2000 steps."""
     history: list[float] = []
     for _ in range(MOST_STEPS):
         state, objective = step(state)
@@ -134,31 +128,26 @@ def climb(step: Callable[[Any], tuple[Any, float]], state: Any, tolerance: float
     return state, history, False
 
 
-def climb_smoothed(
-    maximise: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+def climb_em(
+    maximise: Callable[..., tuple[np.ndarray, ...]],
     log_joint: Callable[..., np.ndarray],
-    smoothing: float,
+    beliefs: Callable[..., float],
     weight_I: np.ndarray,
-    start_IL: np.ndarray,
+    start: tuple[np.ndarray, ...],
     tolerance: float,
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...], tuple[tuple[float, ...], bool]]:
-    """Expectation-maximisation for a model whose parameters are probabilities, which a Dirichlet prior gives `smoothing` counts
-    each, > 0: maximise(posterior_IL) -> parameters, log_joint(*parameters) -> log P(label, votes) of each item, [I, L].
+    """Expectation-maximisation from `start`, a posterior_IL and any parameters: maximise(posterior_IL, *parameters) -> parameters,
+    log_joint(*parameters) -> log P(label, votes) of each item, [I, L], beliefs(*parameters) -> log of their prior. Returns
+    (posterior_IL, parameters, (the objective after each step, whether it converged))."""
 
-    Returns (posterior_IL, parameters, (the objective after each step, whether it converged)).
-    """
-    if not smoothing > 0:
-        raise InputError(f"smoothing is {smoothing}; it is a number of counts above 0, such as 0.1")
+    def step(state: tuple[np.ndarray, ...]) -> tuple[tuple[np.ndarray, ...], float]:
+        parameters = maximise(*state)
+        posterior_IL, likelihood = label_posterior(log_joint(*parameters), weight_I)
+        return (posterior_IL, *parameters), likelihood + float(beliefs(*parameters))
 
-    def step(posterior_IL: np.ndarray) -> tuple[np.ndarray, float]:
-        parameters = maximise(posterior_IL)
-        following_IL, likelihood = label_posterior(log_joint(*parameters), weight_I)
-        return following_IL, likelihood + smoothing * sum(float(np.log(each).sum()) for each in parameters)
-
-    posterior_IL, history, converged = climb(step, start_IL, tolerance)
-    parameters = maximise(posterior_IL)
-    posterior_IL, _ = label_posterior(log_joint(*parameters), weight_I)
-    return posterior_IL, parameters, (tuple(history), converged)
+    state, history, converged = climb(step, start, tolerance)
+    parameters = maximise(*state)
+    return label_posterior(log_joint(*parameters), weight_I)[0], parameters, (tuple(history), converged)
 
 
 def log_joint_of_coins(of: Votes, prior_L: np.ndarray, right_V: np.ndarray, wrong_V: np.ndarray) -> np.ndarray:
@@ -180,9 +169,7 @@ def starts(of: Votes, restarts: int) -> list[np.ndarray]:
     found = [shares_IL]
     order = np.argsort(-of.per_worker(), kind="stable")[:restarts]
     for worker in order:
-        mine = of.worker_V == worker
-        said_IL = np.zeros_like(shares_IL)
-        np.add.at(said_IL, (of.item_V[mine], of.label_V[mine]), 1.0)
+        said_IL = of.counts_IL(of.worker_V == worker)
         total_I1 = said_IL.sum(axis=1, keepdims=True)
         trusted_IL = TRUST * said_IL / np.maximum(total_I1, 1) + (1 - TRUST) * shares_IL
         found.append(np.where(total_I1 > 0, trusted_IL, shares_IL))
@@ -230,16 +217,23 @@ def _checked_start(of: Votes, start_IL: np.ndarray) -> np.ndarray:
     return start_IL
 
 
-def _reliability(of: Votes, accuracy_W: np.ndarray, drawn_RW: np.ndarray, how: str, level: float) -> dict[Name, Estimate]:
-    given_W, found = of.per_worker(), {}
-    for w, name in enumerate(of.workers):
-        abstained = of.abstained[name]
-        if not given_W[w]:
-            found[name] = Estimate(None, None, None, 0, "undefined: this worker gave no label", abstained, level=level)
-            continue
-        drawn_R = drawn_RW[np.isfinite(drawn_RW[:, w]), w]
-        found[name] = bootstrap_estimate(
-            float(accuracy_W[w]), drawn_R, len(of.items), int(given_W[w]), how,
-            unit="item", around=True, abstentions=abstained, level=level,
-        )  # fmt: skip
-    return found
+def majority(of: Votes) -> Consensus:
+    """Majority vote: the label that most workers gave, none of two with equally many. It trusts all workers alike, as `dawid_skene`
+    does not. posterior_IL are vote shares. reliability: how often the worker says what most others say, a label that is one of m
+    modes counting 1/m; that is agreement, and accuracy only where the others are right."""
+    check_votes(of)
+    shares_IL = vote_shares(of)
+    reliabilities = {name: _with_others(of, w) for w, name in enumerate(of.workers)}
+    label, prior_L, how = chosen(of, shares_IL), of.counts_IL().sum(axis=0) / len(of), f"majority of {len(of.workers)} workers"
+    return Consensus("majority", of.items, of.labels, shares_IL, label, reliabilities, prior_L, len(of), of.abstentions, how)
+
+
+def _with_others(of: Votes, worker: int) -> Estimate:
+    mine_V = of.worker_V == worker
+    item_N, label_N = of.item_V[mine_V], of.label_V[mine_V]
+    others_IL = of.counts_IL() - of.counts_IL(mine_V)
+    top_IL = (others_IL == others_IL.max(axis=1, keepdims=True)) & (others_IL > 0)
+    judged_N = top_IL[item_N].any(axis=1)
+    item_N, label_N = item_N[judged_N], label_N[judged_N]
+    scores_N = top_IL[item_N, label_N] / np.maximum(top_IL[item_N].sum(axis=1), 1)
+    return share_of(scores_N, item_N, of.abstained[of.workers[worker]], "label", "item", "each against the mode of the others")

@@ -4,11 +4,11 @@ P(worker k says i over j) = eta_k sigmoid(s_i - s_j) + (1 - eta_k) sigmoid(s_j -
 
 Fitted by EM, each verdict being honest or inverted. Departures: `prior` pseudo-wins each way a pair in place of their virtual item;
 a tie is half a win each way; several starts; and where inverting everybody and all strengths changes nothing, workers are taken to
-be honest on average, each counted once, however many verdicts it gave. _N verdicts, _M models, _K workers.
-"""
+be honest on average, each counted once, however many verdicts it gave. _N verdicts, _M models, _K workers."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,10 +20,10 @@ from scipy.special import log_expit
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from ..intervals.bootstrap import prompt_counts
 from ..rankings.battles import Battles, win_matrix
 from ..rankings.bradley_terry import newton, strength_estimates, undefined
-from .consensus import ROUGHLY, TOLERANCE, TRUST, climb
+from .consensus import ROUGHLY, TOLERANCE, TRUST, climb, reliability
 from .votes import Name
 
 
@@ -43,8 +43,7 @@ class _State(NamedTuple):
     strengths_M: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class _Data:
+class _Data(NamedTuple):
     of: Battles
     worker_N: np.ndarray
     workers: int
@@ -56,51 +55,44 @@ class _Data:
 def crowd_bradley_terry(
     of: Battles,
     workers: Sequence[Name],
+    seed: int = 0,
+    resamples: int = 50,
     *,
     prior: float = 0.1,
     smoothing: float = 0.5,
     restarts: int = 8,
-    resamples: int = 50,
-    seed: int = 0,
-    level: float = 0.95,
     start: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> CrowdRanking:
-    """Strengths of models and reliability of workers, with percentile intervals of a bootstrap over prompts.
-
-    workers: who gave each verdict. prior: pseudo-wins each way a pair, > 0. smoothing: pseudo-verdicts, honest and inverted, of
-    each worker, > 0. restarts: how many workers are believed in turn, beside all at once. start: (eta_K by sorted worker,
-    strengths_M) instead. Strengths are None, and say why, where models were never compared, by any chain.
-    """
+    """Strengths of models and reliability of workers, with percentile intervals of a bootstrap over prompts. workers: who gave each
+    verdict. prior: pseudo-wins each way a pair, > 0. smoothing: pseudo-verdicts, honest and inverted, of each worker, > 0.
+    restarts: how many workers are believed in turn, beside all at once. start: (eta_K by sorted worker, strengths_M) instead.
+    Strengths are None, and say why, where models were never compared, by any chain."""
     if len(workers) != len(of):
         raise InputError(f"there are {len(of)} verdicts and {len(workers)} workers; name the worker of each verdict")
     if not (prior > 0 and smoothing > 0):
         raise InputError(f"prior is {prior} and smoothing {smoothing}; both are above 0, such as 0.1 and 0.5")
-    names = sorted(set(workers), key=lambda name: (type(name).__name__, name))
-    given_K = {name: sum(each == name for each in workers) for name in names}
-    reason = undefined(_both_ways(of), of.models) if len(of) else "undefined: no verdicts"
-    if reason:
-        nothing = {model: Estimate(None, None, None, len(of), reason, of.abstentions, level=level) for model in of.models}
+    counts = Counter(workers)
+    asked = {name: (counts[name], 0) for name in sorted(counts, key=lambda name: (type(name).__name__, name))}
+    met_MM = win_matrix(of) if len(of) else np.zeros((0, 0))
+    # who met whom counts both ways: with reliabilities unknown, a verdict may mean its opposite
+    if reason := undefined(met_MM + met_MM.T, of.models) if len(of) else "undefined: no verdicts":
+        of_workers = {name: Estimate(None, None, None, given, reason) for name, (given, _) in asked.items()}
         return CrowdRanking(
-            nothing, {name: Estimate(None, None, None, given_K[name], reason, level=level) for name in names}, (), False
+            {each: Estimate(None, None, None, len(of), reason, of.abstentions) for each in of.models}, of_workers, (), False
         )
-    worker_N = np.array([names.index(name) for name in workers], dtype=np.intp)
-    data = _Data(of, worker_N, len(names), np.ones(len(of)), prior, smoothing)
+    place = {name: k for k, name in enumerate(asked)}
+    data = _Data(of, np.array([place[name] for name in workers], dtype=np.intp), len(asked), np.ones(len(of)), prior, smoothing)
     begin = _starts(data, restarts) if start is None else [_State(np.asarray(start[0], float), np.asarray(start[1], float))]
     best, early, _ = max((climb(partial(_step, data), each, ROUGHLY) for each in begin), key=lambda fit: fit[1][-1])
     state, late, converged = climb(partial(_step, data), best, TOLERANCE)
-    state, history = _honest(state), early + late
+    if state.eta_K.mean() < 0.5:
+        state = _State(1 - state.eta_K, -state.strengths_M)
     counts_RP = prompt_counts(of.prompts, resamples, rng_for(seed, "crowd bradley-terry"))
-    drawn = [_resampled(data, state, counts_P[of.prompts_N]) for counts_P in counts_RP]
-    how = f"CrowdBT, {len(names)} workers, best of {len(begin)} starts" + ("" if converged else ", not converged")
+    drawn = [_resampled(data._replace(weight_N=counts_P[of.prompts_N]), state) for counts_P in counts_RP]
+    how = f"CrowdBT, {len(asked)} workers, best of {len(begin)} starts" + ("" if converged else ", not converged")
     strengths_RM = np.array([each.strengths_M for each in drawn]).reshape(resamples, len(of.models))
-    eta_RK = np.array([each.eta_K for each in drawn]).reshape(resamples, len(names))
-    reliability = {}
-    for k, name in enumerate(names):
-        drawn_R = eta_RK[np.isfinite(eta_RK[:, k]), k]  # a resample without a verdict of the worker says nothing of it
-        value = float(state.eta_K[k])
-        reliability[name] = bootstrap_estimate(value, drawn_R, of.prompts, given_K[name], how, around=True, level=level)
-    strengths = strength_estimates(of, state.strengths_M, strengths_RM, level, how)
-    return CrowdRanking(strengths, reliability, tuple(history), converged)
+    reliabilities = reliability(asked, state.eta_K, [each.eta_K for each in drawn], of.prompts, "prompt", how)
+    return CrowdRanking(strength_estimates(of, state.strengths_M, strengths_RM, how), reliabilities, (*early, *late), converged)
 
 
 def _step(data: _Data, state: _State) -> tuple[_State, float]:
@@ -145,18 +137,7 @@ def _starts(data: _Data, restarts: int) -> list[_State]:
     return found
 
 
-def _resampled(data: _Data, state: _State, weight_N: np.ndarray) -> _State:
-    drawn = _Data(data.of, data.worker_N, data.workers, weight_N, data.prior, data.smoothing)
+def _resampled(drawn: _Data, state: _State) -> _State:
     found, _, _ = climb(partial(_step, drawn), state, ROUGHLY)
-    seen_K = np.bincount(data.worker_N, weight_N, minlength=data.workers) > 0
+    seen_K = np.bincount(drawn.worker_N, drawn.weight_N, minlength=drawn.workers) > 0
     return _State(np.where(seen_K, found.eta_K, np.nan), found.strengths_M)
-
-
-def _honest(state: _State) -> _State:
-    return state if state.eta_K.mean() >= 0.5 else _State(1 - state.eta_K, -state.strengths_M)
-
-
-def _both_ways(of: Battles) -> np.ndarray:
-    """Who met whom, as wins each way: with reliabilities unknown, a verdict may mean its opposite."""
-    met_MM = win_matrix(of)
-    return met_MM + met_MM.T

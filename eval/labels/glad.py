@@ -2,19 +2,18 @@
 
 As in the authors' code, ability and log-easiness have N(1, 1) priors, without which they are not identified. Departures: labels'
 frequencies are estimated; with more than two labels errors are even over the others; each M-step is a few guarded Newton steps, so
-that the objective never falls; several starts. _W workers, _I items, _L labels, _V votes.
-"""
+that the objective never falls; several starts. _W workers, _I items, _L labels, _V votes."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple, Unpack
+from typing import Unpack
 
 import numpy as np
 from scipy.special import expit
 
 from ..rankings.newton import ascend
-from .consensus import TOLERANCE, Consensus, LabelFit, LabelOptions, climb, fitted, label_posterior, log_joint_of_coins, seen
+from .consensus import TOLERANCE, Consensus, LabelFit, LabelOptions, climb_em, fitted, log_joint_of_coins, seen
 from .votes import Votes
 
 SMOOTHING = 0.1
@@ -24,18 +23,10 @@ STEPS = 3
 LONGEST_STEP = 1.0
 
 
-class _State(NamedTuple):
-    posterior_IL: np.ndarray
-    ability_W: np.ndarray
-    easiness_I: np.ndarray
-    """Its logarithm."""
-
-
 def glad(of: Votes, **options: Unpack[LabelOptions]) -> Consensus:
     """Labels and workers; `details` hold `ability_W` (0 is random, negative deceives) and `log_easiness_I`. reliability: P(right)
     averaged over all items. options: of `consensus.fitted`, but 2 restarts and 50 resamples unless given."""
-    chosen: LabelOptions = {"restarts": 2, "resamples": 50, **options}
-    return fitted(of, _fit, "GLAD", settle=partial(_upright, of), **chosen)
+    return fitted(of, _fit, "GLAD", partial(_upright, of), **{"restarts": 2, "resamples": 50, **options})
 
 
 def _upright(of: Votes, fit: LabelFit) -> LabelFit:
@@ -47,29 +38,22 @@ def _upright(of: Votes, fit: LabelFit) -> LabelFit:
 
 
 def _fit(of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float) -> LabelFit:
-    begin = _State(start_IL, np.ones(len(of.workers)), np.ones(len(of.items)))
-    state, history, converged = climb(partial(_step, of, weight_I), begin, tolerance)
-    prior_L, ability_W, easiness_I = _maximise(of, weight_I, state)
-    posterior_IL, _ = label_posterior(_log_joint(of, prior_L, ability_W, easiness_I), weight_I)
+    def beliefs(prior_L: np.ndarray, ability_W: np.ndarray, easiness_I: np.ndarray) -> float:
+        return SMOOTHING * np.log(prior_L).sum() - ((ability_W - 1) ** 2).sum() / 2 - weight_I @ (easiness_I - 1) ** 2 / 2
+
+    begin = (start_IL, np.empty(0), np.ones(len(of.workers)), np.ones(len(of.items)))
+    maximise, log_joint = partial(_maximise, of, weight_I), partial(_log_joint, of)
+    posterior_IL, (prior_L, ability_W, easiness_I), climbed = climb_em(maximise, log_joint, beliefs, weight_I, begin, tolerance)
     right_WI = expit(ability_W[:, None] * np.exp(easiness_I))
     accuracy_W = np.where(seen(of, weight_I), right_WI @ (weight_I / weight_I.sum()), np.nan)
-    details = {"ability_W": ability_W, "log_easiness_I": easiness_I}
-    return LabelFit(posterior_IL, accuracy_W, prior_L, tuple(history), converged, details)
+    return LabelFit(posterior_IL, accuracy_W, prior_L, *climbed, {"ability_W": ability_W, "log_easiness_I": easiness_I})
 
 
-def _step(of: Votes, weight_I: np.ndarray, state: _State) -> tuple[_State, float]:
-    prior_L, ability_W, easiness_I = _maximise(of, weight_I, state)
-    posterior_IL, likelihood = label_posterior(_log_joint(of, prior_L, ability_W, easiness_I), weight_I)
-    beliefs = SMOOTHING * np.log(prior_L).sum() - ((ability_W - 1) ** 2).sum() / 2 - weight_I @ (easiness_I - 1) ** 2 / 2
-    return _State(posterior_IL, ability_W, easiness_I), likelihood + float(beliefs)
-
-
-def _maximise(of: Votes, weight_I: np.ndarray, state: _State) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Never lowers the expected log-posterior: abilities and easiness in turn, each worker and each item on its own."""
-    prior_L = weight_I @ state.posterior_IL + SMOOTHING
-    right_V = state.posterior_IL[of.item_V, of.label_V]
-    weight_V = weight_I[of.item_V]
-    ability_W, easiness_I = state.ability_W, state.easiness_I
+def _maximise(
+    of: Votes, weight_I: np.ndarray, posterior_IL: np.ndarray, _prior_L: np.ndarray, ability_W: np.ndarray, easiness_I: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Never lowers the expected log-posterior: abilities and the logarithm of easiness in turn, each worker and item on its own."""
+    prior_L, right_V, weight_V = weight_I @ posterior_IL + SMOOTHING, posterior_IL[of.item_V, of.label_V], weight_I[of.item_V]
     for _ in range(STEPS):
         ability_W = _ability(of, right_V, weight_V, ability_W, np.exp(easiness_I)[of.item_V])
         easiness_I = _easiness(of, right_V, ability_W[of.worker_V], easiness_I)

@@ -1,9 +1,8 @@
 """Which mixture of annotators labels as somebody's own labels do: shares of the members and a flip rate, by maximum likelihood.
 
 The pool of AlpacaFarm (Dubois et al. 2023, arXiv:2305.14387) was set by hand to vary as much as people do; here it is fitted. A
-label is that of one member, drawn by its share, or a fair coin's: P(label) = sum_k w_k p_k + w_coin / 2, so a pool that
-flips with rate f has w_coin = 2f. The log-likelihood is concave in w, and EM climbs to its top. _N labels, _K members.
-"""
+label is that of one member, drawn by its share, or a fair coin's: P(label) = sum_k w_k p_k + w_coin / 2, so a pool that flips with
+rate f has w_coin = 2f. The log-likelihood is concave in w, and EM climbs to its top. _N labels, _K members."""
 
 from __future__ import annotations
 
@@ -17,8 +16,7 @@ from ...core.records import Estimate
 from ...core.results import Measure
 from ...core.seeds import rng_for
 from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
-from ..intervals.clusters import cluster_index
-from ..intervals.mean import clustered_mean
+from ..intervals.clusters import cluster_index, clustered_mean
 from ..win_rates.win_rate import win_rate_from_scores
 
 STEPS = 2000
@@ -45,18 +43,13 @@ class PoolFit:
 
     def rows(self) -> list[Measure]:
         """The pool as rows of a result."""
-        shares = [Measure("share of the pool", name, each, "share") for name, each in self.shares.items()]
+        noise = "labels that noise decides, halved: noise is right by chance half of the time"
+        gained = f"per label, over {self.best_member} alone with a flip rate of its own"
         return [
-            *shares,
-            Measure(
-                "fit",
-                "flip rate",
-                self.flip,
-                "share",
-                "labels that noise decides, halved: noise is right by chance half of the time",
-            ),
+            *[Measure("share of the pool", name, each, "share") for name, each in self.shares.items()],
+            Measure("fit", "flip rate", self.flip, "share", noise),
             Measure("held out", "log loss", self.log_loss, "nats", "per label; a coin's is 0.69"),
-            Measure("held out", "gain", self.gain, "nats", f"per label, over {self.best_member} alone with a flip rate of its own"),
+            Measure("held out", "gain", self.gain, "nats", gained),
             Measure("held out", "agreement", self.agreement, "share", "labels on the side that the pool finds likelier"),
         ]
 
@@ -68,7 +61,6 @@ def fit_pool(
     *,
     seed: int = 0,
     resamples: int = 200,
-    level: float = 0.95,
 ) -> PoolFit:
     """p_left_by_member: name -> probability of left, [N], NaN where it abstained (such items are left out of the fit and counted).
     labels_N: 1 where left was preferred, 0 where right was; ties are left out by the caller. prompts_N: the prompt of each label,
@@ -78,19 +70,27 @@ def fit_pool(
     names = list(p_left_by_member)
     p_NK = np.stack([np.asarray(p_left_by_member[name], dtype=float) for name in names], axis=1)
     kept_N = np.asarray(np.isfinite(p_NK).all(axis=1))
-    missing = int((~kept_N).sum())
-    labels_N, p_NK = np.asarray(labels_N)[kept_N], p_NK[kept_N]
+    missing, labels_N, p_NK = int((~kept_N).sum()), np.asarray(labels_N)[kept_N], p_NK[kept_N]
     prompts = [prompt for prompt, kept in zip(prompts_N, kept_N, strict=True) if kept]
-    if len(set(prompts)) < FOLDS:
-        raise InputError(f"{len(set(prompts))} prompts have a label and every member's verdict; a fit needs at least {FOLDS}")
+    index = cluster_index(prompts)
+    if len(index) < FOLDS:
+        raise InputError(f"{len(index)} prompts have a label and every member's verdict; a fit needs at least {FOLDS}")
+    places_N = np.array([index[prompt] for prompt in prompts])
     likelihood_NK = np.column_stack([np.where(labels_N[:, None] > 0.5, p_NK, 1 - p_NK), np.full(len(labels_N), 0.5)])
     weights_K = _fitted(likelihood_NK, np.ones((1, len(labels_N))))[0]
-    drawn_RK = _resampled(likelihood_NK, weights_K, prompts, seed, resamples)
-    return PoolFit(
-        _shares(names, weights_K, drawn_RK, prompts, missing, level),
-        _estimate(weights_K[-1] / 2, drawn_RK[:, -1] / 2, prompts, missing, level),
-        *_held_out(names, likelihood_NK, prompts, missing, seed, level),
-    )
+    counts_RN = prompt_counts(len(index), resamples, rng_for(seed, "pool fit"))[:, places_N]
+    start_K = 0.99 * weights_K + 0.01 / len(weights_K)  # a weight of 0 would stay 0 under EM
+    drawn_RK = _fitted(likelihood_NK, counts_RN, start_K, RESAMPLE_SETTLED)
+
+    def estimate(value: float, drawn_R: np.ndarray) -> Estimate:
+        return bootstrap_estimate(float(value), drawn_R, len(index), len(prompts), "maximum likelihood", abstentions=missing)
+
+    told, told_R = weights_K[:-1].sum(), np.maximum(drawn_RK[:, :-1].sum(axis=1), 1e-12)
+    shares = dict.fromkeys(names, Estimate(None, None, None, len(prompts), "undefined: noise decides every label", missing))
+    if told >= 1e-6:
+        shares = {name: estimate(weights_K[k] / told, drawn_RK[:, k] / told_R) for k, name in enumerate(names)}
+    held_out = _held_out(names, likelihood_NK, places_N, missing, seed)
+    return PoolFit(shares, estimate(weights_K[-1] / 2, drawn_RK[:, -1] / 2), *held_out)
 
 
 def _fitted(
@@ -108,56 +108,20 @@ def _fitted(
     return weights_RK
 
 
-def _resampled(
-    likelihood_NK: np.ndarray, weights_K: np.ndarray, prompts: Sequence[Hashable], seed: int, resamples: int
-) -> np.ndarray:
-    index = cluster_index(prompts)
-    places_N = np.array([index[prompt] for prompt in prompts])
-    rng = rng_for(seed, "pool fit")
-    counts_RP = prompt_counts(len(index), resamples, rng)
-    # A weight of 0 would stay 0 under EM.
-    start_K = 0.99 * weights_K + 0.01 / len(weights_K)
-    return _fitted(likelihood_NK, counts_RP[:, places_N], start_K, RESAMPLE_SETTLED)
-
-
-def _shares(
-    names: Sequence[str], weights_K: np.ndarray, drawn_RK: np.ndarray, prompts: Sequence[Hashable], missing: int, level: float
-) -> dict[str, Estimate]:
-    told, told_R = weights_K[:-1].sum(), drawn_RK[:, :-1].sum(axis=1)
-    if told < 1e-6:
-        return {
-            name: Estimate(None, None, None, len(prompts), "undefined: noise decides every label", missing, level=level)
-            for name in names
-        }
-    shares_RK = drawn_RK[:, :-1] / np.maximum(told_R, 1e-12)[:, None]
-    return {name: _estimate(weights_K[k] / told, shares_RK[:, k], prompts, missing, level) for k, name in enumerate(names)}
-
-
-def _estimate(value: float, drawn_R: np.ndarray, prompts: Sequence[Hashable], missing: int, level: float) -> Estimate:
-    clusters, n = len(set(prompts)), len(prompts)
-    return bootstrap_estimate(float(value), drawn_R, clusters, n, "maximum likelihood", abstentions=missing, level=level)
-
-
 def _held_out(
-    names: Sequence[str], likelihood_NK: np.ndarray, prompts: Sequence[Hashable], missing: int, seed: int, level: float
+    names: Sequence[str], likelihood_NK: np.ndarray, places_N: np.ndarray, missing: int, seed: int
 ) -> tuple[Estimate, str, Estimate, Estimate]:
     """(log-loss, best single member, gain over it, agreement), each label's from a fit that has not seen its prompt."""
-    index = cluster_index(prompts)
-    fold_P = rng_for(seed, "pool folds").permutation(len(index)) % FOLDS
-    fold_N = fold_P[[index[prompt] for prompt in prompts]]
+    fold_N = (rng_for(seed, "pool folds").permutation(places_N.max() + 1) % FOLDS)[places_N]
     trained_FN = np.array([(fold_N != fold).astype(float) for fold in range(FOLDS)])
-    pool_N = np.einsum("nk,nk->n", likelihood_NK, _fitted(likelihood_NK, trained_FN)[fold_N])
-    alone_KN = []
-    for k in range(len(names)):
-        one_N2 = likelihood_NK[:, [k, -1]]
-        alone_KN.append(np.einsum("nk,nk->n", one_N2, _fitted(one_N2, trained_FN)[fold_N]))
-    losses_KN = -np.log(np.maximum(alone_KN, 1e-12))
+
+    def held_out(likelihood_NK: np.ndarray) -> np.ndarray:
+        return np.einsum("nk,nk->n", likelihood_NK, _fitted(likelihood_NK, trained_FN)[fold_N])
+
+    pool_N = held_out(likelihood_NK)
     loss_N = -np.log(np.maximum(pool_N, 1e-12))
-    best = int(losses_KN.mean(axis=1).argmin())
+    losses_KN = -np.log(np.maximum([held_out(likelihood_NK[:, [k, -1]]) for k in range(len(names))], 1e-12))
+    best, clusters = int(losses_KN.mean(axis=1).argmin()), places_N.tolist()
     agrees_N = np.where(np.isclose(pool_N, 0.5), 0.5, (pool_N > 0.5).astype(float))
-    return (
-        clustered_mean(loss_N, prompts, level),
-        names[best],
-        clustered_mean(losses_KN[best] - loss_N, prompts, level),
-        win_rate_from_scores(agrees_N, np.array([index[prompt] for prompt in prompts]), missing, level),
-    )
+    gain = clustered_mean(losses_KN[best] - loss_N, clusters)
+    return clustered_mean(loss_N, clusters), names[best], gain, win_rate_from_scores(agrees_N, clusters, missing)

@@ -1,7 +1,6 @@
 """Labels that several workers gave to items, some items by some workers: the input of every aggregation.
 
-Names are sorted, so that the order in which labels came changes no result. _V votes, _W workers, _I items, _L labels.
-"""
+Names are sorted, so that the order in which labels came changes no result. _V votes, _W workers, _I items, _L labels."""
 
 from __future__ import annotations
 
@@ -22,9 +21,7 @@ FIRST, SECOND, TIE = "first", "second", "tie"
 @dataclass(frozen=True, slots=True)
 class Votes:
     """worker_V, item_V, label_V: places in `workers`, `items` and `labels`. Several votes of one worker on one item all count.
-
-    abstained: how often each worker was asked and said nothing. Make one with `votes` or `votes_of_feedback`.
-    """
+    abstained: how often each worker was asked and said nothing. Make one with `votes` or `votes_of_feedback`."""
 
     workers: tuple[Name, ...]
     items: tuple[Name, ...]
@@ -41,10 +38,10 @@ class Votes:
     def abstentions(self) -> int:
         return sum(self.abstained.values())
 
-    def counts_IL(self) -> np.ndarray:
-        """How many votes each item got for each label."""
-        flat = np.bincount(self.item_V * len(self.labels) + self.label_V, minlength=len(self.items) * len(self.labels))
-        return flat.reshape(len(self.items), len(self.labels)).astype(float)
+    def counts_IL(self, some_V: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """How many votes each item got for each label, of some votes or of all."""
+        cell_V = (self.item_V * len(self.labels) + self.label_V)[some_V]
+        return np.bincount(cell_V, minlength=len(self.items) * len(self.labels)).reshape(len(self.items), -1).astype(float)
 
     def per_worker(self) -> np.ndarray:
         """Votes a worker gave, [W]."""
@@ -55,9 +52,7 @@ def votes(
     workers: Sequence[Name], items: Sequence[Name], labels: Sequence[Name | None], known: Sequence[Name] | None = None
 ) -> Votes:
     """Votes from three columns, one row a question asked. A label of None or NaN is an abstention: counted, and missing data.
-
-    known: all labels there are, where some may never have been given; None is those that were.
-    """
+    known: all labels there are, where some may never have been given; None is those that were."""
     if not len(workers) == len(items) == len(labels):
         raise InputError(f"the columns hold {len(workers)}, {len(items)} and {len(labels)} rows; they are equally long")
     said = [label is not None and not (isinstance(label, float) and math.isnan(label)) for label in labels]
@@ -79,9 +74,8 @@ def votes(
 def votes_of(labels: Iterable[Label]) -> Votes:
     """Votes on pairs from labels, whichever way round each was shown: `first` for the answer that comes first in the pair's
     canonical order, `second`, or `tie`; soft verdicts are rounded. The worker is the label's judge, the item the pair."""
-    rows = [(each.judge, each.pair.key, _said(each)) for each in labels]
-    workers, items, said = zip(*rows, strict=True) if rows else ((), (), ())
-    return votes(workers, items, said)
+    table = list(labels)
+    return votes([each.judge for each in table], [each.pair.key for each in table], [_said(each) for each in table])
 
 
 def votes_of_feedback(feedback: Sequence[Feedback | Abstention]) -> Votes:

@@ -1,12 +1,11 @@
 """How hard each instruction is for the field of models, from their own verdicts: one joint logistic regression.
 
 logit p[m, i] = theta_m + difficulty_i + mediators[m, i] . phi_m, as AlpacaEval estimated its own (its notebook
-instruction_difficulty.ipynb, 123 models, dummies for instructions). Departures: the instructions are shrunk to their mean as
-a random effect (ridge, standard deviation 1 nat), and `held_out_difficulty` never lets a model's verdicts into its own difficulty,
+instruction_difficulty.ipynb, 123 models, dummies for instructions). Departures: the instructions are shrunk to their mean as a
+random effect (ridge, standard deviation 1 nat), and `held_out_difficulty` never lets a model's verdicts into its own difficulty,
 where they would be counted twice.
 
-Shapes: _M models, _P prompts, _K mediators.
-"""
+Shapes: _M models, _P prompts, _K mediators."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files.alpaca_eval import Judgments
+from ..files.judgments import Judgments
 from .mediators import length_difference
 
 GROUPS = 5
@@ -23,11 +22,9 @@ STEPS = 50
 
 
 def joint_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray, ridge: float = 1.0) -> np.ndarray:
-    """Log-odds by which each prompt helps a model beat the baseline, mean 0, shape [P].
-
-    scores_MP in [0, 1], NaN where not judged; mediators are 0 there. A hundredth of `ridge` is put on each model's own weights,
-    so that a model that always wins keeps them finite.
-    """
+    """Log-odds by which each prompt helps a model beat the baseline, mean 0, shape [P]. scores_MP in [0, 1], NaN where not judged;
+    mediators are 0 there. A hundredth of `ridge` is put on each model's own weights, so that a model that always wins keeps them
+    finite."""
     judged_MP = np.isfinite(scores_MP)
     y_MP = np.where(judged_MP, scores_MP, 0.0)
     x_MPK = np.concatenate([np.ones((*scores_MP.shape, 1)), mediators_MPK], axis=2) * judged_MP[:, :, None]

@@ -1,8 +1,7 @@
 """A leaderboard: one row a model and judge, with raw and length-controlled win rates, from judgments in AlpacaEval's form.
 
-Where length control comes from is said in each row: published weights, AlpacaEval's fit made again, or a fit whose difficulty
-comes from one's own models. A model's rows under two judges, or against two baselines, are never mixed.
-"""
+Where length control comes from is said in each row: published weights, AlpacaEval's fit made again, or a fit whose difficulty comes
+from one's own models. A model's rows under two judges, or against two baselines, are never mixed."""
 
 from __future__ import annotations
 
@@ -10,16 +9,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...core.records import Estimate
-from ..files.alpaca_eval import Judgments
+from ..files.judgments import Judgments
 from ..win_rates.win_rate import win_rate_from_scores
 from .difficulty import OwnDifficulty
-from .length_control import length_controlled_win_rate
-from .predictions import error_of_mean
+from .length_control import error_of_mean, length_controlled_win_rate
 from .published import Published, refit
 
 ITSELF = "a model against itself"
@@ -35,9 +34,6 @@ class Weights(StrEnum):
     """AlpacaEval's fit, with the published difficulty and gamed baseline."""
     OWN = "own"
     """A fit with the difficulty that the other models of the same judge and baseline show."""
-
-
-WAYS = (Weights.PUBLISHED, Weights.FIT, Weights.OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +89,21 @@ def leaderboard(
     seed: int = 0,
 ) -> list[LeaderboardRow]:
     """One row for each of `judgments`: by judge, then baseline, the best (length-controlled, then raw) first, undefined last.
-
-    resamples: of the bootstrap over prompts, 0 for no interval of the length-controlled rate.
-    """
-    published = published or Published()
-    groups: dict[tuple[str, str], list[Judgments]] = defaultdict(list)
-    for each in judgments:
-        groups[each.judge, each.baseline].append(each)
-    rows = []
-    for _, group in sorted(groups.items()):
+    resamples: of the bootstrap over prompts, 0 for no interval of the length-controlled rate."""
+    published, rows = published or Published(), list[LeaderboardRow]()
+    for _, group in sorted(by_field(judgments).items()):
         own = OwnDifficulty(group)
         some = [_row(each, _controlled(each, published, own, weights, resamples, seed)) for each in group]
         rows += sorted(some, key=_standing, reverse=True)
     return rows
+
+
+def by_field(judgments: Sequence[Judgments]) -> dict[tuple[str, str], list[Judgments]]:
+    """Those of one judge against one baseline together, by both names."""
+    groups: dict[tuple[str, str], list[Judgments]] = defaultdict(list)
+    for each in judgments:
+        groups[each.judge, each.baseline].append(each)
+    return groups
 
 
 def _standing(row: LeaderboardRow) -> tuple[float, float]:
@@ -123,8 +121,7 @@ def _row(of: Judgments, controlled: _Controlled) -> LeaderboardRow:
 def raw_win_rate(of: Judgments) -> Estimate:
     """The mean score; the standard error of a model against itself is 0, and otherwise None where scores do not vary."""
     judged_N = np.isfinite(of.scores_N)
-    ids = [name for name, is_judged in zip(of.ids, judged_N, strict=True) if is_judged]
-    found = win_rate_from_scores(of.scores_N[judged_N], ids, int((~judged_N).sum()))
+    found = win_rate_from_scores(of.scores_N[judged_N], list(compress(of.ids, judged_N)), int((~judged_N).sum()))
     if of.is_itself and found.value == 0.5:
         return replace(found, low=None, high=None, standard_error=0.0, how=f"{ITSELF}: known, so there is no interval")
     return found
@@ -144,7 +141,7 @@ def _controlled(
     if of.is_itself:
         return _Controlled(Estimate(0.5, None, None, how=f"{ITSELF}: known, so no interval", standard_error=0.0, **given), ITSELF)
     lacking = list[str]()
-    for way in WAYS if weights is Weights.AUTO else (weights,):
+    for way in (Weights.PUBLISHED, Weights.FIT, Weights.OWN) if weights is Weights.AUTO else (weights,):
         if lacks := _lacks(of, published, way):
             lacking += [] if lacks in lacking else [lacks]
             continue

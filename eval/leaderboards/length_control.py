@@ -8,14 +8,14 @@ difference that should not decide: length, lists, headers, bold (`mediators.py`)
 Departures: difficulty is joined by prompt id, never by position; the fit is at its optimum, not where liblinear stops; the penalty
 is chosen by leaving out one row at a time, so that no draw of folds decides; there is an interval, a bootstrap over prompts without
 the penalty, which shrinks every resample to the same place (docs/decisions/length-control.md); what cannot be told from the data is
-undefined, with the reason.
-"""
+undefined, with the reason."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,6 @@ from ...core.seeds import rng_for
 from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
 from ..intervals.clusters import cluster_index
 from .mediators import length_difference
-from .predictions import error_of_mean
 from .soft_logistic import choose_penalty, fit_soft_logistic, leave_one_out_penalty, one_step_refits
 
 PENALTIES = np.logspace(4, -4, 10)
@@ -41,26 +40,19 @@ Solver = Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
 @dataclass(frozen=True, slots=True)
 class Anchor:
     """Verdicts on the baseline asked to be gamed (AlpacaEval: the baseline prompted to be verbose, and concise) against itself.
-
-    They pull the fit towards a model that owes its wins to the mediators alone: w_model is 0 for them. `weight` of each row,
-    beside 1 of a verdict on the model: AlpacaEval's is 0.2 / 2 gamed baselines. The mediators are named as the model's.
-    """
+    They pull the fit towards a model that owes its wins to the mediators alone: w_model is 0 for them. `weight` of each row, beside
+    1 of a verdict on the model: AlpacaEval's is 0.2 / 2 gamed baselines. The mediators are named as the model's."""
 
     ids: Sequence[Hashable]
     scores_N: np.ndarray
     mediators: Mapping[str, np.ndarray]
     weight: float = 0.1
 
-    def mirrored(self) -> Anchor:
-        """The same verdicts seen from the other side, as the mirrored comparison needs them."""
-        return replace(self, scores_N=1 - self.scores_N, mediators={name: -each for name, each in self.mediators.items()})
-
 
 class ControlledWinRate(NamedTuple):
     """`estimate` in [0, 1]; n counts the verdicts fitted, abstentions the prompts without one (they are predicted all the same).
-
-    weights: in nats, by mediator, `difficulty` and `model`; None where undefined. penalty: the L1 penalty chosen (liblinear's 1/C).
-    """
+    weights: in nats, by mediator, `difficulty` and `model`; None where undefined. penalty: the L1 penalty chosen (liblinear's
+    1/C)."""
 
     estimate: Estimate
     weights: Mapping[str, float] | None
@@ -91,7 +83,6 @@ def controlled_win_rate(
     solver: Solver | None = None,
     resamples: int = 200,
     seed: int = 0,
-    level: float = 0.95,
 ) -> ControlledWinRate:
     """The model's win rate in [0, 1] with every mediator at 0.
 
@@ -100,13 +91,12 @@ def controlled_win_rate(
     cross-validation, over `folds` (prompts -> the fold of each row) or, without them, leaving out each row in turn. solver: fits
     the weights at that penalty, else the exact optimum. resamples: 0 for no interval; otherwise `bootstrap_estimate` of one-step
     refits without a penalty, stretched to the value, which the penalty may have pulled away. Undefined, with the reason, for fewer
-    than 5 verdicts, verdicts that are all alike, and a mediator that never varies.
-    Raises InputError for repeated or unknown ids, unequal shapes, and values out of range.
-    """
+    than 5 verdicts, verdicts that are all alike, and a mediator that never varies. Raises InputError for repeated or unknown ids,
+    unequal shapes, and values out of range."""
     scores_N = np.asarray(scores_N, dtype=float)
-    _check(scores_N, ids, mediators, difficulty, anchor)
+    _check(scores_N, ids, mediators)
     judged_N = np.isfinite(scores_N)
-    given = {"n": int(judged_N.sum()), "abstentions": int((~judged_N).sum()), "level": level}
+    given: dict[str, Any] = {"n": int(judged_N.sum()), "abstentions": int((~judged_N).sum())}
     named = " and ".join(name for name, each in mediators.items() if each.any()) or "nothing: the answers do not differ in it"
     if reason := _undefined(scores_N[judged_N], mediators):
         if judged_N.any() and (scores_N[judged_N] == 0.5).all() and not any(each.any() for each in mediators.values()):
@@ -114,12 +104,12 @@ def controlled_win_rate(
             return ControlledWinRate(same, dict.fromkeys((*mediators, "difficulty", "model"), 0.0), None)
         return ControlledWinRate(Estimate(None, None, None, how=f"undefined: {reason}", **given), None, None)
     design = _design(scores_N, ids, mediators, difficulty, anchor)
+    rows = (design.x_RK, design.y_R, design.weights_R)
     if penalty is None:
-        rows = (design.x_RK, design.y_R, design.weights_R)
-        by_folds = folds and choose_penalty(*rows, folds(design.prompts), PENALTIES)
-        penalty = float(PENALTIES[(by_folds or leave_one_out_penalty(*rows, PENALTIES))[0]])
+        place = choose_penalty(*rows, folds(design.prompts), PENALTIES)[0] if folds else leave_one_out_penalty(*rows, PENALTIES)[0]
+        penalty = float(PENALTIES[place])
     theta_2K = fit_soft_logistic(design.x_RK, design.y_R, np.tile(design.weights_R, (2, 1)), np.array([penalty, PENALTIES[-1]]))
-    theta_K = theta_2K[0] if solver is None else solver(design.x_RK, design.y_R, design.weights_R, penalty)
+    theta_K = theta_2K[0] if solver is None else solver(*rows, penalty)
     predicted_N = _at_zero(theta_K[None], design.at_zero_NK)[0]
     value, extra = float(predicted_N.mean()), error_of_mean(predicted_N)
     how = f"controlled for {named}; penalty {penalty:.3g}"
@@ -151,21 +141,23 @@ def _design(
     anchor: Anchor | None,
 ) -> _Design:
     """The rows to fit, the anchor's first (as AlpacaEval has them), and the rows to predict."""
-    hard = [] if difficulty is None else ["difficulty"]
-    columns_NK = np.column_stack(
-        [*mediators.values(), *([_difficulties(difficulty, ids)] if difficulty else []), np.ones(len(ids))]
-    )
-    judged_N = np.isfinite(scores_N)
-    x, y, weights = columns_NK[judged_N], scores_N[judged_N], np.ones(int(judged_N.sum()))
-    prompts = [each for each, is_judged in zip(ids, judged_N, strict=True) if is_judged]
+    if anchor is not None and not set(mediators) <= set(anchor.mediators):
+        raise InputError(
+            f"the anchor knows {', '.join(anchor.mediators)}, not all of {', '.join(mediators)}; give the same mediators"
+        )
+    names = (*mediators, *([] if difficulty is None else ["difficulty"]), "model")
+
+    def columns(of: Mapping[str, np.ndarray], prompts: Sequence[Hashable], is_model: float) -> np.ndarray:
+        hard = [] if difficulty is None else [_difficulties(difficulty, prompts)]
+        return np.column_stack([*(of[name] for name in mediators), *hard, np.full(len(prompts), is_model)])
+
+    mine_NK, judged_N = columns(mediators, ids, 1.0), np.isfinite(scores_N)
+    x, y, weights, prompts = mine_NK[judged_N], scores_N[judged_N], np.ones(int(judged_N.sum())), list(compress(ids, judged_N))
     if anchor is not None:
-        rows = [anchor.mediators[name] for name in mediators]
-        rows += [_difficulties(difficulty, anchor.ids)] if difficulty else []
-        x = np.concatenate([np.column_stack([*rows, np.zeros(len(anchor.ids))]), x])
-        y, weights = np.concatenate([anchor.scores_N, y]), np.concatenate([np.full(len(anchor.ids), anchor.weight), weights])
-        prompts = [*anchor.ids, *prompts]
-    return _Design(x, y, weights, prompts, columns_NK * ~np.isin(np.arange(columns_NK.shape[1]), np.arange(len(mediators))),
-                   (*mediators, *hard, "model"))  # fmt: skip
+        x, y = np.concatenate([columns(anchor.mediators, anchor.ids, 0.0), x]), np.concatenate([anchor.scores_N, y])
+        weights, prompts = np.concatenate([np.full(len(anchor.ids), anchor.weight), weights]), [*anchor.ids, *prompts]
+    mine_NK[:, : len(mediators)] = 0
+    return _Design(x, y, weights, prompts, mine_NK, names)
 
 
 def _bootstrap(
@@ -187,14 +179,13 @@ def _at_zero(theta_BK: np.ndarray, at_zero_NK: np.ndarray) -> np.ndarray:
     return expit(theta_BK @ at_zero_NK.T)
 
 
-def _difficulties(difficulty: Mapping[Any, float] | None, ids: Sequence[Any]) -> np.ndarray:
-    known = difficulty or {}
-    unknown = [each for each in ids if each not in known]
-    if unknown:
-        raise InputError(
-            f"{len(unknown)} of {len(ids)} prompts have no difficulty, {str(unknown[0])[:60]!r} among them; give all, or None"
-        )
-    return np.array([known[each] for each in ids], dtype=float)
+def _difficulties(difficulty: Mapping[Any, float], ids: Sequence[Any]) -> np.ndarray:
+    if not difficulty:
+        raise InputError("the difficulty is empty; give log-odds by prompt id, or None")
+    if unknown := [str(each)[:60] for each in ids if each not in difficulty]:
+        what = f"{len(unknown)} of {len(ids)} prompts have no difficulty, {unknown[0]!r} among them"
+        raise InputError(f"{what}; give all, or None")
+    return np.array([difficulty[each] for each in ids], dtype=float)
 
 
 def _undefined(scores_N: np.ndarray, mediators: Mapping[str, np.ndarray]) -> str:
@@ -207,22 +198,13 @@ def _undefined(scores_N: np.ndarray, mediators: Mapping[str, np.ndarray]) -> str
     return f"the difference in {constant[0]} is the same on every prompt, so it cannot be told from the model" if constant else ""
 
 
-def _check(
-    scores_N: np.ndarray,
-    ids: Sequence[Hashable],
-    mediators: Mapping[str, np.ndarray],
-    difficulty: Mapping[Any, float] | None,
-    anchor: Anchor | None,
-) -> None:
+def _check(scores_N: np.ndarray, ids: Sequence[Hashable], mediators: Mapping[str, np.ndarray]) -> None:
     if scores_N.ndim != 1 or len(scores_N) != len(ids):
         raise InputError(
             f"there are scores of shape {scores_N.shape} and {len(ids)} prompts; give one score a prompt, NaN without a verdict"
         )
-    twice = [each for each, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise InputError(
-            f"{len(twice)} prompts come more than once, {str(twice[0])[:60]!r} among them; give one verdict per prompt"
-        )
+    if twice := [str(each)[:60] for each, count in Counter(ids).items() if count > 1]:
+        raise InputError(f"{len(twice)} prompts come more than once, {twice[0]!r} among them; give one verdict per prompt")
     if ((scores_N < 0) | (scores_N > 1) | np.isinf(scores_N)).any():
         raise InputError(
             "a score is outside of [0, 1]; it is the probability that the model's answer is better, NaN without a verdict"
@@ -232,9 +214,20 @@ def _check(
     for name, each in mediators.items():
         if np.shape(each) != (len(ids),) or not np.isfinite(each).all():
             raise InputError(f"the mediator {name!r} has shape {np.shape(each)} or is not finite; give one finite number a prompt")
-    if anchor is not None and not set(mediators) <= set(anchor.mediators):
-        raise InputError(
-            f"the anchor knows {', '.join(anchor.mediators)}, not all of {', '.join(mediators)}; give the same mediators"
-        )
-    if difficulty is not None and not difficulty:
-        raise InputError("the difficulty is empty; give log-odds by prompt id, or None")
+
+
+def predictions_from_weights(
+    weights: Mapping[str, float], difficulties_P: np.ndarray, baseline: Mapping[str, float] | None = None
+) -> np.ndarray:
+    """P(the model wins) with every mediator at 0, by fitted weights (`model`, `difficulty`), on each of these prompts, [P].
+    `baseline`: weights of another model, fitted against the same baseline, to compare with instead: the two differences of weights
+    are used (AlpacaEval's change of baseline), so a model against itself is 0.5 and the two directions add up to 1."""
+    other = baseline or {}
+    model, hard = (weights[name] - other.get(name, 0.0) for name in ("model", "difficulty"))
+    return expit(model + hard * np.asarray(difficulties_P, dtype=float))
+
+
+def error_of_mean(predicted_P: np.ndarray) -> dict[str, float]:
+    """AlpacaEval's `lc_standard_error`, as `extra` holds it: the standard error of a mean prediction over instructions. It leaves
+    out how uncertain the weights are."""
+    return {"sem": float(predicted_P.std(ddof=1) / np.sqrt(len(predicted_P)))} if len(predicted_P) > 1 else {}

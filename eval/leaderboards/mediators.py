@@ -1,8 +1,7 @@
 """How far two answers differ in what should not decide between them: length, lists, headers, bold.
 
-Length as in AlpacaEval (Dubois et al. 2024, arXiv:2404.04475); style counts and their normalised difference as in Chatbot
-Arena's style control (Li et al. 2024, FastChat). Signs are baseline less model, as in AlpacaEval's published weights.
-"""
+Length as in AlpacaEval (Dubois et al. 2024, arXiv:2404.04475); style counts and their normalised difference as in Chatbot Arena's
+style control (Li et al. 2024, FastChat). Signs are baseline less model, as in AlpacaEval's published weights."""
 
 from __future__ import annotations
 
@@ -21,9 +20,7 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 def length_difference(lengths_N: np.ndarray, baseline_lengths_N: np.ndarray) -> np.ndarray:
     """tanh of (baseline length - model length) over its standard deviation across the prompts, in (-1, 1), shape [N].
-
-    Unstandardised (all 0 or all alike) where the difference does not vary.
-    """
+    Unstandardised (all 0 or all alike) where the difference does not vary."""
     difference_N = np.asarray(baseline_lengths_N, dtype=float) - np.asarray(lengths_N, dtype=float)
     spread = difference_N.std(ddof=1) if len(difference_N) > 1 else 0.0
     return np.tanh(difference_N / spread) if spread > 0 else np.sign(difference_N)

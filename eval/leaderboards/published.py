@@ -6,8 +6,7 @@ The tables are CSVs, as AlpacaEval's repository has them (`leaderboards/data_Alp
 (index, instruction_difficulty) and `df_gamed*.csv` (index, std_delta_len, preference). What is not there is None or empty.
 
 AlpacaEval joins difficulty by the row's position in the annotations file, so that a model with a missing row is given other
-instructions' difficulties from there on. `refit` does it either way, so that the fault's size can be told.
-"""
+instructions' difficulties from there on. `refit` does it either way, so that the fault's size can be told."""
 
 from __future__ import annotations
 
@@ -24,9 +23,8 @@ from ...core.errors import InputError
 from ...core.files.cells import name_of, number_of
 from ...core.files.tables import read_rows
 from ...core.text import listed, one_line
-from ..files.alpaca_eval import Judgments
-from .length_control import FOLDS, Anchor, ControlledWinRate, length_controlled_win_rate
-from .predictions import predictions_from_weights
+from ..files.judgments import Judgments
+from .length_control import FOLDS, Anchor, ControlledWinRate, length_controlled_win_rate, predictions_from_weights
 
 LENGTH, DIFFICULTY, MODEL = "np.tanh(std_delta_len)", "instruction_difficulty", "not_gamed_baseline.astype(float)"
 OLD_SUITE_BASELINE = "text_davinci_003"
@@ -112,15 +110,15 @@ def read_published(folder: Path) -> Published:
     for path in _tables(roots, "length_controlled_v1/baseline_*.csv"):
         weights[path.parent.parent.name, path.stem.removeprefix("baseline_")] = _weights(path)
         found.append(path)
-    hard, gamed = (next(iter(_tables(roots, name)), None) for name in ("instruction_difficulty*.csv", "df_gamed*.csv"))
     difficulty, anchor = None, None
-    if hard:
-        index, values = _columns(hard, "index", DIFFICULTY)
+    for path in _tables(roots, "instruction_difficulty*.csv")[:1]:
+        index, values = _columns(path, "index", DIFFICULTY)
         difficulty = dict(zip(map(int, index), values, strict=True))
-    if gamed:
-        index, scores, delta = _columns(gamed, "index", "preference", "std_delta_len")
+        found.append(path)
+    for path in _tables(roots, "df_gamed*.csv")[:1]:
+        index, scores, delta = _columns(path, "index", "preference", "std_delta_len")
         anchor = Anchor([int(each) for each in index], np.array(scores), {"length": np.tanh(delta)})
-    found += [path for path in (hard, gamed) if path]
+        found.append(path)
     return Published(leaderboards, weights, difficulty, anchor, tuple(found))
 
 
@@ -130,30 +128,26 @@ def _tables(roots: Sequence[Path], pattern: str) -> list[Path]:
 
 def _by_model(path: Path) -> dict[str, dict[str, float]]:
     """The finite numbers of each row, by the name in its first column."""
-    rows = read_rows(path)
-    name = next(iter(rows[0]))
-    where = f"{str(path)!r}: `{name}`"
-    numbers = [{key: _number(cell) for key, cell in row.items()} for row in rows]
-    return {
-        name_of(row[name], where): {key: value for key, value in of.items() if value is not None}
-        for row, of in zip(rows, numbers, strict=True)
-    }
+    found = {}
+    for row in read_rows(path):
+        column, *_ = row
+        numbers = {key: _number(cell) for key, cell in row.items()}
+        found[name_of(row[column], f"{str(path)!r}: `{column}`")] = {key: n for key, n in numbers.items() if math.isfinite(n)}
+    return found
 
 
-def _number(cell: Any) -> float | None:
+def _number(cell: Any) -> float:
     try:
-        return value if math.isfinite(value := float(cell)) else None
+        return float(cell)
     except (TypeError, ValueError):
-        return None
+        return math.nan
 
 
 def _weights(path: Path) -> dict[str, dict[str, float]]:
-    rows = read_rows(path)
-    name = next(iter(rows[0]))
-    columns = _columns(path, LENGTH, DIFFICULTY, MODEL)
+    names = [name_of(cell, f"{str(path)!r}: `{column}`") for (column, cell), *_ in (row.items() for row in read_rows(path))]
+    numbers = zip(*_columns(path, LENGTH, DIFFICULTY, MODEL), strict=True)
     return {
-        name_of(row[name], f"{str(path)!r}: `{name}`"): {"length": length, "difficulty": hard, "model": model}
-        for row, length, hard, model in zip(rows, *columns, strict=True)
+        name: dict(zip(("length", "difficulty", "model"), each, strict=True)) for name, each in zip(names, numbers, strict=True)
     }
 
 
@@ -162,11 +156,14 @@ def _columns(path: Path, *names: str) -> list[list[float]]:
     rows = read_rows(path)
     if not set(names) <= set(rows[0]):
         raise InputError(f"{str(path)!r} has the columns {listed(rows[0])} and lacks one of the columns {', '.join(names)}")
-    found = [[number_of(row[name], f"{str(path)!r}, row {at}: `{name}`") for at, row in enumerate(rows, 1)] for name in names]
-    for name, values in zip(names, found, strict=True):
-        if not all(map(math.isfinite, values)):
-            at = [math.isfinite(each) for each in values].index(False)
-            raise InputError(f"{str(path)!r}, row {at + 1}: `{name}` is {one_line(rows[at][name])}; it is a finite number")
+    found: list[list[float]] = []
+    for name in names:
+        found.append([])
+        for at, row in enumerate(rows, 1):
+            where = f"{str(path)!r}, row {at}: `{name}`"
+            found[-1].append(number_of(row[name], where))
+            if not math.isfinite(found[-1][-1]):
+                raise InputError(f"{where} is {one_line(row[name])}; it is a finite number")
     return found
 
 
@@ -177,24 +174,14 @@ def from_published_weights(of: Judgments, published: Published) -> float | None:
 
 def refit(of: Judgments, published: Published, by_position: bool = False, resamples: int = 0, seed: int = 0) -> ControlledWinRate:
     """AlpacaEval's fit (`length_controlled_v1`), with difficulty joined by instruction, or by row position as AlpacaEval does.
-
-    Raises InputError where the published difficulty or the lengths are missing.
-    """
+    Raises InputError where the published difficulty or the lengths are missing."""
     if published.difficulty is None or of.lengths_N is None or of.baseline_lengths_N is None:
         lack = "lengths" if published.difficulty is not None else "published instruction difficulty"
         raise InputError(f"no {lack} for {of.model!r}; AlpacaEval's fit needs both")
     ids: Sequence[Any] = range(len(of.ids)) if by_position else of.ids
+    options: dict[str, Any] = {"difficulty": published.difficulty, "anchor": published.anchor, "resamples": resamples, "seed": seed}
     return length_controlled_win_rate(
-        of.scores_N,
-        ids,
-        of.lengths_N,
-        of.baseline_lengths_N,
-        difficulty=published.difficulty,
-        anchor=published.anchor,
-        folds=published_folds,
-        solver=liblinear,
-        resamples=resamples,
-        seed=seed,
+        of.scores_N, ids, of.lengths_N, of.baseline_lengths_N, folds=published_folds, solver=liblinear, **options
     )
 
 
@@ -209,12 +196,9 @@ def liblinear(x_RK: np.ndarray, y_R: np.ndarray, weights_R: np.ndarray, penalty:
 
 
 def published_folds(prompts: Sequence[Hashable]) -> np.ndarray:
-    """The folds that AlpacaEval's fits had, by row.
-
-    Its GroupKFold deals rows to folds in the order of np.argsort over equal group sizes, and NumPy's quicksort is not stable: the
-    order is the one below. scikit-learn sorts stably since, so the same code now has other folds and often another penalty:
-    that is why it no longer gives the published numbers.
-    """
+    """The folds that AlpacaEval's fits had, by row. Its GroupKFold deals rows to folds in the order of np.argsort over equal group
+    sizes, and NumPy's quicksort is not stable: the order is the one below. scikit-learn sorts stably since, so the same code now
+    has other folds and often another penalty: that is why it no longer gives the published numbers."""
     folds_N = np.empty(len(prompts), dtype=int)
     folds_N[_quicksort_order(len(prompts))[::-1]] = np.arange(len(prompts)) % FOLDS
     return folds_N

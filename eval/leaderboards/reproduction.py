@@ -2,8 +2,7 @@
 
 Of AlpacaEval: win rates, standard errors and counts; preferences from raw log-probabilities; length control from the published
 weights; what joining difficulty by row position has moved; rank correlation with Chatbot Arena. Of AlpacaFarm: its simulated
-against its human win rates.
-"""
+against its human win rates."""
 
 from __future__ import annotations
 
@@ -16,9 +15,8 @@ import numpy as np
 
 from ...core.files.cells import number_of
 from ...core.files.tables import read_rows
-from ..files.alpaca_eval import Instructions, Judgments
+from ..files.judgments import Instructions, Judgments, scores_from_logprobs
 from ..rankings.rank_correlation import spearman_rows
-from .first_token import scores_from_logprobs
 from .leaderboard import LeaderboardRow, percent, raw_win_rate
 from .length_control import FOLDS
 from .published import Published, from_published_weights, refit
@@ -36,8 +34,8 @@ class PublishedCheck(NamedTuple):
 
 
 class JoinFault(NamedTuple):
-    """Length-controlled win rates in percent of one model with missing rows: as published, AlpacaEval's fit made again with
-    its join by row position, and with the join by instruction."""
+    """Length-controlled win rates in percent of one model with missing rows: as published, AlpacaEval's fit made again with its
+    join by row position, and with the join by instruction."""
 
     model: str
     judge: str
@@ -58,13 +56,9 @@ def checks(
     judgments: Sequence[Judgments], rows: Sequence[LeaderboardRow], published: Published, folder: Path, known: Instructions | None
 ) -> list[PublishedCheck]:
     """All checks that the folder's tables allow."""
-    found = [
-        _counts(judgments, published),
-        _preferences(judgments, known),
-        _from_weights(judgments, published),
-        *_refitted(rows, judgments, published),
-    ]
-    return [each for each in found if each is not None] + _arena(folder) + _alpacafarm(folder)
+    of_judgments = [_counts(judgments, published), _preferences(judgments, known), _from_weights(judgments, published)]
+    found = [*of_judgments, _refitted(rows, judgments, published), _arena(folder), _alpacafarm(folder)]
+    return [each for each in found if each is not None]
 
 
 def join_faults(judgments: Sequence[Judgments], published: Published) -> list[JoinFault]:
@@ -107,25 +101,14 @@ def _counts(judgments: Sequence[Judgments], published: Published) -> PublishedCh
         ours = {"win_rate": percent(raw.value), "standard_error": percent(raw.standard_error), "n_total": raw.n,
                 "n_wins": raw.extra.get("wins", 0), "n_wins_base": raw.extra.get("losses", 0)}  # fmt: skip
         off = [
-            f"{name} {_said(ours[name])}, published {row[name]:g}"
-            for name in ours
-            if name in row and not _near(ours[name], row[name])
+            f"{name} {'undefined' if value is None else f'{value:g}'}, published {row[name]:g}"
+            for name, value in ours.items()
+            if name in row and not (value is not None and abs(value - row[name]) <= EXACT)
         ]
         compared += 1
         wrong += [f"{each.model} ({each.judge}): {'; '.join(off)}"] if off else []
-    if not compared:
-        return None
-    return PublishedCheck(
-        f"win rate, standard error and counts: {compared - len(wrong)} of {compared} as published (to {EXACT:g})", tuple(wrong)
-    )
-
-
-def _near(ours: float | None, theirs: float) -> bool:
-    return ours is not None and abs(ours - theirs) <= EXACT
-
-
-def _said(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:g}"
+    said = f"win rate, standard error and counts: {compared - len(wrong)} of {compared} as published (to {EXACT:g})"
+    return PublishedCheck(said, tuple(wrong)) if compared else None
 
 
 def _preferences(judgments: Sequence[Judgments], known: Instructions | None) -> PublishedCheck | None:
@@ -158,7 +141,7 @@ def _from_weights(judgments: Sequence[Judgments], published: Published) -> Publi
     return PublishedCheck(said, tuple(wrong)) if compared else None
 
 
-def _refitted(rows: Sequence[LeaderboardRow], judgments: Sequence[Judgments], published: Published) -> list[PublishedCheck]:
+def _refitted(rows: Sequence[LeaderboardRow], judgments: Sequence[Judgments], published: Published) -> PublishedCheck | None:
     """Of the rows that were fitted here with the published difficulty."""
     by_name = {(each.model, each.judge): published.row(each) or {} for each in judgments}
     off = {}
@@ -166,34 +149,31 @@ def _refitted(rows: Sequence[LeaderboardRow], judgments: Sequence[Judgments], pu
         theirs = by_name[row.model, row.judge].get("length_controlled_winrate")
         if theirs is not None and row.length_control == "fit" and row.length_controlled.value is not None:
             off[f"{row.model} ({row.judge})"] = 100 * row.length_controlled.value - theirs
-    if not off:
-        return []
     near, close = (sum(abs(each) <= limit for each in off.values()) for limit in (0.005, 0.15))
     said = f"length-controlled win rate fitted again: {near} of {len(off)} within 0.005 points, {close} within 0.15"
-    return [PublishedCheck(said, tuple(f"{name}: off by {each:+.2f}" for name, each in off.items() if abs(each) > 0.15))]
+    far = tuple(f"{name}: off by {each:+.2f}" for name, each in off.items() if abs(each) > 0.15)
+    return PublishedCheck(said, far) if off else None
 
 
-def _arena(folder: Path) -> list[PublishedCheck]:
-    path = folder / "arena_benchmarks.csv"
-    if not path.is_file():
-        return []
-    columns = (ARENA, ARENA_RAW, ARENA_CONTROLLED)
-    rows = [row for row in read_rows(path) if all(row.get(name) for name in columns)]
-    if len(rows) < FOLDS:
-        return []
-    elo_M, raw_M, controlled_M = (np.array([number_of(row[name], f"{str(path)!r}: `{name}`") for row in rows]) for name in columns)
+def _arena(folder: Path) -> PublishedCheck | None:
+    elo_M, raw_M, controlled_M = _filled(folder / "arena_benchmarks.csv", ARENA, ARENA_RAW, ARENA_CONTROLLED)
+    if len(elo_M) < FOLDS:
+        return None
     rho, raw_rho = (float(spearman_rows(elo_M[None], each[None])[0]) for each in (controlled_M, raw_M))
-    return [PublishedCheck(f"Spearman with Chatbot Arena over {len(rows)} models: {rho:.4f} length-controlled, {raw_rho:.4f} raw")]
+    return PublishedCheck(f"Spearman with Chatbot Arena over {len(elo_M)} models: {rho:.4f} length-controlled, {raw_rho:.4f} raw")
 
 
-def _alpacafarm(folder: Path) -> list[PublishedCheck]:
+def _alpacafarm(folder: Path) -> PublishedCheck | None:
     path = folder / "alpacafarm_table2.csv"
     if not path.is_file():
-        return []
-    columns = ("sim_winrate", "human_winrate")
-    rows = [row for row in read_rows(path) if all(row.get(name) for name in columns)]
-    simulated_M, human_M = (np.array([number_of(row[name], f"{str(path)!r}: `{name}`") for row in rows]) for name in columns)
+        return None
+    simulated_M, human_M = _filled(path, "sim_winrate", "human_winrate")
     rho, r = float(spearman_rows(simulated_M[None], human_M[None])[0]), float(np.corrcoef(simulated_M, human_M)[0, 1])
-    return [
-        PublishedCheck(f"AlpacaFarm, simulated against human win rates of {len(rows)} methods: Spearman {rho:.4f}, R2 {r * r:.4f}")
-    ]
+    said = f"simulated against human win rates of {len(human_M)} methods: Spearman {rho:.4f}, R2 {r * r:.4f}"
+    return PublishedCheck(f"AlpacaFarm, {said}")
+
+
+def _filled(path: Path, *names: str) -> list[np.ndarray]:
+    """Columns of numbers, of the rows that have all of them; empty without a file."""
+    rows = [row for row in read_rows(path) if all(row.get(name) for name in names)] if path.is_file() else []
+    return [np.array([number_of(row[name], f"{str(path)!r}: `{name}`") for row in rows]) for name in names]

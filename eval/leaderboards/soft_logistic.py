@@ -1,16 +1,16 @@
-"""Logistic regression on soft labels with an L1 penalty, many small problems at once: a proximal Newton method (Lee, Sun &
-Saunders 2014, arXiv:1206.1623), and the choice of the penalty by cross-validation on the soft log-loss.
+"""Logistic regression on soft labels with an L1 penalty, many small problems at once: a proximal Newton method (Lee, Sun & Saunders
+2014, arXiv:1206.1623), and the choice of the penalty by cross-validation on the soft log-loss.
 
 One row is one soft label, where AlpacaEval doubles each row into a weighted win and a weighted loss (same objective). Solved to the
 optimum, where liblinear stops early. All problems share their rows and differ in row weights and penalty: folds, penalties and
 bootstrap resamples are one call each.
 
-Shapes: _B problems, _N rows, _K features.
-"""
+Shapes: _B problems, _N rows, _K features."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -32,18 +32,15 @@ def fit_soft_logistic(
     start_BK: np.ndarray | None = None,
     tol: float = 1e-8,
 ) -> np.ndarray:
-    """Weights theta [B, K] that minimise sum_n w_n * logloss(y_n, sigmoid(x_n . theta)) + penalty * |theta|_1.
-
-    y_N in [0, 1]; penalty > 0 (liblinear's 1/C), which keeps the optimum finite where labels are separable. start_BK: where to
-    start, 0 for None; it changes the time and not the answer. `tol` bounds the last Newton step, in log-odds a unit of a feature.
-    """
+    """Weights theta [B, K] that minimise sum_n w_n * logloss(y_n, sigmoid(x_n . theta)) + penalty * |theta|_1. y_N in [0, 1];
+    penalty > 0 (liblinear's 1/C), which keeps the optimum finite where labels are separable. start_BK: where to start, 0 for None;
+    it changes the time and not the answer. `tol` bounds the last Newton step, in log-odds a unit of a feature."""
     start_BK = np.zeros((len(penalty_B), x_NK.shape[1])) if start_BK is None else start_BK
     some = max(1, CELLS // max(1, len(y_N)))
     with _threads().limit(limits=1, user_api="blas"):
-        parts = [
-            _fit(x_NK, y_N, weights_BN[at : at + some], penalty_B[at : at + some], start_BK[at : at + some], tol)
-            for at in range(0, len(penalty_B), some)
-        ]
+        of = _Problems(x_NK, (weights_BN * y_N) @ x_NK, weights_BN, penalty_B)
+        places = [np.arange(at, min(at + some, len(penalty_B))) for at in range(0, len(penalty_B), some)]
+        parts = [_fit(of.only(some_B), start_BK[some_B], tol) for some_B in places]
     return np.concatenate(parts) if parts else start_BK
 
 
@@ -68,11 +65,9 @@ def choose_penalty(
 def leave_one_out_penalty(
     x_NK: np.ndarray, y_N: np.ndarray, weights_N: np.ndarray, penalties_C: np.ndarray
 ) -> tuple[int, np.ndarray]:
-    """(place, loss_C): as `choose_penalty` with a fold per row, and so with no draw of folds to depend on.
-
-    Each row's log-odds without it are those after one Newton step from the fit of all rows, on the weights that are not 0 (Rad &
-    Maleki 2020, arXiv:1801.10243): eta_i + w_i q_i (p_i - y_i) / (1 - w_i v_i q_i), q_i = x_i' H^-1 x_i, v_i = p_i (1 - p_i).
-    """
+    """(place, loss_C): as `choose_penalty` with a fold per row, and so with no draw of folds to depend on. Each row's log-odds
+    without it are those after one Newton step from the fit of all rows, on the weights that are not 0 (Rad & Maleki 2020,
+    arXiv:1801.10243): eta_i + w_i q_i (p_i - y_i) / (1 - w_i v_i q_i), q_i = x_i' H^-1 x_i, v_i = p_i (1 - p_i)."""
     theta_CK = fit_soft_logistic(x_NK, y_N, np.tile(weights_N, (len(penalties_C), 1)), penalties_C)
     loss_C = np.zeros(len(penalties_C))
     for c, theta_K in enumerate(theta_CK):
@@ -88,11 +83,9 @@ def leave_one_out_penalty(
 
 
 def one_step_refits(x_NK: np.ndarray, y_N: np.ndarray, weights_BN: np.ndarray, penalty: float, theta_K: np.ndarray) -> np.ndarray:
-    """Weights [B, K] after one Newton step from theta_K, the optimum of nearly the same rows, to that of each problem.
-
-    The one-step bootstrap (Shao & Tu 1995, ch. 5.4.6): its error is of the order of 1/N, a hundredth of the standard error that it
-    measures, and it costs two matrix products in place of a fit a resample.
-    """
+    """Weights [B, K] after one Newton step from theta_K, the optimum of nearly the same rows, to that of each problem. The one-step
+    bootstrap (Shao & Tu 1995, ch. 5.4.6): its error is of the order of 1/N, a hundredth of the standard error that it measures, and
+    it costs two matrix products in place of a fit a resample."""
     p_N = expit(x_NK @ theta_K)
     curves_NKK = (p_N * (1 - p_N))[:, None, None] * x_NK[:, :, None] * x_NK[:, None, :]
     with _threads().limit(limits=1, user_api="blas"):
@@ -108,42 +101,47 @@ def _threads() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _fit(
-    x_NK: np.ndarray, y_N: np.ndarray, weights_BN: np.ndarray, penalty_B: np.ndarray, theta_BK: np.ndarray, tol: float
-) -> np.ndarray:
-    features = x_NK.shape[1]
-    products_NKK = (x_NK[:, :, None] * x_NK[:, None, :]).reshape(len(x_NK), features * features)
-    found_BK, live_B = theta_BK.copy(), np.arange(len(penalty_B))
-    pull_BK = (weights_BN * y_N) @ x_NK  # the part of the gradient that no step changes
-    loss_B, p_BN = _loss(x_NK, pull_BK, weights_BN, penalty_B, theta_BK)
+class _Problems(NamedTuple):
+    """Problems on the same rows. pull_BK: the part of the gradient that no step changes."""
+
+    x_NK: np.ndarray
+    pull_BK: np.ndarray
+    weights_BN: np.ndarray
+    penalty_B: np.ndarray
+
+    def only(self, which_B: np.ndarray) -> _Problems:
+        return _Problems(self.x_NK, self.pull_BK[which_B], self.weights_BN[which_B], self.penalty_B[which_B])
+
+    def loss(self, theta_BK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(penalised loss [B], probability [B, N])."""
+        eta_BN = theta_BK @ self.x_NK.T
+        small_BN = np.exp(-np.abs(eta_BN))
+        softplus_BN = np.maximum(eta_BN, 0) + np.log1p(small_BN)
+        p_BN = np.where(eta_BN >= 0, 1.0, small_BN) / (1 + small_BN)
+        loss_B = np.einsum("bn,bn->b", self.weights_BN, softplus_BN) - (self.pull_BK * theta_BK).sum(axis=1)
+        return loss_B + self.penalty_B * np.abs(theta_BK).sum(axis=1), p_BN
+
+
+def _fit(of: _Problems, theta_BK: np.ndarray, tol: float) -> np.ndarray:
+    features = of.x_NK.shape[1]
+    products_NKK = (of.x_NK[:, :, None] * of.x_NK[:, None, :]).reshape(-1, features * features)
+    found_BK, live_B = theta_BK.copy(), np.arange(len(theta_BK))
+    loss_B, p_BN = of.loss(theta_BK)
     for _ in range(STEPS):
-        gradient_BK = (weights_BN * p_BN) @ x_NK - pull_BK
-        hessian_BKK = ((weights_BN * p_BN * (1 - p_BN)) @ products_NKK).reshape(-1, features, features)
-        step_BK = _newton_step(gradient_BK, hessian_BKK, penalty_B, theta_BK)
-        promised_B = (gradient_BK * step_BK).sum(axis=1) + penalty_B * (np.abs(theta_BK + step_BK) - np.abs(theta_BK)).sum(axis=1)
-        theta_BK, loss_B, p_BN = _descend(x_NK, pull_BK, weights_BN, penalty_B, theta_BK, step_BK, loss_B, promised_B)
+        gradient_BK = (of.weights_BN * p_BN) @ of.x_NK - of.pull_BK
+        hessian_BKK = ((of.weights_BN * p_BN * (1 - p_BN)) @ products_NKK).reshape(-1, features, features)
+        step_BK = _newton_step(gradient_BK, hessian_BKK, of.penalty_B, theta_BK)
+        gain_B = (np.abs(theta_BK + step_BK) - np.abs(theta_BK)).sum(axis=1)
+        promised_B = (gradient_BK * step_BK).sum(axis=1) + of.penalty_B * gain_B
+        theta_BK, loss_B, p_BN = _descend(of, theta_BK, step_BK, loss_B, promised_B)
         found_BK[live_B] = theta_BK
         going_B = np.abs(step_BK).max(axis=1) > tol
         if not going_B.any():
             return found_BK
         if not going_B.all():
-            live_B, theta_BK, loss_B, penalty_B, pull_BK = (
-                each[going_B] for each in (live_B, theta_BK, loss_B, penalty_B, pull_BK)
-            )
-            weights_BN, p_BN = weights_BN[going_B], p_BN[going_B]
+            of = of.only(going_B)
+            live_B, theta_BK, loss_B, p_BN = (each[going_B] for each in (live_B, theta_BK, loss_B, p_BN))
     raise InputError(f"logistic regression did not converge in {STEPS} steps; its features are of very different scales")
-
-
-def _loss(
-    x_NK: np.ndarray, pull_BK: np.ndarray, weights_BN: np.ndarray, penalty_B: np.ndarray, theta_BK: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(penalised loss [B], probability [B, N])."""
-    eta_BN = theta_BK @ x_NK.T
-    small_BN = np.exp(-np.abs(eta_BN))
-    softplus_BN = np.maximum(eta_BN, 0) + np.log1p(small_BN)
-    p_BN = np.where(eta_BN >= 0, 1.0, small_BN) / (1 + small_BN)
-    loss_B = np.einsum("bn,bn->b", weights_BN, softplus_BN) - (pull_BK * theta_BK).sum(axis=1)
-    return loss_B + penalty_B * np.abs(theta_BK).sum(axis=1), p_BN
 
 
 def _newton_step(gradient_BK: np.ndarray, hessian_BKK: np.ndarray, penalty_B: np.ndarray, theta_BK: np.ndarray) -> np.ndarray:
@@ -188,24 +186,16 @@ def _descend_by_coordinate(
 
 
 def _descend(
-    x_NK: np.ndarray,
-    pull_BK: np.ndarray,
-    weights_BN: np.ndarray,
-    penalty_B: np.ndarray,
-    theta_BK: np.ndarray,
-    step_BK: np.ndarray,
-    loss_B: np.ndarray,
-    promised_B: np.ndarray,
+    of: _Problems, theta_BK: np.ndarray, step_BK: np.ndarray, loss_B: np.ndarray, promised_B: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(theta, loss, probability) after the step, halved for each problem until its loss falls enough (Armijo)."""
-    size_B = np.ones(len(loss_B))
-    next_BK = theta_BK + step_BK
-    next_B, p_BN = _loss(x_NK, pull_BK, weights_BN, penalty_B, next_BK)
+    size_B, next_BK = np.ones(len(loss_B)), theta_BK + step_BK
+    next_B, p_BN = of.loss(next_BK)
     for _ in range(40):
         short_B = next_B > loss_B + 1e-4 * size_B * promised_B + 1e-12 * np.abs(loss_B) + 1e-12
         if not short_B.any():
             break
         size_B[short_B] /= 2
         next_BK = theta_BK + size_B[:, None] * step_BK
-        next_B, p_BN = _loss(x_NK, pull_BK, weights_BN, penalty_B, next_BK)
+        next_B, p_BN = of.loss(next_BK)
     return next_BK, next_B, p_BN

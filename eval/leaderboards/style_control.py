@@ -6,15 +6,14 @@ same judge and baseline, as with `Weights.OWN`."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ...core.records import Estimate
-from ..files.alpaca_eval import Instructions, Judgments
-from .leaderboard import ITSELF, OwnDifficulty
+from ..files.judgments import Instructions, Judgments
+from .leaderboard import ITSELF, OwnDifficulty, by_field
 from .length_control import controlled_win_rate
 from .mediators import style_differences
 
@@ -29,33 +28,24 @@ def style_controlled(
     resamples: int = 200,
     seed: int = 0,
 ) -> dict[Name, Estimate]:
-    """The win rate in [0, 1] of each of `judgments`, were its answers styled as the baseline's.
-
-    outputs: by model, then instruction, for judgments without texts. Undefined, with the reason, where texts are not known, and as
-    `controlled_win_rate` is."""
-    groups: dict[tuple[str, str], list[Judgments]] = defaultdict(list)
-    for each in judgments:
-        groups[each.judge, each.baseline].append(each)
+    """The win rate in [0, 1] of each of `judgments`, were its answers styled as the baseline's. outputs: by model, then
+    instruction, for judgments without texts. Undefined, with the reason, where texts are not known, and as `controlled_win_rate`
+    is."""
     found = {}
-    for group in groups.values():
+    for group in by_field(judgments).values():
         own = OwnDifficulty(group)
         for each in group:
-            found[each.model, each.judge, each.baseline] = _controlled(each, own, outputs or {}, known, resamples, seed)
+            texts = _texts(each, outputs or {}, known)
+            found[each.model, each.judge, each.baseline] = _controlled(each, own, texts, resamples, seed)
     return found
 
 
 def _controlled(
-    of: Judgments,
-    own: OwnDifficulty,
-    outputs: Mapping[str, Mapping[str, str]],
-    known: Instructions | None,
-    resamples: int,
-    seed: int,
+    of: Judgments, own: OwnDifficulty, texts: Sequence[tuple[str | None, str | None]], resamples: int, seed: int
 ) -> Estimate:
     judged = int(np.isfinite(of.scores_N).sum())
     if of.is_itself:
         return Estimate(0.5, 0.5, 0.5, judged, ITSELF, len(of.ids) - judged, 0.0)
-    texts = _texts(of, outputs, known)
     known_N = np.array([None not in pair for pair in texts])
     lacking = len(texts) - int(known_N.sum())
     if lacking == len(texts):

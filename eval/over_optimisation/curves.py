@@ -1,5 +1,5 @@
-"""Gold and proxy reward as a policy is optimised against the proxy, and Gao's laws of how gold turns over (Gao, Schulman &
-Hilton 2022, arXiv:2210.10760).
+"""Gold and proxy reward as a policy is optimised against the proxy, and Gao's laws of how gold turns over (Gao, Schulman & Hilton
+2022, arXiv:2210.10760).
 
 With d = sqrt(KL from the initial policy, in nats) and R the gain in gold reward,
 
@@ -23,7 +23,7 @@ from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
 from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
-from ..intervals.mean import mean_over_seeds
+from ..intervals.clusters import mean_over_seeds
 
 LARGEST_LOG_D = 350.0
 """The exponential of twice this is about the largest float."""
@@ -62,10 +62,9 @@ def best_of_n_kl(n: int) -> float:
 
 
 def best_of_n_means(proxy_PN: np.ndarray, gold_PN: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """(proxy_P, gold_P): expected rewards of the best by proxy of n answers, for each prompt, from N >= n answers to it.
-
-    The unbiased estimator over all subsets (Nakano et al. 2021, arXiv:2112.09332): the answer of proxy rank i from
-    below is the best of C(i-1, n-1) of C(N, n) subsets. Answers with equal proxy share their places."""
+    """(proxy_P, gold_P): expected rewards of the best by proxy of n answers, for each prompt, from N >= n answers to it. The
+    unbiased estimator over all subsets (Nakano et al. 2021, arXiv:2112.09332): the answer of proxy rank i from below is the best of
+    C(i-1, n-1) of C(N, n) subsets. Answers with equal proxy share their places."""
     proxy_PN, gold_PN = np.asarray(proxy_PN, dtype=float), np.asarray(gold_PN, dtype=float)
     if proxy_PN.shape != gold_PN.shape or proxy_PN.ndim != 2:
         raise InputError(
@@ -83,69 +82,57 @@ def best_of_n_means(proxy_PN: np.ndarray, gold_PN: np.ndarray, n: int) -> tuple[
     return (weight_PN * proxy_PN).sum(axis=1), (weight_PN * gold_PN).sum(axis=1)
 
 
-def best_of_n_curve(proxy_PN: np.ndarray, gold_PN: np.ndarray, ns: Sequence[int], level: float = 0.95) -> list[Point]:
-    """A point for each n, with t intervals over prompts. Give several hundred answers a prompt where n is large: the best of
-    nearly all of them is one answer."""
+def best_of_n_curve(proxy_PN: np.ndarray, gold_PN: np.ndarray, ns: Sequence[int]) -> list[Point]:
+    """A point for each n, with t intervals over prompts. Give several hundred answers a prompt where n is large: the best of nearly
+    all of them is one answer."""
     means = [best_of_n_means(proxy_PN, gold_PN, n) for n in ns]
-    return policy_curve([best_of_n_kl(n) for n in ns], [each[0] for each in means], [each[1] for each in means], level)
+    return policy_curve([best_of_n_kl(n) for n in ns], *zip(*means, strict=True))
 
 
-def policy_curve(
-    kl_K: Sequence[float], proxy_KP: Sequence[np.ndarray], gold_KP: Sequence[np.ndarray], level: float = 0.95
-) -> list[Point]:
+def policy_curve(kl_K: Sequence[float], proxy_KP: Sequence[np.ndarray], gold_KP: Sequence[np.ndarray]) -> list[Point]:
     """The same for K trained policies: each one's KL in nats, and mean rewards on each prompt."""
     if not len(kl_K) == len(proxy_KP) == len(gold_KP):
         raise InputError(
             f"there are {len(kl_K)} KLs, {len(proxy_KP)} rows of proxy and {len(gold_KP)} of gold; give one of each a policy"
         )
     return [
-        Point(float(kl), mean_over_seeds(np.asarray(proxy)[None], level), mean_over_seeds(np.asarray(gold)[None], level))
+        Point(float(kl), mean_over_seeds(np.asarray(proxy)[None]), mean_over_seeds(np.asarray(gold)[None]))
         for kl, proxy, gold in zip(kl_K, proxy_KP, gold_KP, strict=True)
     ]
 
 
 def gao_fit(
-    kl_K: Sequence[float] | np.ndarray,
-    gain_KP: np.ndarray,
-    law: Law,
-    seed: int = 0,
-    resamples: int = 1000,
-    level: float = 0.95,
-    unit: str = "prompt",
+    kl_K: Sequence[float] | np.ndarray, gain_KP: np.ndarray, law: Law, seed: int = 0, resamples: int = 1000, unit: str = "prompt"
 ) -> GaoFit:
     """kl_K: nats, 0 or more. gain_KP: gold reward less the initial policy's, one row per place on the curve, one column per prompt
-    (or per `unit`, as `how` then says).
-
-    Percentiles over prompts, drawn for the whole curve at once. Undefined with fewer than 2 different KLs above 0 (the law is 0
-    at 0)."""
+    (or per `unit`, as `how` then says). Percentiles over prompts, drawn for the whole curve at once. Undefined with fewer than 2
+    different KLs above 0 (the law is 0 at 0)."""
     kl_K, gain_KP = np.asarray(kl_K, dtype=float), np.asarray(gain_KP, dtype=float)
     if gain_KP.ndim != 2 or len(kl_K) != len(gain_KP):
         raise InputError(f"there are {len(kl_K)} KLs and gains of shape {gain_KP.shape}; give one row a KL and one column a prompt")
     if not ((kl_K >= 0).all() and np.isfinite(kl_K).all() and np.isfinite(gain_KP).all()):
         raise InputError("a KL is negative or a number undefined; KL is in nats, 0 or more, and gains are finite")
-    above_K = kl_K > 0
-    if len(np.unique(kl_K[above_K])) < 2 or not gain_KP.shape[1]:
-        why = f"undefined: {len(np.unique(kl_K[above_K]))} KLs above 0 and {gain_KP.shape[1]} {unit}s; the fit needs 2 and 1"
-        nothing = Estimate(None, None, None, len(kl_K), why, level=level)
+    above_K, prompts = kl_K > 0, gain_KP.shape[1]
+    if len(np.unique(kl_K[above_K])) < 2 or not prompts:
+        why = f"undefined: {len(np.unique(kl_K[above_K]))} KLs above 0 and {prompts} {unit}s; the fit needs 2 and 1"
+        nothing = Estimate(None, None, None, len(kl_K), why)
         return GaoFit(nothing, nothing, nothing, None)
     d_K = np.sqrt(kl_K[above_K])
     design_K2 = np.stack([d_K, -(d_K**2) if law is Law.BEST_OF_N else -d_K * np.log(d_K)], axis=1)
     solve_2K = np.linalg.pinv(design_K2)
-    prompts = gain_KP.shape[1]
     mean_K = gain_KP[above_K].mean(axis=1)
     fitted_2 = solve_2K @ mean_K
     counts_RP = prompt_counts(prompts, resamples, rng_for(seed, "gao")) / prompts
     drawn_R2 = counts_RP @ gain_KP[above_K].T @ solve_2K.T
+    peaks = [peak_kl(float(a), float(b), law) for a, b in (fitted_2, *drawn_R2)]
+    columns = zip((*fitted_2, peaks[0]), (*drawn_R2.T, np.array(peaks[1:], dtype=float)), strict=True)
     how = f"{law} law, least squares on {len(d_K)} points"
-    alpha, beta = (
-        bootstrap_estimate(float(fitted_2[k]), drawn_R2[:, k], prompts, len(d_K), how, unit=unit, level=level) for k in (0, 1)
+    alpha, beta, highest = (
+        Estimate(None, None, None, len(d_K), f"undefined: the {law} fit does not turn over")
+        if value is None
+        else bootstrap_estimate(float(value), drawn_R, prompts, len(d_K), how, unit=unit)
+        for value, drawn_R in columns
     )
-    peak = peak_kl(float(fitted_2[0]), float(fitted_2[1]), law)
-    if peak is None:
-        highest = Estimate(None, None, None, len(d_K), f"undefined: the {law} fit does not turn over", level=level)
-    else:
-        peaks = [np.nan if (each := peak_kl(float(a), float(b), law)) is None else each for a, b in drawn_R2]
-        highest = bootstrap_estimate(peak, peaks, prompts, len(d_K), how, unit=unit, level=level)
     spread = float(((mean_K - mean_K.mean()) ** 2).sum())
     r_squared = 1 - float(((mean_K - design_K2 @ fitted_2) ** 2).sum()) / spread if spread > 0 else None
     return GaoFit(alpha, beta, highest, r_squared)

@@ -1,8 +1,7 @@
 """One reward from several reward models, so that what only one of them likes is not worth chasing (Coste et al. 2023,
 arXiv:2310.02743).
 
-scores_EN: one row a member, one column an answer. Members must be on one scale: `standardised` puts them there.
-"""
+scores_EN: one row a member, one column an answer. Members must be on one scale: `standardised` puts them there."""
 
 from __future__ import annotations
 
@@ -30,8 +29,8 @@ def uncertainty_weighted_reward(scores_EN: np.ndarray, penalty: float = 0.1) -> 
 
 
 def standardised(scores_EN: np.ndarray, reference_EN: np.ndarray) -> np.ndarray:
-    """Each member's scores less its mean on reference answers, over its spread there. Raises InputError for a member that
-    scores them all alike."""
+    """Each member's scores less its mean on reference answers, over its spread there. Raises InputError for a member that scores
+    them all alike."""
     scores_EN, reference_EN = _checked(scores_EN), _checked(reference_EN)
     if len(scores_EN) != len(reference_EN):
         raise InputError(f"there are {len(scores_EN)} members here and {len(reference_EN)} in the reference; give the same")

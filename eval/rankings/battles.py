@@ -1,9 +1,8 @@
 """Verdicts between several models as arrays, and their counts: who beat whom, how often.
 
-A verdict is a probability, so that a soft judge and a tie (0.5) need no special case: it gives p wins to one side and 1 - p to
-the other. Counts can be drawn again by prompt, because the verdicts on one prompt stand or fall together; prompts are numbered
-by name, so that the order of the rows changes no draw.
-"""
+A verdict is a probability, so that a soft judge and a tie (0.5) need no special case: it gives p wins to one side and 1 - p to the
+other. Counts can be drawn again by prompt, because the verdicts on one prompt stand or fall together; prompts are numbered by name,
+so that the order of the rows changes no draw."""
 
 from __future__ import annotations
 
@@ -20,12 +19,9 @@ from ..intervals.clusters import cluster_index
 
 @dataclass(frozen=True, slots=True)
 class Battles:
-    """N verdicts between M models on P prompts.
-
-    left_N, right_N: places in `models`. p_left_N: in [0, 1], that left is better. prompts_N: 0 .. P-1. `abstentions` were asked
-    for and gave no verdict. notes: what is to be said of how they were read. Make one with `battles` or `battles_of_feedback`: they
-    check their input.
-    """
+    """N verdicts between M models on P prompts. left_N, right_N: places in `models`. p_left_N: in [0, 1], that left is better.
+    prompts_N: 0 .. P-1. `abstentions` were asked for and gave no verdict. notes: what is to be said of how they were read. Make one
+    with `battles` or `battles_of_feedback`: they check their input."""
 
     models: tuple[str, ...]
     left_N: np.ndarray
@@ -51,12 +47,10 @@ def battles(
     models: Sequence[str] | None = None,
     abstentions: int = 0,
 ) -> Battles:
-    """Verdicts from four columns. prompts: the prompt of each; None takes each verdict as a prompt of its own.
-
-    models: their order, and any that fought no battle; None takes them in order of appearance. A battle of a model with itself
-    says nothing of strengths: it is left out, and counted in `abstentions` and `notes`. Raises InputError for columns of unequal
-    length, and a p_left that is not a probability (NaN among them).
-    """
+    """Verdicts from four columns. prompts: the prompt of each; None takes each verdict as a prompt of its own. models: their order,
+    and any that fought no battle; None takes them in order of appearance. A battle of a model with itself says nothing of
+    strengths: it is left out, and counted in `abstentions` and `notes`. Raises InputError for columns of unequal length, and a
+    p_left that is not a probability (NaN among them)."""
     p_left_N = np.asarray(p_left, dtype=float)
     sizes = {len(left), len(right), len(p_left_N), len(p_left_N if prompts is None else prompts)}
     if len(sizes) > 1:
@@ -99,17 +93,11 @@ def battles_of(labels: Iterable[Label], models: Sequence[str] | None = None) -> 
     """Battles between the models that the answers of labelled pairs name. Raises InputError where one names none."""
     table = list(labels)
     said = [each for each in table if not each.abstained]
-    for each in said:
-        if not (each.pair.left.model and each.pair.right.model):
-            raise InputError(f"an answer to the prompt {each.pair.prompt.id!r} names no model; set Completion.model")
-    return battles(
-        [each.pair.left.model for each in said],
-        [each.pair.right.model for each in said],
-        [each.p_left for each in said],
-        [each.pair.prompt.content for each in said],
-        models,
-        len(table) - len(said),
-    )
+    if nameless := next((pair for pair, *_ in said if not (pair.left.model and pair.right.model)), None):
+        raise InputError(f"an answer to the prompt {nameless.prompt.id!r} names no model; set Completion.model")
+    left, right = [pair.left.model for pair, *_ in said], [pair.right.model for pair, *_ in said]
+    prompts = [pair.prompt.content for pair, *_ in said]
+    return battles(left, right, [each.p_left for each in said], prompts, models, len(table) - len(said))
 
 
 def battles_of_feedback(feedback: Sequence[Feedback | Abstention], models: Sequence[str] | None = None) -> Battles:
@@ -128,10 +116,8 @@ def resampled_win_matrices(of: Battles, counts_RP: np.ndarray) -> np.ndarray:
 
 
 def resampled_outcomes(of: Battles, counts_RP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(wins_RMM, ties_RMM): clear wins of i over j, and ties of i and j (symmetric, each tie once either way).
-
-    Raises InputError where a verdict is neither 0, 0.5 nor 1: models of ties do not say what a soft verdict is.
-    """
+    """(wins_RMM, ties_RMM): clear wins of i over j, and ties of i and j (symmetric, each tie once either way). Raises InputError
+    where a verdict is neither 0, 0.5 nor 1: models of ties do not say what a soft verdict is."""
     soft_N = ~np.isin(of.p_left_N, (0.0, 0.5, 1.0))
     if soft_N.any():
         raise InputError(

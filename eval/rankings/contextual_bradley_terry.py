@@ -1,11 +1,11 @@
-"""Bradley-Terry with the style of the two answers in the logit, so that a model's strength is what is left when style is equal
-(the style control of Chatbot Arena; Li et al. 2024, and FastChat's rating_systems.py).
+"""Bradley-Terry with the style of the two answers in the logit, so that a model's strength is what is left when style is equal (the
+style control of Chatbot Arena; Li et al. 2024, and FastChat's rating_systems.py).
 
     P(left wins) = sigmoid(s_left - s_right + w . z),   z = standardised (f_left - f_right) / (f_left + f_right + 1)
 
-for counts f: tokens, headers, list items, bold spans. Departures: strengths are in nats; the penalty is on request (FastChat
-adds 0.25 * |parameters|^2 always, in units where a nat of strength is 1/ln 10); z is scaled and not centred, so that swapping
-the two sides mirrors the verdict; the bootstrap is over prompts."""
+for counts f: tokens, headers, list items, bold spans. Departures: strengths are in nats; the penalty is on request (FastChat adds
+0.25 * |parameters|^2 always, in units where a nat of strength is 1/ln 10); z is scaled and not centred, so that swapping the two
+sides mirrors the verdict; the bootstrap is over prompts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...core.records import Estimate
 from ...core.seeds import rng_for
 from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
 from .battles import Battles
-from .bradley_terry import strength_estimates, undefined
+from .bradley_terry import no_ratings, strength_estimates, undefined
 from .newton import maximise
 
 SEPARATED = 15.0
@@ -89,27 +89,22 @@ def fit_with_style(of: Battles, z_NF: np.ndarray, penalty: float = 0.0, weights_
     return StyleFit(found[:many] - found[:many].mean(), found[many:])
 
 
-def ratings_with_style(
-    of: Battles, z_NF: np.ndarray, seed: int = 0, resamples: int = 200, level: float = 0.95, penalty: float = 0.0
-) -> StyleRatings:
+def ratings_with_style(of: Battles, z_NF: np.ndarray, seed: int = 0, resamples: int = 200, penalty: float = 0.0) -> StyleRatings:
     """Strengths at equal style and the weights of style, with a bootstrap over prompts as `bradley_terry_ratings`."""
     fit = fit_with_style(of, z_NF, penalty) if len(of) else StyleFit(None, None, "undefined: no verdicts")
     features = np.asarray(z_NF).shape[1]
     if fit.strengths_M is None or fit.weights_F is None:
-        nothing = Estimate(None, None, None, len(of), fit.reason, of.abstentions, level=level)
-        return StyleRatings(dict.fromkeys(of.models, nothing), (nothing,) * features)
+        ratings = no_ratings(of, fit.reason)
+        return StyleRatings(ratings, (Estimate(None, None, None, len(of), fit.reason, of.abstentions),) * features)
     counts_RP = prompt_counts(of.prompts, resamples, rng_for(seed, "style-control"))
-    fits = [fit_with_style(of, z_NF, penalty, counts_P[of.prompts_N]) for counts_P in counts_RP]
-    nothing = [np.nan] * (len(of.models) + features)
-    drawn_RD = np.array(
-        [nothing if each.strengths_M is None or each.weights_F is None else [*each.strengths_M, *each.weights_F] for each in fits]
-    ).reshape(-1, len(nothing))
+    many, drawn_RD = len(of.models), np.full((resamples, len(of.models) + features), np.nan)
+    for drawn_D, counts_P in zip(drawn_RD, counts_RP, strict=True):
+        again = fit_with_style(of, z_NF, penalty, counts_P[of.prompts_N])
+        if again.strengths_M is not None and again.weights_F is not None:
+            drawn_D[:many], drawn_D[many:] = again.strengths_M, again.weights_F
     how = f"Bradley-Terry with {features} style features"
-    strengths = strength_estimates(of, fit.strengths_M, drawn_RD[:, : len(of.models)], level, how)
     weights = [
-        bootstrap_estimate(
-            float(weight), drawn_RD[:, len(of.models) + f], of.prompts, len(of), how, abstentions=of.abstentions, level=level
-        )
-        for f, weight in enumerate(fit.weights_F)
+        bootstrap_estimate(float(weight), drawn_R, of.prompts, len(of), how, abstentions=of.abstentions)
+        for weight, drawn_R in zip(fit.weights_F, drawn_RD.T[many:], strict=True)
     ]
-    return StyleRatings(strengths, tuple(weights))
+    return StyleRatings(strength_estimates(of, fit.strengths_M, drawn_RD[:, :many], how), tuple(weights))

@@ -12,6 +12,7 @@ from ...core.records import Estimate
 from ...core.seeds import rng_for
 from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
 from .battles import Battles, in_canonical_order
+from .bradley_terry import no_ratings
 
 
 def elo(of: Battles, k: float = 4.0, initial: float = 1000.0, scale: float = 400.0, base: float = 10.0) -> np.ndarray:
@@ -22,8 +23,8 @@ def elo(of: Battles, k: float = 4.0, initial: float = 1000.0, scale: float = 400
 def elo_of_orders(
     of: Battles, orders_RN: np.ndarray, k: float = 4.0, initial: float = 1000.0, scale: float = 400.0, base: float = 10.0
 ) -> np.ndarray:
-    """ratings_RM: row r rates the battles orders_RN[r, 0], orders_RN[r, 1], ...; a battle may come up more than once, and a
-    place of -1 is skipped."""
+    """ratings_RM: row r rates the battles orders_RN[r, 0], orders_RN[r, 1], ...; a battle may come up more than once, and a place
+    of -1 is skipped."""
     if not (k > 0 and scale > 0 and base > 1):
         raise InputError(f"k is {k}, scale {scale} and base {base}; k and scale are above 0, base above 1")
     ratings_RM = np.full((len(orders_RN), len(of.models)), float(initial))
@@ -37,15 +38,13 @@ def elo_of_orders(
     return ratings_RM
 
 
-def elo_ratings(of: Battles, seed: int = 0, resamples: int = 200, level: float = 0.95, k: float = 4.0) -> dict[str, Estimate]:
-    """Each model's rating, best first: the mean over random orders, with percentiles of a bootstrap over prompts, each draw in
-    an order of its own. Undefined without a verdict; no interval from one prompt.
-
-    Elo does not converge: the last battles count more, and few battles leave the ratings near the start, so the interval is about
-    the rating that this k gives and not about strength. Use Bradley-Terry where the order means nothing.
-    """
+def elo_ratings(of: Battles, seed: int = 0, resamples: int = 200, k: float = 4.0) -> dict[str, Estimate]:
+    """Each model's rating, best first: the mean over random orders, with percentiles of a bootstrap over prompts, each draw in an
+    order of its own. Undefined without a verdict; no interval from one prompt. Elo does not converge: the last battles count more,
+    and few battles leave the ratings near the start, so the interval is about the rating that this k gives and not about strength.
+    Use Bradley-Terry where the order means nothing."""
     if not len(of):
-        return {name: Estimate(None, None, None, 0, "undefined: no verdicts", of.abstentions, level=level) for name in of.models}
+        return no_ratings(of, "undefined: no verdicts")
     if resamples < 1:
         raise InputError(f"resamples is {resamples}; Elo is a mean over that many random orders, so 1 or more")
     of = in_canonical_order(of)
@@ -57,7 +56,7 @@ def elo_ratings(of: Battles, seed: int = 0, resamples: int = 200, level: float =
     drawn_RM = elo_of_orders(of, _drawn_orders(of, resamples, rng), k)
     return {
         of.models[m]: bootstrap_estimate(
-            float(values_M[m]), drawn_RM[:, m], of.prompts, int(fought_M[m]), how, abstentions=of.abstentions, level=level
+            float(values_M[m]), drawn_RM[:, m], of.prompts, int(fought_M[m]), how, abstentions=of.abstentions
         )
         for m in np.argsort(-values_M, kind="stable")
     }

@@ -14,9 +14,7 @@ HALVINGS = 60
 
 def ascend(value: Callable[[np.ndarray], np.ndarray], at: np.ndarray, step: np.ndarray, slack: float = 0.0) -> np.ndarray:
     """at + step for many problems at once, the step of each halved until its own value does not fall; where no step helps, `at`.
-
-    value: [R, ...] or [R] -> [R], one number per problem (or [] for one problem). slack: the part of a value that is rounding.
-    """
+    value: [R, ...] or [R] -> [R], one number per problem (or [] for one problem). slack: the part of a value that is rounding."""
     least = (before := np.asarray(value(at))) - slack * np.abs(before)
     size = np.ones(before.shape)
     for halving in range(HALVINGS):
@@ -33,11 +31,9 @@ def _spread(size: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def maximise(function: Concave, start_D: np.ndarray, scale: float, limit: int = 200) -> np.ndarray | None:
-    """The x_D where no part of the slope exceeds 1e-11 * scale; None where `limit` steps do not get there.
-
-    scale: the size of the function's slope far from its maximum, such as the number of observations. Directions along which the
-    function is flat are left as they are at the start.
-    """
+    """The x_D where no part of the slope exceeds 1e-11 * scale; None where `limit` steps do not get there. scale: the size of the
+    function's slope far from its maximum, such as the number of observations. Directions along which the function is flat are left
+    as they are at the start."""
     x_D, ridge_DD = np.asarray(start_D, dtype=float), 1e-12 * scale * np.eye(len(start_D))
     _, slope_D, curvature_DD = function(x_D)
     for _ in range(limit):

@@ -1,8 +1,7 @@
 """Do two rankings of the same methods agree? Spearman's rho and Kendall's tau-b, with a bootstrap over prompts.
 
-A prompt is drawn for all methods and both rankings at once, because one hard prompt moves them together; drawing verdicts
-one by one gives intervals that are too narrow.
-"""
+A prompt is drawn for all methods and both rankings at once, because one hard prompt moves them together; drawing verdicts one by
+one gives intervals that are too narrow."""
 
 from __future__ import annotations
 
@@ -28,17 +27,14 @@ class RankCorrelation(NamedTuple):
     kendall: Estimate
 
 
-def rank_correlation(
-    scores_MP: np.ndarray, gold_MP: np.ndarray, seed: int, resamples: int = 2000, level: float = 0.95
-) -> RankCorrelation:
+def rank_correlation(scores_MP: np.ndarray, gold_MP: np.ndarray, seed: int, resamples: int = 2000) -> RankCorrelation:
     """Correlation of the methods' mean scores with their mean gold values; M methods, P prompts, NaN where nothing was judged.
 
-    Percentile interval, widened to the value where that lies outside: noise pulls a rank correlation towards 0, and resampling
-    adds noise, so it can (and where methods differ by less than their standard errors, the interval covers too seldom). It is over
-    prompts, not over training seeds. Resamples in which a ranking is constant or a method has no verdict are left out, and
-    counted in `extra["undefined_resamples"]`. Undefined, with a reason, where a ranking is constant, a method has no
-    verdict or there are fewer than 2 methods.
-    """
+    Percentile interval, widened to the value where that lies outside: noise pulls a rank correlation towards 0, and resampling adds
+    noise, so it can (and where methods differ by less than their standard errors, the interval covers too seldom). It is over
+    prompts, not over training seeds. Resamples in which a ranking is constant or a method has no verdict are left out, and counted
+    in `extra["undefined_resamples"]`. Undefined, with a reason, where a ranking is constant, a method has no verdict or there are
+    fewer than 2 methods."""
     scores_MP, gold_MP = np.asarray(scores_MP, dtype=float), np.asarray(gold_MP, dtype=float)
     if scores_MP.ndim != 2 or scores_MP.shape != gold_MP.shape:
         raise ValueError(
@@ -48,39 +44,50 @@ def rank_correlation(
     whole = np.ones((1, prompts))
     x_M, y_M = _means(scores_MP, whole)[0], _means(gold_MP, whole)[0]
     if reason := _undefined(x_M, y_M):
-        return RankCorrelation(*[Estimate(None, None, None, methods, reason, level=level)] * 2)
+        return RankCorrelation(*[Estimate(None, None, None, methods, reason)] * 2)
     counts_RP = prompt_counts(prompts, resamples, rng_for(seed, "rank-correlation"))
     x_RM, y_RM = _means(scores_MP, counts_RP), _means(gold_MP, counts_RP)
     usable_R = np.isfinite(x_RM).all(axis=1) & np.isfinite(y_RM).all(axis=1)
+    of = f"of {methods} methods"
+    return correlations(x_M, y_M, x_RM[usable_R], y_RM[usable_R], prompts, of, asked=resamples)
+
+
+def correlations(
+    x_M: np.ndarray,
+    y_M: np.ndarray,
+    x_RM: np.ndarray,
+    y_RM: np.ndarray,
+    clusters: int,
+    of: str,
+    unit: str = "prompt",
+    asked: int | None = None,
+) -> RankCorrelation:
+    """Both correlations of two lists, with percentiles of the resamples in which no ranking is constant. asked: how many resamples
+    there are in all, where those that are left out are to be counted."""
     found = []
     for name, correlate in (("Spearman's rho", spearman_rows), ("Kendall's tau-b", kendall_rows)):
-        value, drawn_R = float(correlate(x_M[None], y_M[None])[0]), correlate(x_RM[usable_R], y_RM[usable_R])
+        value, drawn_R = float(correlate(x_M[None], y_M[None])[0]), correlate(x_RM, y_RM)
         drawn_R = drawn_R[np.isfinite(drawn_R)]
-        extra = {"undefined_resamples": float(resamples - len(drawn_R))}
-        how = f"{name} of {methods} methods"
+        extra, how = {} if asked is None else {"undefined_resamples": float(asked - len(drawn_R))}, f"{name} {of}"
         found.append(
-            bootstrap_estimate(value, drawn_R, prompts, methods, how, widened=False, around=True, level=level, extra=extra)
+            bootstrap_estimate(value, drawn_R, clusters, len(x_M), how, unit=unit, widened=False, around=True, extra=extra)
         )
     return RankCorrelation(*found)
 
 
-def rank_correlation_of(
-    x_M: Sequence[float] | np.ndarray, y_M: Sequence[float] | np.ndarray, level: float = 0.95
-) -> RankCorrelation:
-    """Correlation of two lists of M numbers of whose noise nothing is known.
-
-    The interval is over methods, as though they were a sample: Fisher's z with variance (1 + rho^2/2)/(M - 3) for rho (Bonett
-    & Wright 2000) and .437/(M - 4) for tau (Fieller, Hartley & Pearson 1957). None where M is too small, or at -1 and 1.
-    """
+def rank_correlation_of(x_M: Sequence[float] | np.ndarray, y_M: Sequence[float] | np.ndarray) -> RankCorrelation:
+    """Correlation of two lists of M numbers of whose noise nothing is known. The interval is over methods, as though they were a
+    sample: Fisher's z with variance (1 + rho^2/2)/(M - 3) for rho (Bonett & Wright 2000) and .437/(M - 4) for tau (Fieller, Hartley
+    & Pearson 1957). None where M is too small, or at -1 and 1."""
     x_M, y_M = np.asarray(x_M, dtype=float), np.asarray(y_M, dtype=float)
     if x_M.shape != y_M.shape or x_M.ndim != 1:
         raise ValueError(f"the lists have shapes {x_M.shape} and {y_M.shape}; give two equally long lists, matched by method")
     if reason := _undefined(x_M, y_M):
-        return RankCorrelation(*[Estimate(None, None, None, len(x_M), reason, level=level)] * 2)
+        return RankCorrelation(*[Estimate(None, None, None, len(x_M), reason)] * 2)
     rho, tau = float(spearman_rows(x_M[None], y_M[None])[0]), float(kendall_rows(x_M[None], y_M[None])[0])
     return RankCorrelation(
-        _fisher("Spearman's rho, Fisher z (Bonett & Wright)", rho, 1 + rho**2 / 2, 3, len(x_M), level),
-        _fisher("Kendall's tau-b, Fisher z (Fieller et al.)", tau, 0.437, 4, len(x_M), level),
+        _fisher("Spearman's rho, Fisher z (Bonett & Wright)", rho, 1 + rho**2 / 2, 3, len(x_M)),
+        _fisher("Kendall's tau-b, Fisher z (Fieller et al.)", tau, 0.437, 4, len(x_M)),
     )
 
 
@@ -109,9 +116,8 @@ def _ratio(top_R: np.ndarray, bottom_R: np.ndarray) -> np.ndarray:
 
 
 def _means(values_MP: np.ndarray, counts_RP: np.ndarray) -> np.ndarray:
-    """Mean of each method in each resample, shape [R, M], over the prompts it was judged on; NaN where on none.
-
-    Rounded to 12 decimals, so that equal means tie whatever order they were added in."""
+    """Mean of each method in each resample, shape [R, M], over the prompts it was judged on; NaN where on none. Rounded to 12
+    decimals, so that equal means tie whatever order they were added in."""
     judged_MP = np.isfinite(values_MP)
     totals_RM = counts_RP @ np.where(judged_MP, values_MP, 0.0).T
     sizes_RM = counts_RP @ judged_MP.T.astype(float)
@@ -127,11 +133,11 @@ def _undefined(x_M: np.ndarray, y_M: np.ndarray) -> str:
     return f"undefined: the {constant[0]} ranking is constant" if constant else ""
 
 
-def _fisher(name: str, value: float, scale: float, lost: int, methods: int, level: float) -> Estimate:
+def _fisher(name: str, value: float, scale: float, lost: int, methods: int) -> Estimate:
     how = f"{name}, over {methods} methods"
     if methods <= lost or abs(value) > 1 - 1e-12:
         why = f"it needs over {lost} methods" if methods <= lost else f"it has none at {value:.0f}"
-        return Estimate(value, None, None, methods, f"{how}; no interval: {why}", level=level)
-    half = float(ndtri((1 + level) / 2)) * math.sqrt(scale / (methods - lost))
+        return Estimate(value, None, None, methods, f"{how}; no interval: {why}")
+    half = float(ndtri(0.975)) * math.sqrt(scale / (methods - lost))
     low, high = math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half)
-    return Estimate(value, low, high, methods, how, level=level)
+    return Estimate(value, low, high, methods, how)

@@ -1,5 +1,5 @@
-"""Views of a matrix of preferences that do not suppose one number a model: Nash, Copeland, Borda and Condorcet, and how cyclic
-it is.
+"""Views of a matrix of preferences that do not suppose one number a model: Nash, Copeland, Borda and Condorcet, and how cyclic it
+is.
 
 `p_MM[i, j]` is the probability that i is preferred to j, with p[j, i] = 1 - p[i, j], 0.5 on the diagonal and NaN where the two
 never met. The maximal lottery is the Nash equilibrium of the game whose payoff is p - 0.5 (Fishburn 1984; Munos et al. 2023,
@@ -39,11 +39,9 @@ def preference_matrix(wins_MM: np.ndarray) -> np.ndarray:
 
 
 def borda(p_MM: np.ndarray, opponents_M: np.ndarray | None = None) -> np.ndarray:
-    """scores_M: each model's mean p against the others, all alike. opponents_M: weights of the opponents, itself among them,
-    where they are not.
-
-    NaN where a pair with weight never met. Bradley-Terry on enough data orders as Borda under the weights of that data.
-    """
+    """scores_M: each model's mean p against the others, all alike. opponents_M: weights of the opponents, itself among them, where
+    they are not. NaN where a pair with weight never met. Bradley-Terry on enough data orders as Borda under the weights of that
+    data."""
     p_MM = _checked(p_MM)
     if opponents_M is None:
         weights_MM = 1.0 - np.eye(len(p_MM))
@@ -61,8 +59,8 @@ def copeland(p_MM: np.ndarray) -> np.ndarray:
 
 
 def worst_case(p_MM: np.ndarray) -> np.ndarray:
-    """rates_M: each model's p against its hardest opponent, itself among them, so 0.5 at most. NaN for a model that did not
-    meet all."""
+    """rates_M: each model's p against its hardest opponent, itself among them, so 0.5 at most. NaN for a model that did not meet
+    all."""
     return _checked(p_MM).min(axis=1)
 
 
@@ -74,10 +72,8 @@ def condorcet_winner(p_MM: np.ndarray) -> int | None:
 
 
 def maximal_lottery(p_MM: np.ndarray) -> Lottery:
-    """The mixture of models that no model beats (each wins against it half the time at most).
-
-    Where several do, the most even of them (least sum of squares), so that models in one position get one share. Undefined
-    where a pair never met."""
+    """The mixture of models that no model beats (each wins against it half the time at most). Where several do, the most even of
+    them (least sum of squares), so that models in one position get one share. Undefined where a pair never met."""
     p_MM = _checked(p_MM)
     missing = int(np.isnan(p_MM).sum() // 2)
     if missing:
@@ -113,10 +109,9 @@ def _most_even(payoff_MM: np.ndarray, start_M: np.ndarray) -> np.ndarray:
 
 
 def cyclic_triples(p_MM: np.ndarray) -> Estimate:
-    """The share of triples that go round (i beats j beats k beats i), in [0, 1]: 0 for a transitive judge, 1/4 for coin flips.
-
-    Over the triples of which all three pairs met and none tied, which `n` counts; `extra["left_out"]` counts the others. Chance
-    verdicts make cycles, so compare it with that of a transitive judge asked as often. No interval."""
+    """The share of triples that go round (i beats j beats k beats i), in [0, 1]: 0 for a transitive judge, 1/4 for coin flips. Over
+    the triples of which all three pairs met and none tied, which `n` counts; `extra["left_out"]` counts the others. Chance verdicts
+    make cycles, so compare it with that of a transitive judge asked as often. No interval."""
     p_MM = _checked(p_MM)
     many = len(p_MM)
     sign_MM = np.sign(np.nan_to_num(p_MM - 0.5))

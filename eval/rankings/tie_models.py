@@ -7,9 +7,8 @@ With d = s_i - s_j in nats,
     Davidson:    P(i wins) : P(j wins) : P(tie) = exp(d / 2) : exp(-d / 2) : nu.
 
 Both see more in a tie than half a win to each, and they rank differently where ties are many: report a ranking under two.
-Departures: whether the maximum exists is decided before it is sought (a linear program finds a direction along which the
-likelihood never falls), and where it does not there is a reason instead of a large number.
-"""
+Departures: whether the maximum exists is decided before it is sought (a linear program finds a direction along which the likelihood
+never falls), and where it does not there is a reason instead of a large number."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from ...core.records import Estimate
 from ...core.seeds import rng_for
 from ..intervals.bootstrap import prompt_counts
 from .battles import Battles, resampled_outcomes
-from .bradley_terry import bradley_terry, strength_estimates
+from .bradley_terry import bradley_terry, no_ratings, strength_estimates
 from .bradley_terry import undefined as undefined_without_ties
 from .newton import maximise
 
@@ -74,19 +73,19 @@ def fit_with_ties(wins_MM: np.ndarray, ties_MM: np.ndarray, model: TieModel, nam
 
 
 def ratings_with_ties(
-    of: Battles, model: TieModel, seed: int = 0, resamples: int = 200, level: float = 0.95
+    of: Battles, model: TieModel, seed: int = 0, resamples: int = 200
 ) -> tuple[dict[str, Estimate], float | None]:
     """(each model's strength, as `bradley_terry.bradley_terry_ratings`; the tie parameter). Verdicts are 0, 0.5 or 1."""
     wins_RMM, ties_RMM = resampled_outcomes(of, np.ones((1, of.prompts)))
     fit = fit_with_ties(wins_RMM[0], ties_RMM[0], model, of.models) if len(of) else TieFit(None, None, "undefined: no verdicts")
     if fit.strengths_M is None:
-        return {name: Estimate(None, None, None, len(of), fit.reason, of.abstentions, level=level) for name in of.models}, None
+        return no_ratings(of, fit.reason), None
     drawn = resampled_outcomes(of, prompt_counts(of.prompts, resamples, rng_for(seed, "tie-model")))
     fits = [fit_with_ties(wins_MM, ties_MM, model) for wins_MM, ties_MM in zip(*drawn, strict=True)]
     nothing_M = np.full(len(of.models), np.nan)
     drawn_RM = np.array([nothing_M if each.strengths_M is None else each.strengths_M for each in fits]).reshape(-1, len(of.models))
     how = f"Bradley-Terry with ties after {'Rao and Kupper' if model is TieModel.RAO_KUPPER else 'Davidson'}"
-    return strength_estimates(of, fit.strengths_M, drawn_RM, level, how), fit.tie
+    return strength_estimates(of, fit.strengths_M, drawn_RM, how), fit.tie
 
 
 def tie_probability(tie: float, model: TieModel) -> float:

@@ -1,6 +1,5 @@
-"""The difference of two methods on the same prompts: much of what makes a prompt easy falls out, so the interval is narrower
-than two separate ones suggest (Miller 2024, arXiv:2411.00640, section 4). With many differences, Holm's (1979) step-down p-values.
-"""
+"""The difference of two methods on the same prompts: much of what makes a prompt easy falls out, so the interval is narrower than
+two separate ones suggest (Miller 2024, arXiv:2411.00640, section 4). With many differences, Holm's (1979) step-down p-values."""
 
 from __future__ import annotations
 
@@ -23,27 +22,25 @@ from ..intervals.clusters import (
     spread,
     sums_by_cluster,
 )
-from ..intervals.interval import t_interval, two_sided_p
+from ..intervals.interval import t_estimate, two_sided_p
 
 
 def paired_difference(ours: Sequence[Scores], theirs: Sequence[Scores], level: float = 0.95, trained: bool = True) -> Estimate:
     """Our mean score less theirs, in [-1, 1], each given by training seed (as to `win_rate_over_seeds`; seeds pair up in order).
-
     Only prompts judged for both count; `extra["prompts_dropped"]` are the others, and `extra["p"]` is the two-sided p-value of no
     difference. The t interval is not cut at -1 and 1. Undefined without a shared prompt; no interval where there is no spread.
-    trained: whether the seeds are seeds of training, so that one of them leaves something out, which `how` says.
-    """
+    trained: whether the seeds are seeds of training, so that one of them leaves something out, which `how` says."""
     pair = _paired(ours, theirs)
     return _estimate(pair, pooled_seed_noise([pair.layers] if pair.layers else []), level, trained)
 
 
-def paired_differences(methods: Mapping[str, Sequence[Scores]], level: float = 0.95) -> dict[tuple[str, str], Estimate]:
-    """Every pair (first less second, in the order given), seed noise shared by the methods. `extra["p_holm"]` is Holm's
-    p-value over all of them; the intervals are each for itself."""
+def paired_differences(methods: Mapping[str, Sequence[Scores]]) -> dict[tuple[str, str], Estimate]:
+    """Every pair (first less second, in the order given), seed noise shared by the methods. `extra["p_holm"]` is Holm's p-value
+    over all of them; the intervals are each for itself."""
     pairs = {(a, b): _paired(methods[a], methods[b]) for a, b in itertools.combinations(methods, 2)}
     known = [pair.layers for pair in pairs.values() if pair.layers]
     noise = pooled_seed_noise(known, independent=min(len(known), len(methods) - 1))
-    found = {names: _estimate(pair, noise, level) for names, pair in pairs.items()}
+    found = {names: _estimate(pair, noise) for names, pair in pairs.items()}
     tested = [names for names, each in found.items() if "p" in each.extra]
     adjusted = holm(np.array([found[names].extra["p"] for names in tested]))
     for names, p_holm in zip(tested, adjusted, strict=True):
@@ -91,18 +88,15 @@ def _errors(by_seed: Sequence[Scores], shared: dict[Hashable, int]) -> tuple[flo
     return mean, np.stack([sums_by_cluster(s - mean, p, shared) for s, p in zip(scores, prompts, strict=True)]) / count, count
 
 
-def _estimate(pair: _Pair, noise: SeedNoise, level: float, trained: bool = True) -> Estimate:
+def _estimate(pair: _Pair, noise: SeedNoise, level: float = 0.95, trained: bool = True) -> Estimate:
     if pair.layers is None:
         return Estimate(None, None, None, 0, "undefined: no prompt was judged for both", pair.abstentions, level=level)
     extra = {"prompts": float(pair.layers.prompts), "prompts_dropped": float(pair.dropped)}
     seeds = f" and {pair.layers.seeds} seed{'s' * (pair.layers.seeds != 1)}" if trained else ""
     how = f"difference of means on {pair.layers.prompts} shared prompts{seeds}"
-    error, df = spread(pair.layers, noise)
-    if error is None:
-        how = f"{how}; no spread to measure, so no interval"
-        return Estimate(pair.value, None, None, pair.n, how, pair.abstentions, level=level, extra=extra)
-    low, high = t_interval(pair.value, error, df, level)
-    extra["p"] = two_sided_p(pair.value, error, df)
+    found = spread(pair.layers, noise)
+    if found.standard_error is not None:
+        extra["p"] = two_sided_p(pair.value, found.standard_error, found.df)
+    how += "; no spread to measure" if found.standard_error is None else "; paired by prompt"
     caveat = ONE_SEED if trained and noise.df == 0 else ""
-    how = f"{how}; paired by prompt; t interval, {round(df, 2):g} degrees of freedom{caveat}"
-    return Estimate(pair.value, low, high, pair.n, how, pair.abstentions, error, level, extra)
+    return t_estimate(pair.value, found, pair.n, how, caveat=caveat, abstentions=pair.abstentions, level=level, extra=extra)

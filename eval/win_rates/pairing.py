@@ -1,8 +1,7 @@
 """Puts each answer beside its rival, so that a judge cannot know which is whose.
 
-Model names and sampled tokens are stripped (a rival from a file has no tokens, so they would tell). The order is drawn by
-the pair alone: it is the same whichever of the two is called the candidate, and whatever else is judged.
-"""
+Model names and sampled tokens are stripped (a rival from a file has no tokens, so they would tell). The order is drawn by the pair
+alone: it is the same whichever of the two is called the candidate, and whatever else is judged."""
 
 from __future__ import annotations
 
@@ -14,8 +13,8 @@ from ...core.seeds import rng_for
 
 
 def blind_pairs(candidates: Sequence[Completion], rivals: Sequence[Completion], seed: int) -> tuple[list[Comparison], list[bool]]:
-    """(comparisons, candidate_is_left), one for each candidate, in order. `rivals` hold one answer to each prompt;
-    several candidates may answer one prompt. Raises InputError for a candidate without a rival, or a prompt with two."""
+    """(comparisons, candidate_is_left), one for each candidate, in order. `rivals` hold one answer to each prompt; several
+    candidates may answer one prompt. Raises InputError for a candidate without a rival, or a prompt with two."""
     by_prompt: dict[str, Completion] = {}
     for rival in rivals:
         if rival.prompt.id in by_prompt:

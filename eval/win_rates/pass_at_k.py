@@ -1,8 +1,7 @@
 """pass@k: the probability that at least one of k answers to a prompt passes (Chen et al. 2021, arXiv:2107.03374).
 
 Estimated without bias from n >= k answers, of which c pass: 1 - C(n-c, k) / C(n, k). "Any of the first k" is unbiased too but far
-noisier, and 1 - (1 - c/n)^k is biased low.
-"""
+noisier, and 1 - (1 - c/n)^k is biased low."""
 
 from __future__ import annotations
 

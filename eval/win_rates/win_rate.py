@@ -1,11 +1,11 @@
 """Win rate: the mean of verdict scores (1 won, 0.5 tied, a soft verdict its probability), with an interval clustered by prompt.
 
-A verdict that could not be had is an abstention: counted beside the rate, and part of neither side of it.
-"""
+A verdict that could not be had is an abstention: counted beside the rate, and part of neither side of it."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,8 +28,7 @@ from ..intervals.interval import rate_interval
 
 
 def scores_of(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool]) -> Scores:
-    """Each verdict's score for the candidate clustered by its prompt's content. `candidate_is_left` is as
-    `blind_pairs` gave it."""
+    """Each verdict's score for the candidate clustered by its prompt's content. `candidate_is_left` is as `blind_pairs` gave it."""
     if len(feedback) != len(candidate_is_left):
         raise ValueError(f"there are {len(feedback)} answers and {len(candidate_is_left)} sides; give one side per answer")
     labels = labels_of(feedback)
@@ -39,9 +38,9 @@ def scores_of(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequ
     return Scores(np.where(left_N, p_left_N, 1 - p_left_N)[judged_N], prompts, int((~judged_N).sum()))
 
 
-def win_rate(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool], level: float = 0.95) -> Estimate:
+def win_rate(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool]) -> Estimate:
     """The candidate's win rate in [0, 1]; intervals as `win_rate_from_scores`."""
-    return _estimate(_rate([scores_of(feedback, candidate_is_left)]), NO_SEED_NOISE, level)
+    return _estimate(_rate([scores_of(feedback, candidate_is_left)]), NO_SEED_NOISE)
 
 
 def win_rate_from_scores(
@@ -53,31 +52,39 @@ def win_rate_from_scores(
     cluster: str = "prompt",
 ) -> Estimate:
     """The mean of scores in [0, 1]. clusters_N: the prompt of each. unit, cluster: what a score is of and what they come in, as
-    `how` names them.
-
-    SE = sqrt(C/(C-1) * sum_c (sum_{i in c} (s_i - m))^2) / n over C prompts, None where it cannot be measured;
-    interval as in `interval.rate_interval`. `extra` counts wins (above 0.5), ties, losses, prompts and seeds. The value is
-    None where nothing was judged.
-    """
+    `how` names them. SE = sqrt(C/(C-1) * sum_c (sum_{i in c} (s_i - m))^2) / n over C prompts, None where it cannot be measured;
+    interval as in `interval.rate_interval`. `extra` counts wins (above 0.5), ties, losses, prompts and seeds. The value is None
+    where nothing was judged."""
     rate = _rate([Scores(np.asarray(scores_N, dtype=float), clusters_N, abstentions)])
     return _estimate(rate, NO_SEED_NOISE, level, unit=unit, cluster=cluster)
 
 
-def win_rates_over_seeds(by_method: Mapping[str, Sequence[Scores]], level: float = 0.95) -> dict[str, Estimate]:
-    """The win rates of *methods*, each given by training seed: seeds and prompts are both samples, so
-    Var = Var_prompt/P + Var_seed/S (`clusters.spread`). Every verdict counts the same.
+def share_of(
+    scores_N: Sequence[float] | np.ndarray,
+    clusters_N: Sequence[Hashable] | np.ndarray,
+    abstentions: int = 0,
+    unit: str = "verdict",
+    cluster: str = "prompt",
+    note: str = "",
+) -> Estimate:
+    """`win_rate_from_scores` of what is not won or lost, so without these counts in `extra`. note: what else `how` says."""
+    found = win_rate_from_scores(scores_N, clusters_N, abstentions, unit=unit, cluster=cluster)
+    return replace(found, how=f"{found.how}; {note}" if note else found.how, extra={})
 
-    The methods are taken to vary alike with the seed: one method's 2 or 3 seeds cannot tell. One seed cannot show how training
-    varies at all: then intervals are over prompts only, and `how` says so.
-    """
+
+def win_rates_over_seeds(by_method: Mapping[str, Sequence[Scores]]) -> dict[str, Estimate]:
+    """The win rates of *methods*, each given by training seed: seeds and prompts are both samples, so Var = Var_prompt/P +
+    Var_seed/S (`clusters.spread`). Every verdict counts the same. The methods are taken to vary alike with the seed: one method's 2
+    or 3 seeds cannot tell. One seed cannot show how training varies at all: then intervals are over prompts only, and `how` says
+    so."""
     rates = {method: _rate(by_seed) for method, by_seed in by_method.items()}
     noise = pooled_seed_noise([each.layers for each in rates.values() if each.layers])
-    return {method: _estimate(rate, noise, level, over_seeds=True) for method, rate in rates.items()}
+    return {method: _estimate(rate, noise, over_seeds=True) for method, rate in rates.items()}
 
 
-def win_rate_over_seeds(by_seed: Sequence[Scores], level: float = 0.95) -> Estimate:
+def win_rate_over_seeds(by_seed: Sequence[Scores]) -> Estimate:
     """The same for one method, from its own seeds alone: with 2 or 3 of them the interval is very wide."""
-    return win_rates_over_seeds({"": by_seed}, level)[""]
+    return win_rates_over_seeds({"": by_seed})[""]
 
 
 class _Rate(NamedTuple):
@@ -102,7 +109,7 @@ def _rate(by_seed: Sequence[Scores]) -> _Rate:
 
 
 def _estimate(
-    rate: _Rate, noise: SeedNoise, level: float, over_seeds: bool = False, unit: str = "verdict", cluster: str = "prompt"
+    rate: _Rate, noise: SeedNoise, level: float = 0.95, over_seeds: bool = False, unit: str = "verdict", cluster: str = "prompt"
 ) -> Estimate:
     scores_N, own, judged, seeds, abstentions = rate
     if own is None:

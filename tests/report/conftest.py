@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from pasture.core.records import Estimate
 from pasture.core.results import Curve, CurvePoint, Example, MethodResult, Pair, RankingResult
-from pasture.eval.intervals.clusters import Scores
-from pasture.eval.intervals.mean import mean_over_seeds, means_over_seeds
+from pasture.eval.intervals.clusters import Scores, mean_over_seeds, means_over_seeds
 from pasture.eval.rankings.rank_correlation import rank_correlation
 from pasture.eval.win_rates.difference import paired_differences
 from pasture.eval.win_rates.win_rate import win_rates_over_seeds

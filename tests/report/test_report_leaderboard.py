@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pasture.eval.files.alpaca_eval import Instructions, Judgments, Texts
+from pasture.eval.files.judgments import Instructions, Judgments, Texts
 from pasture.eval.leaderboards.leaderboard import leaderboard
 from pasture.report.leaderboard import comparisons, leaderboard_tables, page
 from rich.console import Console

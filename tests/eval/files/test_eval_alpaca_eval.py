@@ -14,9 +14,8 @@ from pasture.eval.files.alpaca_eval import (
     read_folder,
     read_judgments,
     read_outputs_by_model,
-    write_annotations,
 )
-from pasture.eval.leaderboards.first_token import score_from_logprobs, scores_from_logprobs, was_switched
+from pasture.eval.files.judgments import score_from_logprobs, scores_from_logprobs, was_switched
 from pasture.eval.leaderboards.leaderboard import raw_win_rate
 from pasture.eval.leaderboards.published import read_published
 
@@ -58,14 +57,6 @@ def test_annotations_are_read_as_alpaca_eval_writes_them(tmp_path: Path) -> None
     assert found.baseline_lengths_N is not None
     assert (found.lengths_N[0], found.baseline_lengths_N[0]) == (len("the model's answer"), len("baseline's"))
     assert found.top_logprobs == ({"m": -0.5, "M": -1.0}, None, None, None)
-
-
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    first = read_judgments(write(tmp_path / "annotations.json", [annotation(n, p) for n, p in enumerate((1.5, 2, 1, None, 1.1))]))
-    write_annotations(tmp_path / "again.json", first)
-    second = read_judgments(tmp_path / "again.json")
-    np.testing.assert_allclose(second.scores_N, first.scores_N, atol=1e-15)
-    assert (second.ids, second.texts, second.baseline) == (first.ids, first.texts, first.baseline)
 
 
 def test_a_folder_gives_each_model_and_judge_once_and_names_both_by_folder(tmp_path: Path) -> None:

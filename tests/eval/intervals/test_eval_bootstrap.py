@@ -10,8 +10,7 @@ from pasture.eval.groups.pluralism import pluralism
 from pasture.eval.intervals.bootstrap import bootstrap_estimate
 from pasture.eval.judges.agreement import cohen_kappa, krippendorff_alpha
 from pasture.eval.labels.crowd_bt import crowd_bradley_terry
-from pasture.eval.labels.dawid_skene import dawid_skene
-from pasture.eval.labels.one_coin import one_coin
+from pasture.eval.labels.dawid_skene import dawid_skene, one_coin
 from pasture.eval.labels.pool_fit import fit_pool
 from pasture.eval.labels.votes import votes
 from pasture.eval.over_optimisation import Law, gao_fit

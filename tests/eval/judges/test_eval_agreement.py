@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pasture.core.errors import InputError
-from pasture.eval.intervals.mean import clustered_mean
+from pasture.eval.intervals.clusters import clustered_mean
 from pasture.eval.judges.agreement import against_mode, agreement, cohen_kappa, krippendorff_alpha, leave_one_out
 from pasture.eval.judges.agreement_ceiling import ceiling, flip_rate, leave_one_out_agreement
 from pasture.eval.judges.judge_quality import judge_bias, judge_variance, prefers_longer

@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Reason
 from pasture.core.seeds import rng_for
-from pasture.eval.labels.consensus import Consensus
-from pasture.eval.labels.dawid_skene import dawid_skene
+from pasture.eval.labels.consensus import Consensus, majority
+from pasture.eval.labels.dawid_skene import dawid_skene, one_coin
 from pasture.eval.labels.glad import glad
-from pasture.eval.labels.majority import majority
-from pasture.eval.labels.one_coin import one_coin
 from pasture.eval.labels.votes import Votes, votes, votes_of_feedback
 
 MODELS: dict[str, Callable[..., Consensus]] = {"dawid-skene": dawid_skene, "one-coin": one_coin, "glad": glad}

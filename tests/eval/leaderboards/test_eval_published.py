@@ -11,8 +11,7 @@ import pytest
 from pasture.core.errors import InputError
 from pasture.eval.files.alpaca_eval import Judgments, find_instructions, read_folder
 from pasture.eval.leaderboards.leaderboard import Weights, leaderboard
-from pasture.eval.leaderboards.length_control import PENALTIES, length_controlled_win_rate
-from pasture.eval.leaderboards.predictions import error_of_mean
+from pasture.eval.leaderboards.length_control import PENALTIES, error_of_mean, length_controlled_win_rate
 from pasture.eval.leaderboards.published import (
     DIFFICULTY,
     LENGTH,

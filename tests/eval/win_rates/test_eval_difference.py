@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pasture.eval.intervals.clusters import Scores
-from pasture.eval.intervals.mean import mean_over_seeds, means_over_seeds
+from pasture.eval.intervals.clusters import Scores, mean_over_seeds, means_over_seeds
 from pasture.eval.win_rates.difference import holm, paired_difference, paired_differences
 from scipy import stats
 from statsmodels.stats.multitest import multipletests

@@ -19,8 +19,8 @@ PACKAGES = ("numpy", "scipy", "evalica", "torch", "transformers", "peft", "vllm"
 
 def manifest(**fields: Any) -> dict[str, Any]:
     """`fields` after the facts of this process. Fields must be JSON: text, numbers, lists, dicts, None."""
-    versions = {"python": platform.python_version(), "pasture": _version("pasture")}
-    versions |= {name: found for name in PACKAGES if (found := _version(name))}
+    versions = {"python": platform.python_version(), "pasture": version_of("pasture") or None}
+    versions |= {name: found for name in PACKAGES if (found := version_of(name))}
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -36,11 +36,12 @@ def write_manifest(path: Path, **fields: Any) -> Path:
 
 
 @cache
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str:
+    """Of an installed package; blank where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
-        return None
+        return ""
 
 
 def command_line() -> str:

@@ -81,7 +81,7 @@ class Registry:
         it is."""
         return nullcontext() if name in self.table else explained(f"the {self.kind} {name!r}")
 
-    def make(self, name: str, **options: Any) -> Any:
+    def make(self, name: str, /, **options: Any) -> Any:
         """What the maker behind a name returns for these options. Raises InputError for options that it does not have, and where it
         fails or returns something of another kind."""
         maker, who = self.load(name), f"the {self.kind} {name!r}"

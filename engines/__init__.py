@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.errors import InputError
-from ..core.options import check_types, parameters_of
+from ..core.options import parameters_of
 from ..core.protocols import Engine
 from ..core.public import public
 from ..core.registry import Entry, Registry
@@ -78,20 +78,19 @@ def make_engine(name: str, model: str | Mapping[str, str] = "", /, **options: An
         raise InputError(f"the engine {name!r} serves a model, and none was given; try --model {example}")
     make = ENGINES.load(name)
     known = parameters_of(make, f"the engine {name!r}")
-    unknown = sorted(set(options) - set(known))
-    if unknown:
+    if unknown := sorted(set(options) - set(known)):
         names = ", ".join(option for option in known if option != "model")
         raise InputError(f"the engine {name!r} has no option {', '.join(map(repr, unknown))}; it has: {names}")
-    if not model and "model" in known and known["model"].default is inspect.Parameter.empty:
-        raise InputError(f"the engine {name!r} serves a model, and none was given; try --model smollm2-135m")
-    check_types(make, options | ({"model": model} if "model" in known else {}), f"the engine {name!r}")
+    if "model" in known:
+        if not model and known["model"].default is inspect.Parameter.empty:
+            raise InputError(f"the engine {name!r} serves a model, and none was given; try --model smollm2-135m")
+        options["model"] = model
+    made = ENGINES.make(name, **options)
     with ENGINES.explained(name):
-        made = make(model, **options) if "model" in known else make(**options)
         lacking = [each for each in ("name", "generate") if not hasattr(made, each)]
     if lacking:
-        raise InputError(
-            f"{name!r} makes a {type(made).__name__}, which has no `{lacking[0]}` and is not an engine; see core/protocols.py"
-        )
+        what = f"{name!r} makes a {type(made).__name__}, which has no `{lacking[0]}`"
+        raise InputError(f"{what} and is not an engine; see core/protocols.py")
     return made
 
 

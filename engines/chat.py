@@ -7,7 +7,7 @@ without a space before it: after a template's header the model begins with "A", 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -16,7 +16,11 @@ from ..core.errors import EngineError, InputError
 from ..core.language_models.prompts import ChatEncoder
 from ..core.requests import Request
 
+Rendered = tuple[int, Request, str]
+"""The index of a request, the request, and the text of its prompt."""
+Failed = tuple[int, EngineError]
 TAIL = 64  # characters before a label that can change how it is split into tokens
+ROUNDED = 1e-3  # what probabilities that were rounded may leave over where they leave nothing, or less
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,17 @@ class ChatTokenizer(ChatEncoder):
             raise EngineError(f"the {kind} is empty; it has at least one token")
         return list(self.after(text[-TAIL:], said))
 
-    def prepare(self, rendered: Sequence[tuple[int, Request, str]], max_len: int) -> Iterator[tuple[int, Prepared | EngineError]]:
-        """The tokens of rendered requests, or why one of them cannot be asked. `max_len` holds prompt and answer."""
+    def prepare(self, rendered: Sequence[Rendered], max_len: int) -> tuple[list[Prepared], list[Failed]]:
+        """Rendered requests in tokens, and those that cannot be asked. `max_len` holds prompt and answer."""
+        ready: list[Prepared] = []
+        failed: list[Failed] = []
         prompts = self.encode([text for _, _, text in rendered])
         for (index, request, text), prompt in zip(rendered, prompts, strict=True):
             try:
-                yield index, self._prepared(index, request, text, prompt, max_len)
+                ready.append(self._prepared(index, request, text, prompt, max_len))
             except EngineError as error:
-                yield index, error
+                failed.append((index, error))
+        return ready, failed
 
     def _prepared(self, index: int, request: Request, text: str, prompt: list[int], max_len: int) -> Prepared:
         if request.model:
@@ -103,10 +110,6 @@ def draw_keys(request: Request) -> list[str]:
     return ["sample", *(part for turn in request.messages for part in (turn.role, turn.content))]
 
 
-ROUNDED = 1e-3
-"""What probabilities that were rounded may leave over where they leave nothing, or less."""
-
-
 def with_bounds(held: dict[str, float], labels: Sequence[str], shown: Sequence[float]) -> dict[str, float]:
     """`held` and, where it names a label at all, the others of `labels`, which are not among the likeliest first tokens: each is
     no likelier than the least of those, nor than what they leave over, and is given half of that.
@@ -120,12 +123,10 @@ def with_bounds(held: dict[str, float], labels: Sequence[str], shown: Sequence[f
     return dict.fromkeys(labels, math.log(most / 2) if most > 0 else -math.inf) | held
 
 
-def rendered_requests(
-    chat: ChatTokenizer, requests: Sequence[Request]
-) -> tuple[list[tuple[int, Request, str]], list[tuple[int, EngineError]]]:
-    """(index, request, text) of what can be rendered, and the failures of what cannot."""
-    ready: list[tuple[int, Request, str]] = []
-    failed: list[tuple[int, EngineError]] = []
+def rendered_requests(chat: ChatTokenizer, requests: Sequence[Request]) -> tuple[list[Rendered], list[Failed]]:
+    """Requests with their prompts' texts, and the failures of those that cannot be rendered."""
+    ready: list[Rendered] = []
+    failed: list[Failed] = []
     for index, request in enumerate(requests):
         at_once = request.continuation is not None or bool(request.sampling.labels or request.sampling.choices)
         try:

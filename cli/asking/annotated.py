@@ -12,7 +12,7 @@ from ..shared.console import errors, plain, show_rows
 
 if TYPE_CHECKING:
     from ...annotators.runner import Session
-    from ...core.files.pair_files import PairFile
+    from ...core.files.preferences import PairFile
     from ...core.protocols import Annotator
     from ...core.records import Abstention, Comparison, Feedback, Item, Usage
     from ...core.results import Measure
@@ -44,7 +44,7 @@ class Blinded:
 
 
 def are_pairs(items: Sequence[Item] | PairFile) -> TypeGuard[Sequence[Comparison] | PairFile]:
-    from ...core.files.pair_files import PairFile
+    from ...core.files.preferences import PairFile
     from ...core.records import Comparison
 
     return isinstance(items, PairFile) or all(isinstance(each, Comparison) for each in items)
@@ -76,7 +76,7 @@ def unblinded(said: Feedback | Abstention, item: Item) -> Feedback | Abstention:
 def check_out(out: Path, items: Sequence[Item] | PairFile) -> None:
     """Raises InputError for what would only fail after the work."""
     from ...core.files.feedback import check_feedback_path
-    from ...core.files.pair_files import PairFile
+    from ...core.files.preferences import PairFile
     from ...core.files.tables import check_writable
 
     if are_pairs(items):

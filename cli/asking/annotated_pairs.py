@@ -16,8 +16,8 @@ from .annotated import Told, unblinded
 
 if TYPE_CHECKING:
     from ...annotators.runner import Session, Stream
-    from ...core.files.pair_files import PairFile
     from ...core.files.parts import PreferenceParts
+    from ...core.files.preferences import PairFile
     from ...core.protocols import Annotator
     from ...core.records import Abstention, Comparison, Preference
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ...core.files.pair_files import PairFile
+    from ...core.files.preferences import PairFile
     from ...core.protocols import Annotator, World
     from ...core.records import Item
 
@@ -24,8 +24,7 @@ def items_from(
 ) -> Sequence[Item] | PairFile:
     """The items, of the `kind` that the annotator reads: `pair`, `answer` or `slate`."""
     from ...core.errors import InputError
-    from ...core.files.pair_files import PairFile
-    from ...core.files.preferences import join_outputs
+    from ...core.files.preferences import PairFile, join_outputs
     from ...simulators.material import world_items
 
     if against and not pairs:

@@ -1,7 +1,14 @@
-"""Pairs and answers of a table's rows, in the columns that the field uses; every cell is checked, and errors name it."""
+"""Pairs and answers of a table's rows, in the columns that the field uses; every cell is checked, and errors name it.
+
+Two whole dialogues, alike up to the assistant's last turn, are a pair too: lists of turns, or texts as Anthropic's HH-RLHF has them
+(Bai et al. 2022, arXiv:2204.05862), whose turns open with `Human:` and `Assistant:` after a blank line. A text cannot tell a turn
+from a quotation of one; nor do other readers. Departure: where the two part before their last turn (5 of the 1,156 harmless ones
+tested), the answer is all that follows what they share, headings included.
+"""
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +20,6 @@ from ..errors import InputError
 from ..records import Comparison, Completion, Message, Prompt
 from ..text import listed, one_line
 from .cells import given, name_of, truth_of, whole_text
-from .dialogues import parted, turns_of
 from .tables import Row
 
 PAIR_COLUMNS = (
@@ -28,6 +34,9 @@ SYSTEM = ("system", "system_prompt")
 """Columns with the text of a system turn, where there is one."""
 MAKERS = {"chosen": ("chosen_model", "rejected_model"), "output_1": ("generator_1", "generator_2")}
 """Columns that say which models made the two answers, where they are not `<column>_model`."""
+HEADING = re.compile(r"(?:^|\n\n)(Human|Assistant):")
+ROLE_OF = {"Human": "user", "Assistant": "assistant"}
+HEADING_OF = {role: heading for heading, role in ROLE_OF.items()}
 
 
 def pairs_of_rows(rows: Iterable[Row], path: Path | str) -> list[Comparison]:
@@ -101,6 +110,35 @@ def _from_dialogues(row: Row, first: str, second: str, where: str) -> tuple[Prom
     except InputError as error:
         raise error if where in str(error) else InputError(f"{where}: {error}") from error
     return Prompt(last.content, _given_id(row, where), _with_system(row, before, where)), answers
+
+
+def turns_of(dialogue: str) -> list[Message]:
+    """The turns of a dialogue, each without blanks around it. Raises InputError for text before the first heading."""
+    before, *rest = HEADING.split(dialogue)
+    if before.strip() or not rest:
+        raise InputError(f"{dialogue[:60]!r} is not a dialogue; it opens with 'Human:' and its turns stand after blank lines")
+    return [Message(ROLE_OF[heading], text.strip()) for heading, text in zip(rest[::2], rest[1::2], strict=True)]
+
+
+def parted(ours: Sequence[Message], theirs: Sequence[Message]) -> tuple[tuple[Message, ...], str, str]:
+    """(the turns that two dialogues share, the last of them the user's; the answer in the first; that in the second).
+
+    Raises InputError where they share no such turns, or where one goes on with no turn of the assistant.
+    """
+    shared = 0
+    while shared < min(len(ours), len(theirs)) - 1 and ours[shared] == theirs[shared]:
+        shared += 1
+    while shared and not (ours[shared - 1].role == "user" and ours[shared].role == theirs[shared].role == "assistant"):
+        shared -= 1
+    if not shared:
+        opening = ours[0].content[:60] if ours else ""
+        raise InputError(f"the dialogues that open with {opening!r} share no prompt that the assistant answers in both")
+    return tuple(ours[:shared]), _said(ours[shared:]), _said(theirs[shared:])
+
+
+def _said(turns: Sequence[Message]) -> str:
+    first, *rest = turns
+    return "".join([first.content, *(f"\n\n{HEADING_OF.get(turn.role, turn.role)}: {turn.content}" for turn in rest)])
 
 
 def _check_prompt(row: Row, column: str, prompt: Prompt, where: str) -> None:

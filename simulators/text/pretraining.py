@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.files.cached_folder import cached_folder
+from ...core.files.writing import cached_folder
 from ...core.records import Completion
 from ...core.seeds import digest, rng_for, seed_for
 from ...engines.models import cache_folder

@@ -10,8 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pasture.core.errors import InputError
-from pasture.core.files.pair_files import PairFile
-from pasture.core.files.preferences import read_pairs
+from pasture.core.files.preferences import PairFile, read_pairs
 from pasture.core.files.tables import iter_rows, write_rows
 
 COLUMNS = pa.schema({name: pa.string() for name in ("prompt", "left", "right", "left_model")})

@@ -55,7 +55,7 @@ def test_control_tokens_that_no_special_map_names_are_broken_up_in_engines_and_p
 def test_a_given_text_is_scored_as_text_where_it_spells_a_special_token(byte_tokenizer: Make):
     chat = ChatTokenizer(byte_tokenizer(*PHI_TOKENS, template=PHI))
     rendered, _ = rendered_requests(chat, [Request(tuple(ask("x")), continuation="so<|end|>")])
-    ((_, ready),) = chat.prepare(rendered, 1000)
+    (ready,), _ = chat.prepare(rendered, 1000)
     assert specials(chat.tokenizer, ready.said) == 0  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from pasture.core.errors import InputError
-from pasture.core.files.cached_folder import cached_folder
+from pasture.core.files.writing import cached_folder
 from pasture.core.records import Completion
 from pasture.policies.causal_lm import CausalLMPolicy
 from pasture.simulators.text.answers import compose
@@ -127,7 +127,7 @@ def test_a_cache_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 RACER = """
 import sys, time
 from pathlib import Path
-from pasture.core.files.cached_folder import cached_folder
+from pasture.core.files.writing import cached_folder
 
 def make(draft):
     with Path(sys.argv[2]).open("a") as file:

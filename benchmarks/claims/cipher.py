@@ -17,7 +17,7 @@ import numpy as np
 from ...annotators.prompting.prompted import prose
 from ...annotators.runner import Session
 from ...annotators.systems.cipher import EditingUser, Memory, Steps, edit_cost
-from ...annotators.systems.icai.extraction import Embed, tfidf
+from ...annotators.systems.icai.extraction import tfidf
 from ...core.errors import BudgetExceeded, EngineError, InputError, PastureError
 from ...core.protocols import Ask, Unread
 from ...core.records import Abstention, Completion, Prompt, Revision
@@ -43,66 +43,47 @@ class Round:
     is_right: bool
 
 
-class Learner:
-    """One learner at its stream of prompts."""
-
-    def __init__(self, learner: str, prompts: Sequence[Prompt], user: EditingUser, memory: Memory) -> None:
-        if learner not in LEARNERS:
-            raise InputError(f"there is no learner {learner!r}; known: {', '.join(LEARNERS)}")
-        self.name = f"cipher-{learner}"
-        self.learner, self.prompts, self.user, self.memory, self.steps = learner, prompts, user, memory, Steps()
-        self.rounds: list[Round] = []
-
-    async def learn(self, ask: Ask, rng: np.random.Generator) -> list[Round]:
-        for prompt in self.prompts:
-            await self._round(prompt, ask, rng)
-        return self.rounds
-
-    async def _round(self, prompt: Prompt, ask: Ask, rng: np.random.Generator) -> None:
-        recalled = self._recalled(prompt)
-        examples = self.memory.recall_edits(prompt) if self.learner == "examples" else []
-        request = self.steps.draft_like(prompt, examples) if examples else self.steps.draft(prompt, recalled)
-        draft = Completion(prompt, await prose(request, "answer", Completion(prompt, ""), ask, self.name))
-        said = await self.user.annotate(draft, ask, rng)
-        if isinstance(said, Abstention):
-            raise Unread(said)
-        assert isinstance(said, Revision)
-        cost, rule = edit_cost(draft.text, said.text), self.user.rule(prompt)
-        known = read_rules(recalled)
-        self.rounds.append(
-            Round(prompt, recalled, cost, all(known.get(on, 0.0) * nats > 0 for on, nats in read_rules(rule).items()))
-        )
-        if self.learner in ("cipher", "agnostic"):
-            # What was recalled is confirmed by a draft that is left as it is; an edit speaks for itself.
-            inferred = await prose(self.steps.infer(said), "preference", draft, ask, self.name) if cost else recalled
-            self.memory.add(said, inferred)
-        elif self.learner == "examples":
-            self.memory.add(said, "")
-
-    def _recalled(self, prompt: Prompt) -> str:
-        if self.learner == "oracle":
-            return self.user.rule(prompt)
-        return self.memory.recall(prompt) if self.learner in ("cipher", "agnostic") else ""
+async def _round(learner: str, prompt: Prompt, user: EditingUser, memory: Memory, ask: Ask, rng: np.random.Generator) -> Round:
+    """One prompt drafted, edited and learned from, which changes the memory."""
+    name, steps = f"cipher-{learner}", Steps()
+    recalled = user.rule(prompt) if learner == "oracle" else memory.recall(prompt) if learner in ("cipher", "agnostic") else ""
+    examples = memory.recall_edits(prompt) if learner == "examples" else []
+    request = steps.draft_like(prompt, examples) if examples else steps.draft(prompt, recalled)
+    draft = Completion(prompt, await prose(request, "answer", Completion(prompt, ""), ask, name))
+    said = await user.annotate(draft, ask, rng)
+    if isinstance(said, Abstention):
+        raise Unread(said)
+    assert isinstance(said, Revision)
+    cost, known = edit_cost(draft.text, said.text), read_rules(recalled)
+    is_right = all(known.get(on, 0.0) * nats > 0 for on, nats in read_rules(user.rule(prompt)).items())
+    if learner in ("cipher", "agnostic"):
+        # What was recalled is confirmed by a draft that is left as it is; an edit speaks for itself.
+        inferred = await prose(steps.infer(said), "preference", draft, ask, name) if cost else recalled
+        memory.add(said, inferred)
+    elif learner == "examples":
+        memory.add(said, "")
+    return Round(prompt, recalled, cost, is_right)
 
 
-def one_context(texts: Sequence[str]) -> np.ndarray:
+def _one_context(texts: Sequence[str]) -> np.ndarray:
     """A constant embedding: every context is the same, [N, 1]."""
     return np.ones((len(texts), 1))
 
 
 def stream(learner: str, prompts: Sequence[Prompt], user: EditingUser, session: Session, *, k: int = 5) -> list[Round]:
     """One learner's rounds. Raises PastureError where a reply could not be read or was not given, saying which."""
-    embed: Embed = one_context if learner == "agnostic" else tfidf
-    done: list[Round] = []
+    name, done = f"cipher-{learner}", list[Round]()
 
     async def task(ask: Ask) -> list[Round]:
-        nonlocal done
-        learning = Learner(learner, prompts, user, Memory(k, embed))
-        done = learning.rounds
-        return await learning.learn(ask, rng_for(session.seed, learning.name, Completion(prompts[0], "").key))
+        done.clear()
+        memory, rng = Memory(k, _one_context if learner == "agnostic" else tfidf), rng_for(session.seed, name, first)
+        for prompt in prompts:
+            done.append(await _round(learner, prompt, user, memory, ask, rng))
+        return done
 
+    first = Completion(prompts[0], "").key
     try:
-        return session.run_task(f"cipher-{learner}", task)
+        return session.run_task(name, task)
     except (BudgetExceeded, EngineError, Unread) as error:
         raise PastureError(f"the stream of {learner!r} ended after {len(done)} rounds: {error}") from error
 
@@ -116,8 +97,7 @@ def run(seeds: int = 4, rounds: int = 100, k: int = 5) -> list[Measure]:
     if rounds < 4:
         raise InputError(f"streams of {rounds} rounds were asked for; a stream has 4 rounds at least")
     user, session = EditingUser(), Session(Actor(temperature=0.0))
-    costs: dict[str, list[float]] = {learner: [] for learner in LEARNERS}
-    right: dict[str, list[float]] = {learner: [] for learner in LEARNERS}
+    costs, right = ({learner: list[float]() for learner in LEARNERS} for _ in range(2))
     for seed in range(seeds):
         world = TextWorld(seed, sft=1, preference=rounds, unlabeled=1, eval=1)
         order = rng_for(seed, "cipher").permutation(rounds)

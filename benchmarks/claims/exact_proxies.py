@@ -6,9 +6,11 @@ model; theirs differ by initialisation, which a convex fit does not feel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
+from itertools import takewhile
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +40,7 @@ class Reward(StrEnum):
     UNCERTAINTY = "uncertainty-weighted 5"
 
 
-COMBINED: dict[Reward, Callable[[np.ndarray], np.ndarray]] = {
+COMBINED = {
     Reward.MEAN: mean_reward,
     Reward.WORST_CASE: worst_case_reward,
     Reward.UNCERTAINTY: partial(uncertainty_weighted_reward, penalty=PENALTY),
@@ -97,19 +99,16 @@ def evaluated(world: ExactWorld) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _start(world: ExactWorld, split: str) -> int:
     """The first row of a split in the world's tables, which hold the splits one after the other."""
-    names = list(SPLITS)
-    return sum(len(world.prompts(name)) for name in names[: names.index(split)])
+    return sum(len(world.prompts(name)) for name in takewhile(lambda name: name != split, SPLITS))
 
 
 def measured(world: ExactWorld, optimiser: Optimiser, proxy_PM: np.ndarray) -> np.ndarray:
     """(KL, gain in proxy, gain in gold) at each strength, means over the eval prompts, [3, K]."""
     _, reference_PM, gold_PM = evaluated(world)
+    best: Any = closed_form.best_of_n if optimiser is Optimiser.BEST_OF_N else closed_form.regularised_optimum
     rows = []
     for strength in STRENGTHS[optimiser]:
-        if optimiser is Optimiser.BEST_OF_N:
-            policy_PM = closed_form.best_of_n(reference_PM, proxy_PM, int(strength))
-        else:
-            policy_PM = closed_form.regularised_optimum(reference_PM, proxy_PM, strength)
+        policy_PM = best(reference_PM, proxy_PM, strength)
         kl = float(closed_form.kl_divergence(policy_PM, reference_PM).mean())
         gains = (closed_form.expected_value(policy_PM - reference_PM, each_PM).mean() for each_PM in (proxy_PM, gold_PM))
         rows.append([max(kl, 0.0), *gains])

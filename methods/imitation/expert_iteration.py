@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.protocols import FeedbackSource, Policy, TrainingLog
 from ..online.best_of_n import BestOfN
-from ..rewards.start import Rewarded, rewarded_start
+from ..rewards.reward_model import Rewarded, rewarded_start
 from ..training.config import Training
 from .sft import imitate
 

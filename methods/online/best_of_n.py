@@ -19,8 +19,7 @@ from ...core.files.writing import write_atomically
 from ...core.protocols import FeedbackSource, Policy, TokenScores, TrainingLog, ValueModel
 from ...core.records import Completion, Prompt
 from ...policies import closed_form
-from ..rewards.reward_model import fit_reward_model, score_all
-from ..rewards.start import Rewarded
+from ..rewards.reward_model import Rewarded, fit_reward_model, score_all
 from ..training.probe import Probe, length_and_entropy
 
 

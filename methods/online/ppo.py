@@ -19,7 +19,7 @@ import torch
 
 from ...core.protocols import FeedbackSource, Policy, TrainingLog, ValueModel
 from ...core.records import Completion, Prompt
-from ..rewards.start import Rewarded, rewarded_start
+from ..rewards.reward_model import Rewarded, rewarded_start
 from ..training.config import Training
 from ..training.optimise import Stepper, batches_in, minibatches
 

@@ -18,8 +18,7 @@ import torch
 from ...core.protocols import FeedbackSource, Policy, TrainingLog
 from ...core.records import Completion
 from ..imitation.reward_conditioning import coded_scores, conditioned_loss, require_controls
-from ..rewards.reward_model import score_all
-from ..rewards.start import Rewarded, rewarded_start
+from ..rewards.reward_model import Rewarded, rewarded_start, score_all
 from ..training.config import Training
 from ..training.optimise import minimise
 

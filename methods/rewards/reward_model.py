@@ -7,7 +7,7 @@ defaults are AlpacaFarm's (arXiv:2305.14387), for a 7B model. In place of the li
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,10 @@ import torch
 
 from ...core.files.writing import write_atomically
 from ...core.protocols import FeedbackSource, Policy, TrainingLog, ValueModel
-from ...core.records import Completion, Preference
+from ...core.records import Completion, Preference, Prompt
 from ...core.seeds import rng_for
 from ..pairwise.loop import labels, pair_loss, scored_in_parts
-from ..training.config import Training
+from ..training.config import Checked, Training
 from ..training.optimise import minimise, require_some
 from ..training.probe import Probe
 from .log_ratio import LogRatio
@@ -121,19 +121,8 @@ def held_out_fit(model: ValueModel, preferences: Sequence[Preference]) -> tuple[
     return (float(untied.mean()) if len(untied) else None), nll
 
 
-def fresh_model(policy: Policy, config: Config, rng: np.random.Generator) -> ValueModel:
-    """What is fitted: started from the policy's weights, and 0 everywhere."""
-    if config.log_ratio:
-        return LogRatio(policy.copy(), policy, config.log_ratio)
-    return policy.value_model(rng_for(int(rng.integers(2**31)), "value model"))
-
-
 def fit_reward_model(
-    policy: Policy,
-    preferences: Sequence[Preference],
-    config: Config,
-    rng: np.random.Generator,
-    log: TrainingLog | None = None,
+    policy: Policy, preferences: Sequence[Preference], config: Config, rng: np.random.Generator, log: TrainingLog | None = None
 ) -> RewardModel:
     """A reward model of `policy`'s architecture, started from its weights, fitted to `preferences`.
 
@@ -142,7 +131,10 @@ def fit_reward_model(
     """
     require_some(preferences, "preferences", "buy labels, or look at why all of them are abstentions")
     training, held = split_pairs(preferences, config.held_out, rng)
-    model = fresh_model(policy, config, rng)
+    if config.log_ratio:
+        model = LogRatio(policy.copy(), policy, config.log_ratio)
+    else:
+        model = policy.value_model(rng_for(int(rng.integers(2**31)), "value model"))
     answers = [side for each in training for side in (each.comparison.left, each.comparison.right)]
     sample = [answers[i] for i in rng.permutation(len(answers))[:CENTRED_ON]]
 
@@ -165,3 +157,28 @@ def fit_reward_model(
 def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.random.Generator, log: TrainingLog) -> RewardModel:
     """The reward model itself, not a policy: a `ValueModel` fitted to `feedback.dataset()`."""
     return fit_reward_model(policy, feedback.dataset(), config, rng, log)
+
+
+@dataclass(frozen=True)
+class Rewarded(Checked):
+    """The setting of every method that fits a reward model first."""
+
+    reward_model: Config = field(default_factory=Config)
+    """How the reward model is fitted: a table of its own fields."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.nest("reward_model", Config)
+
+
+def rewarded_start(
+    policy: Policy, feedback: FeedbackSource, config: Rewarded, rng: np.random.Generator, log: TrainingLog
+) -> tuple[list[Prompt], RewardModel, Policy, Probe]:
+    """The unlabelled prompts, a reward model of `feedback.dataset()`, a copy of `policy` to train, and a probe that has logged it.
+    Raises InputError where there are no prompts or no preferences."""
+    prompts = list(feedback.prompts)
+    require_some(prompts, "unlabelled prompts", "give the feedback source prompts to answer")
+    reward = fit_reward_model(policy, feedback.dataset(), config.reward_model, rng)
+    learner, probe = policy.copy(), Probe(policy, prompts, rng, log, reward)
+    probe(0, learner, **reward.fit)
+    return prompts, reward, learner, probe

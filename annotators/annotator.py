@@ -47,34 +47,27 @@ def pair_of(item: Item, annotator: str) -> Comparison:
     """`item` if it is a comparison; InputError says who wanted one."""
     if isinstance(item, Comparison):
         return item
-    raise InputError(
-        f"the annotator {annotator!r} judges a pair and was given {_a(item)}; give it pairs, as "
-        "`pasture annotate --pairs FILE` does"
-    )
+    raise _refused(item, annotator, "judges a pair", "give it pairs, as `pasture annotate --pairs FILE` does")
 
 
 def completion_of(item: Item, annotator: str) -> Completion:
     """`item` if it is one answer; InputError says who wanted one."""
     if isinstance(item, Completion):
         return item
-    raise InputError(
-        f"the annotator {annotator!r} reads one answer and was given {_a(item)}; give it answers, as "
-        "`pasture annotate --answers FILE` does"
-    )
+    raise _refused(item, annotator, "reads one answer", "give it answers, as `pasture annotate --answers FILE` does")
 
 
 def slate_of(item: Item, annotator: str) -> Slate:
     """`item` if it is a slate of two answers or more; InputError says who wanted one."""
     if isinstance(item, Slate) and len(item.completions) >= 2:
         return item
-    raise InputError(
-        f"the annotator {annotator!r} ranks 2 answers or more to one prompt and was given {_a(item)}; give it the answers of "
-        "several models, as in --answers A --answers B"
-    )
+    way_out = "give it the answers of several models, as in --answers A --answers B"
+    raise _refused(item, annotator, "ranks 2 answers or more to one prompt", way_out)
 
 
-def _a(item: Item) -> str:
-    return "a pair" if isinstance(item, Comparison) else "one answer" if isinstance(item, Completion) else "a slate"
+def _refused(item: Item, annotator: str, reads: str, way_out: str) -> InputError:
+    given = "a pair" if isinstance(item, Comparison) else "one answer" if isinstance(item, Completion) else "a slate"
+    return InputError(f"the annotator {annotator!r} {reads} and was given {given}; {way_out}")
 
 
 def verdict_of(said: Feedback | Abstention, inner: str, outer: str) -> Preference | Abstention:

@@ -40,10 +40,9 @@ class FunctionAnnotator:
             raise InputError(f"the annotator function {self.name!r} takes nothing; its first parameter is the comparison")
         names = [each.name for each in parameters[1:]]
         self._given = [each for each in ("ask", "rng") if each in names]
-        for option in self._options:
-            if option not in names:
-                known = ", ".join(each for each in names if each not in GIVEN) or "none"
-                raise InputError(f"the annotator function {self.name!r} has no option {option!r}; its options: {known}")
+        for option in (each for each in self._options if each not in names):
+            known = ", ".join(each for each in names if each not in GIVEN) or "none"
+            raise InputError(f"the annotator function {self.name!r} has no option {option!r}; its options: {known}")
         for each in parameters[1:]:
             filled = each.name in self._given or each.name in self._options or each.default is not each.empty
             if not filled and each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL):
@@ -70,15 +69,10 @@ NESTED = ("inner", "members")
 """Options whose values name annotators, unless the signature says that they are text."""
 EXAMPLES = {"inner": 'inner = "judge"', "members": 'members = ["judge", "longest"]', "config": 'config = "configs.yaml"'}
 """How an option that is missing may be given."""
-
-
 OUTSIDE = ("world", "items")
 """What is not an annotator's own option but of the work: given beside the annotator, never in its table or by --set."""
-
 ITEMS = "items"
 """`among = "items"` stands for the items of the work, where these are known."""
-
-
 LONGEST_PATH = 200
 """Characters; a longer option is text."""
 
@@ -97,6 +91,13 @@ class _Given(NamedTuple):
                 f"the annotator {name!r} is to know the items of the work (among = {ITEMS!r}), and none are given here"
             )
         return list(self.items)
+
+    def required_world(self, name: str) -> World:
+        if self.world is None:
+            raise InputError(
+                f"the annotator {name!r} knows a world's true utilities and no world was given; name one, as in --world text"
+            )
+        return self.world
 
     def seen(self, value: Any, is_path: bool) -> Any:
         """A file or folder that a TOML names is seen from that TOML, unless there is one of this name here. is_path: the option
@@ -124,19 +125,16 @@ def make_annotator(spec: Any, /, *, world: World | None = None, items: Iterable[
 
 def check_settings(spec: Any, options: Iterable[str]) -> None:
     """Raises InputError where what is of the work is given as an option of the annotator."""
-    for each in OUTSIDE:
-        if each in options:
-            raise InputError(
-                f"{each!r} is not an option of the annotator {str(spec)!r}; a world is named by --world, items by --pairs"
-            )
+    for each in (each for each in OUTSIDE if each in options):
+        way_out = "a world is named by --world, items by --pairs"
+        raise InputError(f"{each!r} is not an option of the annotator {str(spec)!r}; {way_out}")
 
 
 def _made(spec: Any, options: Mapping[str, Any], given: _Given) -> Annotator:
     folder = given.folder
     check_settings(spec, options)
     if isinstance(spec, str | Path) and str(spec).endswith((".yaml", ".yml")):
-        config = {**options, "config": folder / spec}
-        return _made("alpaca-eval-config", config, given._replace(folder=Path()))
+        return _made("alpaca-eval-config", {**options, "config": folder / spec}, given._replace(folder=Path()))
     if isinstance(spec, Path) or (isinstance(spec, str) and spec.endswith(".toml")):
         return _from_toml(folder / spec, options, given)
     if isinstance(spec, str):
@@ -170,9 +168,9 @@ def _from_object(found: Any, name: str, options: Mapping[str, Any], given: _Give
         made = found
     elif callable(found):
         takes_world = "world" in parameters_of(found, f"the annotator {name!r}")
-        known = {"world": _required(given.world, name)} if takes_world and "world" not in options else {}
-        own = {key: value for key, value in options.items() if key != "name"}
-        made = FunctionAnnotator(found, str(options.get("name", "")), {**known, **own})
+        own = {"world": given.required_world(name)} if takes_world else {}
+        own |= {key: value for key, value in options.items() if key != "name"}
+        made = FunctionAnnotator(found, str(options.get("name", "")), own)
     else:
         raise InputError(f"{name!r} is a {type(found).__name__}; an annotator is a function, a class or an object with `annotate`")
     with explained(f"the annotator {name!r}"):
@@ -201,10 +199,9 @@ def _arguments(maker: type, name: str, options: Mapping[str, Any], given: _Given
             known = ", ".join(each for each in parameters if each != "world") or "none"
             raise InputError(f"the annotator {name!r} has no option {key!r}; its options: {known}")
     check_types(maker, {key: value for key, value in arguments.items() if key not in nested}, f"the annotator {name!r}")
-    world = given.world
-    if "world" in parameters and "world" not in arguments:
+    if "world" in parameters:
         needs_it = parameters["world"].default is inspect.Parameter.empty
-        arguments["world"] = _required(world, name) if needs_it else world
+        arguments["world"] = given.required_world(name) if needs_it else given.world
     for key, each in parameters.items():
         if each.default is each.empty and key not in arguments and each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL):
             example = EXAMPLES.get(key, f"{key} = ...")
@@ -228,11 +225,3 @@ def _nested(value: Any, key: str, outer: str, given: _Given) -> Any:
             raise InputError(f'the `{key}` of {outer!r} is {one_line(value)}; it names an annotator, as in use = "judge"')
         return _made(use, table, given)
     return _made(value, {}, given)
-
-
-def _required(world: World | None, name: str) -> World:
-    if world is None:
-        raise InputError(
-            f"the annotator {name!r} knows a world's true utilities and no world was given; name one, as in --world text"
-        )
-    return world

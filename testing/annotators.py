@@ -72,14 +72,12 @@ def keeps_the_swap_law(make: Make, engine: Engine, world: World) -> None:
     if traits.item != "pair" or getattr(make(), "traits", None) is None:
         return
     pairs = [each for each in world_items(world, "pair", 30) if isinstance(each, Comparison)]
-    shown, swapped = _answers(pairs, make(), engine), _answers([each.swapped() for each in pairs], make(), engine)
-    sums = [
-        a.p_left + b.p_left for a, b in zip(shown, swapped, strict=True) if isinstance(a, Preference) and isinstance(b, Preference)
-    ]
+    both = zip(_answers(pairs, make(), engine), _answers([each.swapped() for each in pairs], make(), engine), strict=True)
+    sums = [a.p_left + b.p_left for a, b in both if isinstance(a, Preference) and isinstance(b, Preference)]
     assert sums, f"{make().name!r} reads pairs and preferred nothing in {len(pairs)} of them"
     obeys = all(math.isclose(each, 1.0, abs_tol=1e-9) for each in sums)
-    word = "obeys the swap law" if obeys else "breaks the swap law"
-    assert obeys == traits.symmetric, f"{make().name!r} {word} and declares symmetric={traits.symmetric}"
+    word = "obeys" if obeys else "breaks"
+    assert obeys == traits.symmetric, f"{make().name!r} {word} the swap law and declares symmetric={traits.symmetric}"
 
 
 def leaves_items_alone(make: Make, engine: Engine, world: World) -> None:

@@ -52,9 +52,8 @@ def answers_as_asked(engine: Engine) -> None:
         assert set(logprobs) == set(MIXED[index].sampling.labels), f"{engine.name!r} scored the labels {sorted(logprobs)}"
         assert all(value <= 0 for value in logprobs.values()), f"{engine.name!r} gave log-probabilities above 0: {logprobs}"
     for index in (3, 7):
-        assert found[index].text in MIXED[index].sampling.choices, (
-            f"{engine.name!r} said {found[index].text!r}, which is not a choice"
-        )
+        said = found[index].text
+        assert said in MIXED[index].sampling.choices, f"{engine.name!r} said {said!r}, which is not a choice"
     logprob = found[4].logprob
     assert logprob is not None, f"{engine.name!r} gave a continuation no log-likelihood"
     assert logprob < 0, f"{engine.name!r} gave a continuation the log-likelihood {logprob}"

@@ -61,13 +61,11 @@ def trained(
     offline = labels_of(world, start) if labels is None else labels
     feedback = MeteredFeedback(world.prompts("unlabeled"), world.demonstrations(), offline, lambda items: [], len(offline))
     rows: list[dict[str, Any]] = []
-    made = module.train(
-        start,
-        feedback,
-        module.Config(**settings),
-        rng=rng_for(seed, module.__name__),
-        log=lambda step, **values: rows.append({"step": step, **values}),
-    )
+
+    def log(step: int, **values: Any) -> None:
+        rows.append({"step": step, **values})
+
+    made = module.train(start, feedback, module.Config(**settings), rng=rng_for(seed, module.__name__), log=log)
     return made, rows, feedback
 
 
@@ -104,9 +102,8 @@ def leaves_its_inputs_alone(module: Any, settings: dict[str, Any]) -> None:
     trained(module, settings, start=start, labels=labels)
     kept = all(torch.equal(a, b) for a, b in zip(before, start.parameters(), strict=True))
     assert kept, f"{module.__name__} changed the policy that it was given; train a copy"
-    assert all(each.grad is None for each in start.parameters()), (
-        f"{module.__name__} left gradients in the policy that it was given"
-    )
+    is_clean = all(each.grad is None for each in start.parameters())
+    assert is_clean, f"{module.__name__} left gradients in the policy that it was given"
     assert labels == labels_before, f"{module.__name__} changed the labels that it was given"
 
 

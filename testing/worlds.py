@@ -27,10 +27,8 @@ def keeps_its_prompts(world: World, seed: int) -> None:
         assert prompts, f"{world.name!r} has no prompts in {split!r}"
         assert len({each.id for each in prompts}) == len(prompts), f"{world.name!r} repeats a prompt in {split!r}"
         assert list(prompts) == list(world.prompts(split)), f"{world.name!r} gave other prompts of {split!r} at a second look"
-    asked = [each.id for each in world.prompts("sft")]
-    assert [each.prompt.id for each in world.demonstrations()] == asked, (
-        f"{world.name!r}: demonstrations do not answer `sft` in order"
-    )
+    asked, answered = [each.id for each in world.prompts("sft")], [each.prompt.id for each in world.demonstrations()]
+    assert asked == answered, f"{world.name!r}: demonstrations do not answer `sft` in order"
 
 
 def measures_soundly(world: World, seed: int) -> None:
@@ -46,9 +44,8 @@ def measures_soundly(world: World, seed: int) -> None:
         assert world.weights(user).shape == (len(world.aspects),), f"{world.name!r}: {user!r} has no weight for some aspect"
         for pair in pairs:
             there, back = world.advantage(pair, user), world.advantage(pair.swapped(), user)
-            assert abs(there + back) < 1e-9, (
-                f"{world.name!r}: a pair and its swap have the advantages {there} and {back} to {user!r}"
-            )
+            said = f"a pair and its swap have the advantages {there} and {back} to {user!r}"
+            assert abs(there + back) < 1e-9, f"{world.name!r}: {said}"
 
 
 def repairs_to_no_harm(world: World, seed: int) -> None:

@@ -56,7 +56,7 @@ class Judge:
         if not 0 <= least_mass < 1:
             raise InputError(f"least_mass is {least_mass}; it is a probability in [0, 1)")
         self.least_mass = least_mass
-        self.labels = _two_labels(template_labels(template) if labels is None else labels)
+        self.labels = _two_labels(template_file(template).get("labels", ("A", "B")) if labels is None else labels)
         if pair is not None and ask is None and not thinks:
             ask = ""  # whoever writes the pair's part may have put the question there
         self.question = Prompted(
@@ -100,11 +100,6 @@ class Judge:
         return Preference(pair, read.shares[self.labels[0]], self.name, rationale=thoughts, label_mass=read.mass)
 
 
-def template_labels(template: str) -> Any:
-    """The labels of a shipped template."""
-    return template_file(template).get("labels", ("A", "B"))
-
-
 def check_parts(parts: Mapping[str, Any], who: str) -> None:
     """Raises InputError for a part that one with a judge of its own cannot hand to it, or of another type.
 
@@ -146,7 +141,7 @@ class Likelihood:
             return Abstention(pair, Reason.NOT_APPLICABLE, self.name, "an empty answer has no mean log-likelihood")
         turns = (*pair.prompt.history, Message("user", pair.prompt.text))
         requests = [Request(turns, continuation=answer.text) for answer in (pair.left, pair.right)]
-        means = [mean_logprob(reply) for reply in await together(map(ask, requests))]
+        means = [log_likelihood(reply) for reply in await together(map(ask, requests))]
         unread = tuple(request for request, mean in zip(requests, means, strict=True) if mean is None)
         left, right = means
         if left is None or right is None:
@@ -155,8 +150,8 @@ class Likelihood:
         return Preference(pair, 1.0 / (1.0 + math.exp(gap)), self.name)
 
 
-def mean_logprob(reply: Reply) -> float | None:
-    """Log-likelihood a token of a scored continuation, in nats; None where the engine gave none that is finite."""
+def log_likelihood(reply: Reply, per_token: bool = True) -> float | None:
+    """Of a scored continuation, in nats (a token); None where the engine gave none that is finite."""
     if reply.logprob is None or not math.isfinite(reply.logprob) or reply.completion_tokens < 1:
         return None
-    return reply.logprob / reply.completion_tokens
+    return reply.logprob / (reply.completion_tokens if per_token else 1)

@@ -17,7 +17,7 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.options import check_types
 from ...core.protocols import Ask
-from ...core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Ranking, Rating, Reason, Slate
+from ...core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Ranking, Rating, Reason
 from ...core.records.conversions import overall
 from ...core.seeds import rng_for
 from ..annotator import Traits, foremost, request_seed, shared_seed, slate_of
@@ -69,9 +69,8 @@ class PromptedRater:
         # New aspects come without the template's weights and agreement, which are about the old ones.
         of_template = {} if "aspects" in given else own
         self.weights = _known(given.get("weights", of_template.get("weights", {})), self.aspects, "weights")
-        self.agree_on = _known(given.get("agree_on", of_template.get("agree_on", ())), self.aspects, "agree_on") or tuple(
-            self.aspects
-        )
+        agree_on = given.get("agree_on", of_template.get("agree_on", ()))
+        self.agree_on = _known(agree_on, self.aspects, "agree_on") or tuple(self.aspects)
         self.raters, self.disagreement = int(own.get("raters", 1)), float(own.get("disagreement", np.inf))
         self.margin = float(margin)
         if self.raters < 1 or not self.disagreement >= 0 or not self.margin >= 0:
@@ -79,17 +78,15 @@ class PromptedRater:
                 f"raters={self.raters}, disagreement={self.disagreement}, margin={self.margin}; expected a rater at least and no "
                 "negative number"
             )
-        schema = {key: each for aspect in self.aspects for key, each in self._asked_of(aspect).items()} | {"critique": TEXT}
-        shared = f"{options.pop('shared', None) or own.get('shared', '')}\n\n{self._form()}"
-        self.prompted = Prompted(
-            self.template, kind="answer", schema=json_schema(schema), name=name, **{**options, "shared": shared}
-        )
+        grade, schema = {"type": "integer", "minimum": self.low, "maximum": self.high}, {}
+        for aspect in self.aspects:
+            schema |= {f"{aspect}_rationale": TEXT, aspect: grade}
+        options["shared"] = f"{options.get('shared') or own.get('shared', '')}\n\n{self._form()}"
+        schema = json_schema({**schema, "critique": TEXT})
+        self.prompted = Prompted(self.template, kind="answer", schema=schema, name=name, **options)
         self.name = self.prompted.name
         if self.raters > 1 and self.prompted.sampling.temperature == 0:
             raise InputError(f"{self.raters} raters at temperature 0 all say the same; give a temperature above 0, or one rater")
-
-    def _asked_of(self, aspect: str) -> dict[str, Any]:
-        return {f"{aspect}_rationale": TEXT, aspect: {"type": "integer", "minimum": self.low, "maximum": self.high}}
 
     def _form(self) -> str:
         lines = [f'"{aspect}": {meaning}' for aspect, meaning in self.aspects.items()]
@@ -108,37 +105,29 @@ class PromptedRater:
         silent = [each for each in ratings if isinstance(each, Abstention)]
         if silent:
             return replace(foremost(silent), item=item)
-        return self._compared(item, ratings) if isinstance(item, Comparison) else self._ranked(item, ratings)  # pyright: ignore[reportArgumentType]
+        overall = [self.overall(each) for each in ratings]
+        if not isinstance(item, Comparison):
+            order = tuple(sorted(range(len(overall)), key=lambda k: -overall[k]))
+            return Ranking(slate_of(item, self.name), order, self.name, tuple(overall))
+        gap = overall[0] - overall[1]
+        p_left = 0.5 if abs(gap) <= self.margin else float(gap > 0)
+        rationale = "\n\n".join(f"{side}: {each.rationale}" for side, each in zip("AB", ratings, strict=True))
+        return Preference(item, p_left, self.name, strength=abs(gap), rationale=rationale)
 
     def overall(self, rating: Rating) -> float:
         """The weighted sum of the scores; without weights, their mean."""
         return overall(rating, self.weights or None)
 
-    def _compared(self, pair: Comparison, ratings: Sequence[Rating]) -> Preference:
-        left, right = map(self.overall, ratings)
-        gap = left - right
-        p_left = 0.5 if abs(gap) <= self.margin else float(gap > 0)
-        rationale = "\n\n".join(f"{side}: {each.rationale}" for side, each in zip("AB", ratings, strict=True))
-        return Preference(pair, p_left, self.name, strength=abs(gap), rationale=rationale)
-
-    def _ranked(self, slate: Slate, ratings: Sequence[Rating]) -> Ranking:
-        grades = tuple(map(self.overall, ratings))
-        order = tuple(sorted(range(len(grades)), key=lambda k: -grades[k]))
-        return Ranking(slate, order, self.name, grades)
-
     async def _rated(self, answer: Completion, ask: Ask, seed: int) -> Rating | Abstention:
         rng = rng_for(seed, answer.key)  # one answer is sampled alike on either side of a pair
         requests = [self.prompted.request(answer, request_seed(rng)) for _ in range(self.raters)]
-        read: list[_Read] = []
-        silent: list[Abstention] = []
-        for request, reply in zip(requests, await together(map(ask, requests)), strict=True):
-            found = self._read(reply.text)
-            if found is None:
-                silent.append(self.prompted.unread(answer, request, reply, "not one score in range for every aspect"))
-            else:
-                read.append(found)
-        if silent:
-            return foremost(silent)
+        replies = await together(map(ask, requests))
+        found, why = [self._read(reply.text) for reply in replies], "not one score in range for every aspect"
+        asked = zip(requests, replies, found, strict=True)
+        unread = [self.prompted.unread(answer, request, reply, why) for request, reply, read in asked if read is None]
+        if unread:
+            return foremost(unread)
+        read = [each for each in found if each is not None]
         for aspect in self.agree_on:
             scores = [each.scores[aspect] for each in read]
             if max(scores) - min(scores) > self.disagreement:

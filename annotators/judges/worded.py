@@ -49,14 +49,10 @@ class PromptedCritic(Question):
             replace(each, category=each.category or (polarity.value if polarity else ""))
             for each, polarity in zip(found.spans, found.polarities, strict=True)
         )
-        polarity = polarity_of((read_object(said, "critique") or {}).get("polarity"))
-        return Critique(answer, text, self.name, spans, polarity or _of_all(found.polarities))
-
-
-def _of_all(polarities: tuple[Polarity | None, ...]) -> Polarity:
-    said = set(polarities)
-    only = said.pop() if len(said) == 1 else None
-    return only or Polarity.MIXED
+        of_spans = set(found.polarities)
+        of_all = of_spans.pop() if len(of_spans) == 1 else None
+        polarity = polarity_of((read_object(said, "critique") or {}).get("polarity")) or of_all or Polarity.MIXED
+        return Critique(answer, text, self.name, spans, polarity)
 
 
 class PromptedEditor(Question):
@@ -93,9 +89,9 @@ class PromptedEditor(Question):
             raise InputError(f"the editor's critic {self.critic.name!r} gave a {type(said).__name__}; wrap one that critiques")
         return await self.revised(said, ask, rng)
 
-    async def revised(self, critique: Critique, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
+    async def revised(self, critique: Critique, ask: Ask, rng: np.random.Generator, **extras: str) -> Revision | Abstention:
         """The answer rewritten to heed this critique of it."""
-        said = await self.asked(critique.completion, ask, rng, critique=critique.text)
+        said = await self.asked(critique.completion, ask, rng, critique=critique.text, **extras)
         return Revision(said.completion, said.text, self.name, critique) if isinstance(said, Revision) else said  # pyright: ignore[reportReturnType]
 
 

@@ -71,14 +71,11 @@ class Pool:
     def __init__(self, members: Sequence[Annotator], weights: Sequence[float] | None = None, name: str = "") -> None:
         if not members:
             raise InputError("a mixture has no members; name at least one annotator in `members`")
-        if weights is not None and (len(weights) != len(members) or min(weights) < 0 or not sum(weights) > 0):
-            raise InputError(
-                f"the weights are {list(weights)} for {len(members)} members; give each one a number, 0 or more, not all 0"
-            )
-        self.members = tuple(members)
-        self._shares = np.array(weights if weights is not None else [1.0] * len(members)) / (
-            sum(weights) if weights else len(members)
-        )
+        weights = [1.0] * len(members) if weights is None else list(weights)
+        if len(weights) != len(members) or min(weights) < 0 or not sum(weights) > 0:
+            expected = "give each one a number, 0 or more, not all 0"
+            raise InputError(f"the weights are {weights} for {len(members)} members; {expected}")
+        self.members, self._shares = tuple(members), np.array(weights) / sum(weights)
         self.name = name or f"mixture({', '.join(member.name for member in members)})"
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
@@ -119,19 +116,13 @@ class Jury:
             return verdict_of(said, member.name, self.name)
 
         verdicts, silent = await ask_all(pair, [heard(*each) for each in enumerate(self.members)], self.name)
-        neither = [each for each in silent if each.reason is Reason.NEITHER]
-        if len(neither) > len(verdicts):
-            because = nobody(pair, silent, self.name)
-            return replace(because, reason=Reason.NEITHER, detail=_count(verdicts, silent), unread=because.unread)
+        if sum(each.reason is Reason.NEITHER for each in silent) > len(verdicts):
+            return replace(nobody(pair, silent, self.name), reason=Reason.NEITHER, detail=_count(verdicts, silent))
         if not verdicts:
             return nobody(pair, silent, self.name)
         if len(verdicts) < self.quorum:
             least = f"{len(verdicts)} of {len(self.members)} gave a verdict and the quorum is {self.quorum}"
-            because = nobody(pair, silent, self.name)
-            return replace(because, detail=f"{least}; the first who gave none: {silent[0].detail}")
-        return self._verdict(pair, verdicts, silent)
-
-    def _verdict(self, pair: Comparison, verdicts: tuple[Preference, ...], silent: tuple[Abstention, ...]) -> Preference:
+            return replace(nobody(pair, silent, self.name), detail=f"{least}; the first who gave none: {silent[0].detail}")
         if self.rule == "majority":
             p_left = 0.5 + 0.5 * float(np.sign(sum(np.sign(each.p_left - 0.5) for each in verdicts)))
         else:
@@ -141,13 +132,10 @@ class Jury:
 
 def _count(verdicts: Sequence[Preference], silent: Sequence[Abstention]) -> str:
     """The votes of a jury, in words."""
-    left = sum(each.p_left > 0.5 for each in verdicts)
-    right = sum(each.p_left < 0.5 for each in verdicts)
+    left, right = sum(each.p_left > 0.5 for each in verdicts), sum(each.p_left < 0.5 for each in verdicts)
     neither = sum(each.reason is Reason.NEITHER for each in silent)
-    return (
-        f"{left} for left, {right} for right, {len(verdicts) - left - right} tied, {neither} for neither, "
-        f"{len(silent) - neither} abstained"
-    )
+    said = f"{left} for left, {right} for right, {len(verdicts) - left - right} tied"
+    return f"{said}, {neither} for neither, {len(silent) - neither} abstained"
 
 
 class OnModel:

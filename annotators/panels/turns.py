@@ -10,6 +10,7 @@ is there is where the loop starts (of a policy, or of a world), and a round that
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from ..judges.worded import PromptedEditor
 from ..prompting.prompted import Prompted, json_schema, label_p_left, parts, prose, together
 
 SIDES = ("A", "B")
+HEARD = ("first_side", "first", "second_side", "second")
 
 
 class Debate:
@@ -48,37 +50,30 @@ class Debate:
         schema = json_schema({"argument": {"type": "string"}})
         extras = ("side", "for_a", "for_b")
         self.debater = Prompted("debate_argument", extras=extras, schema=schema, **parts(name, argument, temperature=temperature))
-        heard = ("first_side", "first", "second_side", "second")
-        self.judge = Prompted("debate_judge", extras=heard, labels=SIDES, **parts(name, judge))
+        self.judge = Prompted("debate_judge", extras=HEARD, labels=SIDES, **parts(name, judge))
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         try:
             argued = await self._argued(pair, ask, rng)
-            p_left = await self._judged(pair, argued, ask)
+            orders = [("A", "B"), ("B", "A")] if self.balanced else [("A", "B")]
+            shown = [dict[str, Any](zip(HEARD, (a, argued[a], b, argued[b]), strict=True)) for a, b in orders]
+            asked = [self.judge.request(pair, **each) for each in shown]
+            heard = await together(label_p_left(request, SIDES, pair, ask, self.name) for request in asked)
         except Unread as unread:
             return unread.because
         rationale = "\n\n".join(f"For {side}: {text}" for side, text in argued.items())
-        return Preference(pair, p_left, self.name, rationale=rationale)
+        return Preference(pair, sum(heard) / len(heard), self.name, rationale=rationale)
 
     async def _argued(self, pair: Comparison, ask: Ask, rng: np.random.Generator) -> dict[str, str]:
         """All that each side said, by side."""
         argued: dict[str, str] = dict.fromkeys(SIDES, "")
         for _ in range(self.rounds):
-            asked = [
-                self.debater.request(pair, request_seed(rng), side=side, for_a=argued["A"], for_b=argued["B"]) for side in SIDES
-            ]
+            before = {"for_a": argued["A"], "for_b": argued["B"]}
+            asked = [self.debater.request(pair, request_seed(rng), side=side, **before) for side in SIDES]
             said = await together(prose(request, "argument", pair, ask, self.name) for request in asked)
             argued = {side: f"{argued[side]}\n\n{text}".strip() for side, text in zip(SIDES, said, strict=True)}
         return argued
-
-    async def _judged(self, pair: Comparison, argued: dict[str, str], ask: Ask) -> float:
-        orders = [("A", "B"), ("B", "A")] if self.balanced else [("A", "B")]
-        asked = [
-            self.judge.request(pair, first_side=one, first=argued[one], second_side=two, second=argued[two]) for one, two in orders
-        ]
-        heard = await together(label_p_left(request, SIDES, pair, ask, self.name) for request in asked)
-        return sum(heard) / len(heard)
 
 
 class ReviewLoop:
@@ -97,16 +92,13 @@ class ReviewLoop:
         self._editor = PromptedEditor(inner)
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
-        first = completion_of(item, self.name)
-        now, last = first, None
+        first = now = completion_of(item, self.name)
+        said: Any = None
         for _ in range(self.rounds):
             said = await self._editor.annotate(now, ask, rng)
-            if not isinstance(said, Revision):
-                assert isinstance(said, Abstention)
+            if isinstance(said, Abstention):
                 return replace(said, item=first, annotator=self.name)
-            last = said
             if said.text == now.text:
                 break
             now = Completion(first.prompt, said.text)
-        assert last is not None
-        return Revision(first, now.text, self.name, last.critique)
+        return Revision(first, now.text, self.name, said.critique)

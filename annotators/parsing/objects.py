@@ -55,9 +55,7 @@ def _parsed_objects(text: str) -> list[tuple[dict[str, Any], bool]] | None:
         return None
     found: list[tuple[dict[str, Any], bool]] = []
     end = 0
-    for start, stop in places:
-        if not LIKE_AN_OBJECT.match(said, start, stop):
-            continue
+    for start, stop in (each for each in places if LIKE_AN_OBJECT.match(said, *each)):
         before, end = said[max(end, start - 60) : start], stop
         parsed = _parsed(said[start:stop])
         if parsed is None:
@@ -138,9 +136,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _repaired(text: str) -> str:
-    if '"' not in text and re.search("[“”]", text):
+    if '"' not in text:
         text = re.sub("[“”]", '"', text)
-    elif '"' not in text:
+    if '"' not in text:
         straight = re.sub("[‘’]", "'", text)
         quoted = re.sub(r"'(?=\s*[,:}\]])", '"', re.sub(r"([{\[,:]\s*)'", r'\1"', straight))
         text = quoted if "'" not in quoted else text
@@ -155,12 +153,9 @@ def _repaired(text: str) -> str:
 
 
 def _with(found: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any] | None:
-    if all(name in found for name in required):
-        return found
     inner = list(found.values())
-    if len(inner) == 1 and isinstance(inner[0], dict) and all(name in inner[0] for name in required):
-        return inner[0]
-    return None
+    candidates = [found, *(inner if len(inner) == 1 and isinstance(inner[0], dict) else [])]
+    return next((each for each in candidates if all(name in each for name in required)), None)
 
 
 def read_text(text: str, name: str) -> str | None:
@@ -180,10 +175,8 @@ def read_prose(text: str, name: str) -> str | None:
 
 def read_texts(text: str, name: str) -> tuple[str, ...] | None:
     """The texts of the list in property `name`; None where it is no list, empty, or any of it is no text."""
-    found = read_object(text, name)
-    if found is None or not isinstance(found[name], list):
-        return None
-    texts = [meant(each) for each in found[name]]
+    said = (read_object(text, name) or {}).get(name)
+    texts = [meant(each) for each in said] if isinstance(said, list) else []
     return tuple(each for each in texts if each is not None) if texts and None not in texts else None
 
 

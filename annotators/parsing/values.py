@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 import unicodedata
 from collections.abc import Collection, Sequence
+from importlib.resources import files
 from typing import Any, NamedTuple
 
 from ...core.records import Polarity, ReactionKind, Span
@@ -17,31 +19,11 @@ from .objects import property_name, read_object, without_thinking
 STRENGTHS = {"slightly better": 1, "slightly": 1, "better": 2, "much better": 3, "much": 3}
 """Words for the strengths 1 to 3."""
 
-POLARITIES = {
-    **dict.fromkeys(("praise", "positive", "good", "strength"), Polarity.PRAISE),
-    **dict.fromkeys(("blame", "negative", "criticism", "bad", "weakness", "error"), Polarity.BLAME),
-    **dict.fromkeys(("mixed", "neutral", "both"), Polarity.MIXED),
-}
-
-_SIGNS = {
-    ReactionKind.THUMBS_UP: "👍 👏 :thumbsup: :+1:",
-    ReactionKind.THUMBS_DOWN: "👎 :thumbsdown: :-1:",
-    ReactionKind.LAUGH: "😂 🤣 😄 😆 😀 😁 :joy: :laughing:",
-    ReactionKind.HEART: "❤ ♥ 💕 💖 😍 🥰 💙 💚 💛 🧡 💜 :heart:",
-    ReactionKind.CONFUSED: "😕 🤔 😖 🤨 😵 ❓ :confused: :thinking:",
-    ReactionKind.SILENCE: "😶 🤐 :no_mouth:",
-}
-_KIND_OF_SIGN = {sign: kind for kind, signs in _SIGNS.items() for sign in signs.split()}
+_WORDS = tomllib.loads(files(__package__ or "").joinpath("words.toml").read_text(encoding="utf-8"))
+POLARITIES = {word: Polarity(name) for name, words in _WORDS["polarities"].items() for word in words}
+_KIND_OF_SIGN = {sign: ReactionKind(kind) for kind, signs in _WORDS["signs"].items() for sign in signs}
+_KIND_OF_NAME = {name: ReactionKind(kind) for kind, names in _WORDS["reactions"].items() for name in names}
 _SIGN = re.compile("|".join(sorted(map(re.escape, _KIND_OF_SIGN), key=len, reverse=True)))
-_NAMES = {
-    "thumbs_up": "thumbs_up thumb_up thumbsup upvote like",
-    "thumbs_down": "thumbs_down thumb_down thumbsdown downvote dislike",
-    "laugh": "laugh laughing laughter lol haha",
-    "heart": "heart love",
-    "confused": "confused confusion",
-    "silence": "silence silent no_reaction",
-}
-_KIND_OF_NAME = {name: ReactionKind(kind) for kind, names in _NAMES.items() for name in names.split()}
 _DENIAL = re.compile(r"\b(?:not|no|never|neither|nor|without|instead of|rather than|unless|if)\b|n['’]t\b|\?", re.IGNORECASE)
 _NUMBER = r"[+-]?[0-9]{1,6}(?:\.[0-9]{1,6})?"
 
@@ -55,11 +37,9 @@ def number_in(value: Any, low: float, high: float, whole: bool = True) -> float 
         if match is None or (match[2] is not None and float(match[2]) != high):
             return None
         value = float(match[1])
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:  # as NaN is not
         return None
-    if not low <= value <= high or (whole and value != math.floor(value)):  # NaN fails this too
-        return None
-    return float(value)
+    return None if whole and value != math.floor(value) else float(value)
 
 
 def strength_of(value: Any) -> float | None:
@@ -79,9 +59,8 @@ def read_scores(text: str, aspects: Sequence[str], low: float, high: float, whol
     said = _plain(text)
     if said is None:
         return None
-    if len(aspects) == 1 and number_in(said, low, high, whole) is not None:
-        return _all_of(aspects, [number_in(said, low, high, whole)])
-    return _all_of(aspects, [_score_in_lines(said, aspect, low, high, whole) for aspect in aspects])
+    alone = number_in(said, low, high, whole) if len(aspects) == 1 else None
+    return _all_of(aspects, [_score_in_lines(said, each, low, high, whole) if alone is None else alone for each in aspects])
 
 
 def _plain(text: str) -> str | None:
@@ -114,12 +93,9 @@ def read_ranking(text: str, n: int) -> tuple[int, ...] | None:
     if found is not None:
         value = found["ranking"]
         return _order(value if isinstance(value, list) else _listed(value), n)
-    said = _plain(text)
-    if said is None:
-        return None
-    orders = {each for line in said.splitlines() if (each := _order(_listed(line), n)) is not None}
-    clashing = sum(_listed(line) is not None for line in said.splitlines()) > len(orders)
-    return orders.pop() if len(orders) == 1 and not clashing else None
+    listed = [each for line in (_plain(text) or "").splitlines() if (each := _listed(line)) is not None]
+    orders = {order for each in listed if (order := _order(each, n)) is not None}
+    return orders.pop() if len(orders) == 1 and len(listed) == 1 else None
 
 
 def _listed(text: Any) -> list[Any] | None:
@@ -136,16 +112,10 @@ def _listed(text: Any) -> list[Any] | None:
 def _order(entries: Any, n: int) -> tuple[int, ...] | None:
     if not isinstance(entries, list) or len(entries) != n:
         return None
-    order: list[int] = []
-    for each in entries:
-        name = (
-            re.sub(r"^(?:answer|response|output|completion|#)\s?", "", each.strip(), flags=re.I) if isinstance(each, str) else each
-        )
-        place = number_in(name, 1, n)
-        if place is None:
-            return None
-        order.append(int(place) - 1)
-    return tuple(order) if len(set(order)) == n else None
+    noun = re.compile(r"^(?:answer|response|output|completion|#)\s?", re.IGNORECASE)
+    places = [number_in(noun.sub("", each.strip()) if isinstance(each, str) else each, 1, n) for each in entries]
+    order = tuple(int(place) - 1 for place in places if place is not None)
+    return order if len(set(order)) == n else None
 
 
 class SpansRead(NamedTuple):

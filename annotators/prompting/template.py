@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 from ...core.errors import InputError
 from ...core.files.reading import cause
-from ...core.records import Comparison, Completion, Item, Prompt, Slate
+from ...core.records import Item, Prompt
 from ..annotator import completion_of, pair_of, slate_of
 
 Kind = Literal["pair", "answer", "slate", "prompt"]
@@ -37,25 +37,9 @@ MOST_ITEMS, NESTED_LOOPS = 1000, 2
 LONGEST_QUESTION = 50_000_000
 """Characters."""
 FILTERS = (
-    *(
-        "abs",
-        "capitalize",
-        "count",
-        "d",
-        "default",
-        "first",
-        "float",
-        "int",
-        "last",
-        "length",
-        "list",
-        "lower",
-        "max",
-        "min",
-        "round",
-    ),
-    *("reverse", "sort", "string", "striptags", "title", "trim", "truncate", "unique", "upper", "wordcount"),
-)
+    "abs", "capitalize", "count", "d", "default", "first", "float", "int", "last", "length", "list", "lower", "max", "min", "round",
+    "reverse", "sort", "string", "striptags", "title", "trim", "truncate", "unique", "upper", "wordcount",
+)  # fmt: skip
 METHODS = ("count", "endswith", "find", "lower", "lstrip", "rstrip", "split", "splitlines", "startswith", "strip", "title", "upper")
 """What a template may use of Jinja's filters and of a text's methods, `join` beside these: what gives no more than it is given."""
 UNBOUNDED = (nodes.Macro, nodes.CallBlock, nodes.Concat, nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
@@ -108,10 +92,7 @@ def _join(values: Any, by: str = "") -> str:
 # No escaping for HTML: the text goes to a language model as it is.
 _ENVIRONMENT = _Bounded(undefined=StrictUndefined, autoescape=False)
 _ENVIRONMENT.globals.clear()  # a template uses the variables it is given, and Jinja's filters
-_ENVIRONMENT.filters = {name: each for name, each in _ENVIRONMENT.filters.items() if name in FILTERS} | {
-    "_items": _items,
-    "join": _join,
-}
+_ENVIRONMENT.filters = {name: _ENVIRONMENT.filters[name] for name in FILTERS} | {"_items": _items, "join": _join}
 
 
 class Template:
@@ -130,24 +111,18 @@ class Template:
         self._name, self._kind, self._extras = name, kind, tuple(extras)
         wanted = VARIABLES[kind][1:]
         known = (*VARIABLES[kind], *extras, "fence")
-        self.shared = self._compiled("shared", shared, available=(), wanted=()).render().strip()
-        parts = {kind: (item, wanted), "persona": (last, ())}
-        self._parts = [
-            (name, self._compiled(name, text, available=known, wanted=shown))
-            for name, (text, shown) in parts.items()
-            if text or shown
-        ]
+        self.shared = self._compiled("shared", shared, (), ()).render().strip()
+        parts = [each for each in ((kind, item, wanted), ("persona", last, ())) if each[1] or each[2]]
+        self._parts = [(part, self._compiled(part, text, known, shown)) for part, text, shown in parts]
         sample = {name: ["x"] if name == "answers" else "x" for name in known}
         self._rendered(sample)  # finds what only shows at work, such as {{ left.text }}
-        self._pieces = _plain_pieces(self.shared, [text for text, shown in parts.values() if text or shown])
+        self._pieces = _plain_pieces(self.shared, [text for _, text, _ in parts])
 
     def render(self, item: Item, **extras: str | Sequence[str]) -> str:
         """The question about `item`. Raises InputError for another kind of item, TypeError for other extras than declared."""
         if set(extras) != set(self._extras):
             raise TypeError(f"the template of {self._name!r} takes {self._extras} and was given {tuple(extras)}")
-        values = self._shown(item)
-        if extras:
-            values |= extras
+        values: dict[str, Any] = self._shown(item) | extras
         longest = 0
         for value in values.values():
             for text in (value,) if isinstance(value, str) else value:
@@ -159,16 +134,15 @@ class Template:
         return "\n\n".join(part for part in (self.shared, *self._rendered(values)) if part)
 
     def _shown(self, item: Item) -> dict[str, Any]:
-        if self._kind == "prompt":
-            return {"prompt": conversation(item.prompt)}
+        shown: dict[str, Any] = {"prompt": conversation(item.prompt)}
         if self._kind == "pair":
-            pair: Comparison = pair_of(item, self._name)
-            return {"prompt": conversation(pair.prompt), "left": pair.left.text, "right": pair.right.text}
-        if self._kind == "answer":
-            one: Completion = completion_of(item, self._name)
-            return {"prompt": conversation(one.prompt), "answer": one.text}
-        slate: Slate = slate_of(item, self._name)
-        return {"prompt": conversation(slate.prompt), "answers": [each.text for each in slate.completions]}
+            pair = pair_of(item, self._name)
+            shown |= {"left": pair.left.text, "right": pair.right.text}
+        elif self._kind == "answer":
+            shown["answer"] = completion_of(item, self._name).text
+        elif self._kind == "slate":
+            shown["answers"] = [each.text for each in slate_of(item, self._name).completions]
+        return shown
 
     def _rendered(self, values: Mapping[str, Any]) -> list[str]:
         done = []
@@ -176,9 +150,8 @@ class Template:
             try:
                 done.append(_rendered(compiled, values))
             except Exception as error:  # whatever a filter or an operator raises
-                raise InputError(
-                    f"the part `{part}` of the template of {self._name!r} fails: {_cause(error)}; correct it"
-                ) from error
+                why = f"the part `{part}` of the template of {self._name!r} fails: {_cause(error)}; correct it"
+                raise InputError(why) from error
         return done
 
     def _compiled(self, part: str, text: str, available: tuple[str, ...], wanted: tuple[str, ...]) -> Compiled:
@@ -192,9 +165,8 @@ class Template:
             raise InputError(f"{where} is not valid Jinja: {_cause(error)}") from error
         for variable in sorted(used - set(available)):
             raise InputError(f"{where} uses the variable {variable!r}; available there: {', '.join(available) or 'none'}")
-        for variable in wanted:
-            if variable not in used:
-                raise InputError(f"{where} never shows {{{{ {variable} }}}}; who judges answers is shown them")
+        for variable in (each for each in wanted if each not in used):
+            raise InputError(f"{where} never shows {{{{ {variable} }}}}; who judges answers is shown them")
         return compiled
 
 

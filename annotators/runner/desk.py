@@ -38,8 +38,7 @@ class _Ticket:
     __slots__ = ("key", "request", "waiting")
 
     def __init__(self, key: bytes, request: Request) -> None:
-        self.key = key
-        self.request = request
+        self.key, self.request = key, request
         self.waiting: list[asyncio.Future[Answer]] = []
 
     def answer(self, reply: Reply, was_held: bool, usage: Usage) -> None:
@@ -62,11 +61,8 @@ class Desk:
     """Answers the requests of one run. All but the engine's thread belongs to the event loop in which `work` runs."""
 
     def __init__(self, engine: Engine | None, store: Store | None, ledger: Ledger) -> None:
-        self.ledger = ledger
-        self.engine_name = engine.name if engine else ""
-        self._before = ledger.usage
-        self._engine = engine
-        self._given = store
+        self.ledger, self.engine_name = ledger, engine.name if engine else ""
+        self._engine, self._given, self._before = engine, store, ledger.usage
         self._own: Store | None = None
         self._tickets: dict[bytes, _Ticket] = {}
         self._fresh: list[_Ticket] = []
@@ -211,8 +207,7 @@ class Desk:
         """Keeps replies, then hands them out; an index that is not awaited stops the run."""
         replies: list[tuple[_Ticket, Reply, Usage]] = []
         failures: list[tuple[_Ticket, Exception]] = []
-        unknown: list[int] = []
-        lost: list[Usage] = []
+        unknown, lost = list[int](), list[Usage]()
         for index, outcome in outcomes:
             ticket = left.pop(index, None)
             if ticket is None:
@@ -235,6 +230,5 @@ class Desk:
             del self._tickets[ticket.key]
             ticket.fail(error if isinstance(error, PastureError) else EngineError(f"{type(error).__name__}: {error}"))
         if unknown:
-            raise EngineError(
-                f"the engine {self.engine_name!r} answered request {unknown[0]} twice, or was never asked it; correct the engine"
-            )
+            twice = f"answered request {unknown[0]} twice, or was never asked it"
+            raise EngineError(f"the engine {self.engine_name!r} {twice}; correct the engine")

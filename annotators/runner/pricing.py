@@ -11,6 +11,7 @@ import copy
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,9 +71,8 @@ def played(
 def _is_declared(annotator: Annotator) -> bool:
     """Whether how much is asked is known without a play: the annotator says so, or it wraps one that ends with its one request."""
     inner = (*getattr(annotator, "members", ()), *filter(None, [getattr(annotator, "inner", None)]))
-    return hasattr(annotator, "most_requests") or any(
-        getattr(each, "most_requests", 0) == 1 or _is_declared(each) for each in inner
-    )
+    known = (getattr(each, "most_requests", 0) == 1 or _is_declared(each) for each in inner)
+    return hasattr(annotator, "most_requests") or any(known)
 
 
 class _Play:
@@ -121,7 +121,9 @@ class _Player:
             key = request.key(self._model)
             reply = held.get_many([key]).get(key) if held else None
             if reply is None:
-                play.prices[key] = _price(request, self._ledger)
+                most, about = most_tokens(request), approximate_tokens(request)
+                dollars, about_dollars = (self._ledger.dollars(*tokens, request.model) for tokens in (most, about))
+                play.prices[key] = Price(1, *most, dollars, about[0], about_dollars)
                 reply = longest_reply(request, self._style(number, key), key.hex())
             else:
                 play.cached.add(key)
@@ -134,12 +136,6 @@ class _Player:
             if not number:
                 raise
             return None
-
-
-def _price(request: Request, ledger: Ledger) -> Price:
-    most, about = most_tokens(request), approximate_tokens(request)
-    dollars, about_dollars = (ledger.dollars(*tokens, request.model) for tokens in (most, about))
-    return Price(1, *most, dollars, about[0], about_dollars)
 
 
 def _most(ways: Sequence[Sequence[_Play]], place: int) -> float:
@@ -175,8 +171,9 @@ def longest_reply(request: Request, where: float, name: str) -> Reply:
         text = _one_of(sampling.choices, where)
     elif sampling.schema:
         schema = json.loads(sampling.schema)
-        texts = iter(range(10**6))
-        share = max(1, (room - len(json.dumps(_instance(schema, where, lambda: "")))) // max(_texts(schema), 1))
+        texts, counted = count(), count()
+        _instance(schema, 0.0, lambda: str(next(counted)))
+        share = max(1, (room - len(json.dumps(_instance(schema, where, lambda: "")))) // max(next(counted), 1))
         text = json.dumps(_instance(schema, where, lambda: _words(f"{name[:8]}x{next(texts)}", share)))
     else:
         text = _one_of(sampling.labels, where) if sampling.labels else _words(name[:8], room)
@@ -189,13 +186,6 @@ def _one_of(options: Sequence[Any], where: float) -> Any:
 
 def _words(word: str, characters: int) -> str:
     return (f"{word} " * (characters // (len(word) + 1) + 1))[:characters].strip() or word[:characters]
-
-
-def _texts(schema: Mapping[str, Any]) -> int:
-    """How many free texts an instance holds."""
-    made: list[None] = []
-    _instance(schema, 0.0, lambda: str(made.append(None)))
-    return len(made)
 
 
 def _instance(schema: Any, where: float, text: Callable[[], str], place: int = 0) -> Any:

@@ -39,13 +39,8 @@ class Run:
     def __init__(
         self, items: Iterable[Item], annotator: Annotator, desk: Desk, seed: int, window: int, progress: Progress | None
     ) -> None:
-        self.items = items
-        self.annotator = annotator
-        self.name = annotator.name
-        self.desk = desk
-        self.seed = seed
-        self.window = window
-        self.progress = progress
+        self.items, self.annotator, self.name = items, annotator, annotator.name
+        self.desk, self.seed, self.window, self.progress = desk, seed, window, progress
         self.done = 0
         self.ready = asyncio.Event()
         self._chunk = min(CHUNK, window)
@@ -144,10 +139,9 @@ class Run:
         if not silent:
             return False
         unread: list[Answer] = []
-        for each in silent:
-            if each.reason is Reason.UNPARSABLE or each.unread:
-                keys = {self.desk.key(request) for request in each.unread}
-                unread += [answer for answer in asked.answers if not keys or answer.key in keys]
+        for each in (each for each in silent if each.reason is Reason.UNPARSABLE or each.unread):
+            keys = {self.desk.key(request) for request in each.unread}
+            unread += [answer for answer in asked.answers if not keys or answer.key in keys]
         self.desk.reject(unread)
         return any(each.was_held for each in unread)
 
@@ -165,8 +159,10 @@ class Run:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task and task.cancelling():  # the run's; others are the annotator's
                 raise
+            text = item.prompt.text
+            shown = text if len(text) <= SHOWN_OF_A_PROMPT else f"{text[:SHOWN_OF_A_PROMPT]}..."
             raise AnnotatorFailed(
-                f"the annotator {self.name!r} failed on the prompt {_shown(item)}: {raised_in(error)}; correct it and run again: "
+                f"the annotator {self.name!r} failed on the prompt {shown!r}: {raised_in(error)}; correct it and run again: "
                 "finished replies are kept"
             ) from error
         _check(result, item, self.name)
@@ -193,12 +189,6 @@ class MeteredAsk:
         self.answers.append(answer)
         self.usage = answer.usage if self.usage is NOTHING else self.usage + answer.usage
         return answer.reply
-
-
-def _shown(item: Item) -> str:
-    """The beginning of the item's prompt."""
-    text = item.prompt.text
-    return repr(text if len(text) <= SHOWN_OF_A_PROMPT else f"{text[:SHOWN_OF_A_PROMPT]}...")
 
 
 def silent_in(result: Feedback | Abstention) -> tuple[Abstention, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 import numpy as np
 
@@ -130,8 +130,7 @@ class Session:
             self.progress(what, done, total, NOTHING)
 
     def _progress(self, name: str) -> Progress | None:
-        watch = self.progress
-        before = self._before
+        watch, before = self.progress, self._before
         return watch and (lambda done, total, spent: watch(name, before + done, total and before + total, spent))
 
 
@@ -140,9 +139,8 @@ class DrySession(Session):
 
     def ask(self, items: Sequence[Item], annotator: Annotator, seed: int | None = None) -> Annotations:
         if self.engine is None:
-            said = super().ask(items, annotator, seed)
             self.quote += Quote(len(items))
-            return said
+            return super().ask(items, annotator, seed)
         seed = self.seed if seed is None else seed
         price, results = played(items, annotator, self.engine.name, self.store, seed, self.ledger)
         self.quote += price
@@ -173,40 +171,28 @@ class _Task(Generic[Result]):
 
 def ledger_of(engine: Engine | None, budget: Budget = UNLIMITED) -> Ledger:
     """The ledger of what this engine is paid, at its prices."""
-    if engine is None:
-        return Ledger(budget)
-    return Ledger(budget, engine.prices, getattr(engine, "prices_by_model", None))
+    return Ledger(budget, engine.prices, getattr(engine, "prices_by_model", None)) if engine else Ledger(budget)
 
 
-def annotate(
-    items: Sequence[Item],
-    annotator: Annotator,
-    *,
-    engine: Engine | None = None,
-    store: Store | None = None,
-    seed: int = 0,
-    budget: Budget | None = None,
-    progress: Progress | None = None,
-    window: int = 4096,
-) -> Annotations:
-    """Asks `annotator` about every item (see `Session`, whose options these are, and `Session.ask`). May be called inside a running
-    event loop."""
-    return Session(engine, store, seed, budget, _watch(progress), window).ask(items, annotator)
+class CallOptions(TypedDict, total=False):
+    """Of a session of one call: those of `Session`, and `progress` without the name of who is asked."""
+
+    engine: Engine | None
+    store: Store | None
+    seed: int
+    budget: Budget | None
+    progress: Progress | None
+    window: int
 
 
-def annotate_stream(
-    items: Iterable[Item],
-    annotator: Annotator,
-    *,
-    engine: Engine | None = None,
-    store: Store | None = None,
-    seed: int = 0,
-    budget: Budget | None = None,
-    progress: Progress | None = None,
-    window: int = 4096,
-) -> Stream:
+def annotate(items: Sequence[Item], annotator: Annotator, **options: Unpack[CallOptions]) -> Annotations:
+    """Asks `annotator` about every item (see `Session.ask`). May be called inside a running event loop."""
+    return _session(options).ask(items, annotator)
+
+
+def annotate_stream(items: Iterable[Item], annotator: Annotator, **options: Unpack[CallOptions]) -> Stream:
     """As `annotate`, one result after another in the order of the items (see `Session.stream`)."""
-    return Session(engine, store, seed, budget, _watch(progress), window).stream(items, annotator)
+    return _session(options).stream(items, annotator)
 
 
 def price(items: Sequence[Item], annotator: Annotator, engine: Engine | None, store: Store | None = None, seed: int = 0) -> Quote:
@@ -214,5 +200,6 @@ def price(items: Sequence[Item], annotator: Annotator, engine: Engine | None, st
     return Session(engine, store, seed).price(items, annotator)
 
 
-def _watch(progress: Progress | None) -> Watch | None:
-    return progress and (lambda name, done, total, spent: progress(done, total, spent))
+def _session(options: CallOptions) -> Session:
+    told = options.pop("progress", None)
+    return Session(**options, progress=told and (lambda name, done, total, spent: told(done, total, spent)))  # pyright: ignore[reportCallIssue]

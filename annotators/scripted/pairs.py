@@ -33,25 +33,35 @@ class Gold:
         return Preference(pair, float(bradley_terry(advantage, 0.0)), self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class BradleyTerry:
+@dataclass(frozen=True)
+class WorldUser:
+    """Who answers as one user of a world. user: a name of `world.users`, or `gold` for the mean user."""
+
+    world: World
+    user: str = "gold"
+
+    def __post_init__(self) -> None:
+        if self.user != "gold" and self.user not in self.world.users:
+            some = ", ".join([*self.world.users[:5], "gold"])
+            raise InputError(f"the world {self.world.name!r} has no user {self.user!r}; its users are: {some} ...")
+
+
+@dataclass(frozen=True)
+class BradleyTerry(WorldUser):
     """One user, who prefers left with probability sigmoid(advantage / temperature).
 
-    user: a name of `world.users`, or `gold` for the mean user. temperature: noise in nats, >= 0.
-    soft: return that probability; otherwise (the default) a hard label drawn from it.
+    temperature: noise in nats, >= 0. soft: return that probability; otherwise (the default) a hard label drawn from it.
     """
 
     traits = Traits(symmetric=True)
 
-    world: World
-    user: str = "gold"
     temperature: float = 1.0
     soft: bool = False
     name: str = "bradley-terry"
 
     def __post_init__(self) -> None:
         _check_temperature(self.temperature)
-        check_user(self.world, self.user)
+        super().__post_init__()
 
     def advantage(self, pair: Comparison) -> float:
         """What left is worth more than right, in nats."""
@@ -82,13 +92,6 @@ class UserPool:
         user = self.world.users[int(rng.integers(len(self.world.users)))]
         p_left = float(bradley_terry(self.world.advantage(pair, user), self.temperature))
         return Preference(pair, p_left if self.soft else draw(p_left, pair, rng), self.name, persona=user)
-
-
-def check_user(world: World, user: str) -> None:
-    """Raises InputError for a user that the world has not."""
-    if user != "gold" and user not in world.users:
-        some = ", ".join([*world.users[:5], "gold"])
-        raise InputError(f"the world {world.name!r} has no user {user!r}; its users are: {some} ...")
 
 
 def _check_temperature(temperature: float) -> None:

@@ -14,31 +14,29 @@ import numpy as np
 from scipy.special import expit
 
 from ...core.errors import InputError
-from ...core.protocols import Ask, World
+from ...core.protocols import Ask
 from ...core.records import Abstention, Comparison, Completion, Item, Preference, Ranking, Rating, Reason
 from ...simulators.choice import bradley_terry, draw
 from ..annotator import Traits, pair_of, slate_of
-from .pairs import check_user
-from .worded import median_rival
+from .pairs import WorldUser
+from .worded import above_acceptable
 
 OVERALL = "overall"
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptedRanker:
+@dataclass(frozen=True)
+class ScriptedRanker(WorldUser):
     """Ranks a slate, or chooses from a pair, as Plackett and Luce have it. temperature: noise in nats, >= 0; at 0 the order is that
     of the utilities, and equals stand in an order drawn at random (a pair's are a tie)."""
 
     traits = Traits(item="slate")
 
-    world: World
-    user: str = "gold"
     temperature: float = 1.0
     name: str = "scripted-ranker"
 
     def __post_init__(self) -> None:
-        check_user(self.world, self.user)
-        _check_noise("temperature", self.temperature)
+        super().__post_init__()
+        _check_noise(temperature=self.temperature)
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Ranking | Preference:
         if isinstance(item, Comparison):
@@ -51,8 +49,8 @@ class ScriptedRanker:
         return Ranking(slate, tuple(np.lexsort((chance_K, -perceived_K)).tolist()), self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptedRater:
+@dataclass(frozen=True)
+class ScriptedRater(WorldUser):
     """Scores an answer on each of the world's aspects, and overall, on a scale of whole numbers.
 
     An aspect's score says what it contributes to the user's utility, and `overall` by how much the utility is above the acceptable
@@ -64,8 +62,6 @@ class ScriptedRater:
 
     traits = Traits(item="answer")
 
-    world: World
-    user: str = "gold"
     low: int = 1
     high: int = 5
     noise: float = 0.5
@@ -75,8 +71,8 @@ class ScriptedRater:
     name: str = "scripted-rater"
 
     def __post_init__(self) -> None:
-        check_user(self.world, self.user)
-        _check_noise("noise", self.noise)
+        super().__post_init__()
+        _check_noise(noise=self.noise)
         if not self.low < self.high or not self.scale > 0:
             raise InputError(f"low={self.low}, high={self.high}, scale={self.scale}: expected low below high and a scale above 0")
         for aspect in self.aspects or ():
@@ -102,8 +98,7 @@ class ScriptedRater:
     def _scores(self, answers: Sequence[Completion], rng: np.random.Generator) -> np.ndarray:
         """[K, 1 + aspects], overall first."""
         chosen = [list(self.world.aspects).index(each) for each in self._aspects()]
-        enough = median_rival(self.world, self.user) if self.acceptable is None else self.acceptable
-        overall_K = self.world.utility(answers, self.user) - enough
+        overall_K = above_acceptable(self, answers, self.acceptable)
         parts_KA = self.world.features(answers)[:, chosen] * self.world.weights(self.user)[chosen]
         nats_KS = np.column_stack((overall_K, parts_KA))
         exact_KS = self.low + (self.high - self.low) * expit(nats_KS / self.scale)
@@ -111,8 +106,8 @@ class ScriptedRater:
         return np.clip(np.rint(noisy_KS), self.low, self.high)
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptedVerdict:
+@dataclass(frozen=True)
+class ScriptedVerdict(WorldUser):
     """Says which of two answers is better, how much, and why.
 
     temperature: noise in nats of each verdict (as Bradley and Terry have it). tie: nats of perceived difference below which they
@@ -122,8 +117,6 @@ class ScriptedVerdict:
 
     traits = Traits(symmetric=True)
 
-    world: World
-    user: str = "gold"
     temperature: float = 1.0
     tie: float = 0.0
     acceptable: float | None = None
@@ -131,9 +124,8 @@ class ScriptedVerdict:
     name: str = "scripted-verdict"
 
     def __post_init__(self) -> None:
-        check_user(self.world, self.user)
-        _check_noise("temperature", self.temperature)
-        _check_noise("tie", self.tie)
+        super().__post_init__()
+        _check_noise(temperature=self.temperature, tie=self.tie)
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
         pair = pair_of(item, self.name)
@@ -160,6 +152,7 @@ def _noise(answers: Sequence[Completion], drawn: Callable[..., np.ndarray], shap
     return noise[[texts.index(each.text) for each in answers]]
 
 
-def _check_noise(name: str, value: float) -> None:
-    if not value >= 0:
-        raise InputError(f"the {name} is {value}; it is 0 or more")
+def _check_noise(**noises: float) -> None:
+    for name, value in noises.items():
+        if not value >= 0:
+            raise InputError(f"the {name} is {value}; it is 0 or more")

@@ -31,7 +31,7 @@ from ...core.records import (
 )
 from ...simulators.text.principles import taste_sentences
 from ..annotator import Traits, completion_of
-from .pairs import check_user
+from .pairs import WorldUser
 
 PRAISE = ((ReactionKind.THUMBS_UP, 0.7), (ReactionKind.HEART, 0.3))
 BLAME = ((ReactionKind.THUMBS_DOWN, 0.7), (ReactionKind.CONFUSED, 0.2), (ReactionKind.LAUGH, 0.1))
@@ -46,6 +46,11 @@ def median_rival(world: World, user: str) -> float:
     return float(np.median(world.utility(world.rivals(world.prompts("eval")), user)))
 
 
+def above_acceptable(who: WorldUser, answers: Sequence[Completion], acceptable: float | None) -> np.ndarray:
+    """[N]: by how many nats the answers are better to this user than `acceptable`."""
+    return who.world.utility(answers, who.user) - (median_rival(who.world, who.user) if acceptable is None else acceptable)
+
+
 def check_rates(**rates: float) -> None:
     """Raises InputError for a rate outside [0, 1]."""
     for name, rate in rates.items():
@@ -53,8 +58,8 @@ def check_rates(**rates: float) -> None:
             raise InputError(f"the {name} rate is {rate}; it is a probability in [0, 1]")
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptedCritic:
+@dataclass(frozen=True)
+class ScriptedCritic(WorldUser):
     """Says what a user finds wrong with an answer, worst first, with the place of each fault.
 
     most: faults that it names at most. miss: how often it overlooks a fault. hallucinate: how often it names, besides, one that is
@@ -63,8 +68,6 @@ class ScriptedCritic:
 
     traits = Traits(item="answer", gives="a critique of an answer")
 
-    world: World
-    user: str = "gold"
     most: int = 5
     miss: float = 0.0
     hallucinate: float = 0.0
@@ -72,16 +75,15 @@ class ScriptedCritic:
     name: str = "scripted-critic"
 
     def __post_init__(self) -> None:
-        check_user(self.world, self.user)
+        super().__post_init__()
         check_rates(miss=self.miss, hallucinate=self.hallucinate)
         if self.most < 1:
             raise InputError(f"at most {self.most} faults are to be named; it is 1 or more")
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Critique:
         answer = completion_of(item, self.name)
-        found, utility = self.found(answer, rng), self.world.utility([answer], self.user)[0]
-        enough = median_rival(self.world, self.user) if self.acceptable is None else self.acceptable
-        polarity = Polarity.MIXED if utility >= enough else Polarity.BLAME
+        found = self.found(answer, rng)
+        polarity = Polarity.MIXED if above_acceptable(self, [answer], self.acceptable)[0] >= 0 else Polarity.BLAME
         text = " ".join(dict.fromkeys(each.text for each in found)) or CONTENT
         spans = tuple(Span(each.start, each.end, each.aspect) for each in found)
         return Critique(answer, text, self.name, spans, polarity if found else Polarity.PRAISE)
@@ -98,21 +100,19 @@ class ScriptedCritic:
         return seen
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptedEditor:
+@dataclass(frozen=True)
+class ScriptedEditor(WorldUser):
     """Rewrites an answer as a user would: the worst `effort` aspects at fault are mended, or all (None). An answer without fault
     stays as it is. `miss` as in `ScriptedCritic`; the critique that the edit follows goes with it."""
 
     traits = Traits(item="answer", gives="a revision of an answer")
 
-    world: World
-    user: str = "gold"
     effort: int | None = None
     miss: float = 0.0
     name: str = "scripted-editor"
 
     def __post_init__(self) -> None:
-        check_user(self.world, self.user)
+        super().__post_init__()
         if self.effort is not None and self.effort < 1:
             raise InputError(f"the effort is {self.effort}; it is the number of aspects that are repaired, 1 or more")
 
@@ -130,21 +130,19 @@ class ScriptedEditor:
         return Revision(answer, mended.text, self.name, critique)
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptedDirectives:
+@dataclass(frozen=True)
+class ScriptedDirectives(WorldUser):
     """Says one rule for all answers to come: what would have mended the worst fault (`source = "fault"`; silent, that is an
     abstention, where there is none), or how the user's taste departs most from the mean one (`source = "taste"`; gold's own
     strongest wish)."""
 
     traits = Traits(item="answer", gives="a rule about answers")
 
-    world: World
-    user: str = "gold"
     source: str = "fault"
     name: str = "scripted-directive"
 
     def __post_init__(self) -> None:
-        check_user(self.world, self.user)
+        super().__post_init__()
         if self.source not in ("fault", "taste"):
             raise InputError(f"the source is {self.source!r}; it is 'fault' or 'taste'")
 
@@ -161,8 +159,8 @@ class ScriptedDirectives:
         return taste_sentences(self.world.aspects, departure_A.tolist())
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptedReactions:
+@dataclass(frozen=True)
+class ScriptedReactions(WorldUser):
     """Leaves a small sign under an answer, mostly none.
 
     silence: how often it says nothing. Else it is pleased with probability sigmoid((utility - acceptable) / temperature), and
@@ -172,8 +170,6 @@ class ScriptedReactions:
 
     traits = Traits(item="answer", gives="a sign about an answer")
 
-    world: World
-    user: str = "gold"
     silence: float = 0.9
     adversarial: float = 0.0
     temperature: float = 0.5
@@ -181,7 +177,7 @@ class ScriptedReactions:
     name: str = "scripted-reaction"
 
     def __post_init__(self) -> None:
-        check_user(self.world, self.user)
+        super().__post_init__()
         check_rates(silence=self.silence, adversarial=self.adversarial)
         if not self.temperature > 0:
             raise InputError(f"the temperature is {self.temperature}; it is nats, more than 0")
@@ -191,28 +187,25 @@ class ScriptedReactions:
         speaks, pleases, lies, which = rng.random(4)
         if speaks < self.silence:
             return Reaction(answer, ReactionKind.SILENCE, self.name)
-        enough = median_rival(self.world, self.user) if self.acceptable is None else self.acceptable
-        above = self.world.utility([answer], self.user)[0] - enough
+        above = above_acceptable(self, [answer], self.acceptable)[0]
         pleased = (pleases < expit(above / self.temperature)) != (lies < self.adversarial)
         kinds, shares = zip(*(PRAISE if pleased else BLAME), strict=True)
         return Reaction(answer, kinds[int(np.searchsorted(np.cumsum(shares)[:-1], which, side="right"))], self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptedFollowUps:
+@dataclass(frozen=True)
+class ScriptedFollowUps(WorldUser):
     """What a user writes next: thanks for an answer with no fault of `patience` nats or more, else what is wrong and what they
     wish. miss: how often they overlook a fault."""
 
     traits = Traits(item="answer", gives="what a user says after an answer")
 
-    world: World
-    user: str = "gold"
     patience: float = 0.3
     miss: float = 0.0
     name: str = "scripted-follow-up"
 
     def __post_init__(self) -> None:
-        check_user(self.world, self.user)
+        super().__post_init__()
         check_rates(miss=self.miss)
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> FollowUp:

@@ -87,12 +87,10 @@ class MemberPool:
     ) -> None:
         table = template_file("alpacafarm")
         known = table["members"]
-        for each in members or ():
-            if each not in known:
-                raise UnknownName("member of alpacafarm", each, known)
-        for each in models:
-            if each not in {member["model"] for member in known.values()}:
-                raise UnknownName("model of alpacafarm", each, {member["model"] for member in known.values()})
+        sizes = {member["model"] for member in known.values()}
+        for what, given, allowed in (("member", members or (), known), ("model", models, sizes)):
+            for each in (each for each in given if each not in allowed):
+                raise UnknownName(f"{what} of alpacafarm", each, allowed)
         self.name, self._seed = name, seed
         self.members = [Member(each, table, models) for each in dict.fromkeys(members or known)]
         self._batches = self._cut(among) if among is not None else {}
@@ -132,17 +130,15 @@ class MemberPool:
 
     def _cut(self, among: Iterable[Item]) -> dict[str, list[Comparison]]:
         """The batch of every item, by its key: each member's pairs in the order of a hash, cut into its batches."""
-        shares: dict[str, dict[str, Comparison]] = {}
-        members = {each.name: each for each in self.members}
-        for item in among:
-            pair = pair_of(item, self.name)
+        shares: dict[Member, dict[str, Comparison]] = {}
+        for pair in (pair_of(item, self.name) for item in among):
             if pair.left.text != pair.right.text:
-                shares.setdefault(self.member(pair).name, {})[pair.key] = self.shown(pair)
+                shares.setdefault(self.member(pair), {})[pair.key] = self.shown(pair)
         batches: dict[str, list[Comparison]] = {}
-        for name, share in shares.items():
+        for member, share in shares.items():
             order = sorted(share, key=lambda key: digest(self._seed, "alpacafarm", "batch", key))
-            for start in range(0, len(order), members[name].batch):
-                keys = order[start : start + members[name].batch]
+            for start in range(0, len(order), member.batch):
+                keys = order[start : start + member.batch]
                 batch = [share[key] for key in keys]
                 batches |= dict.fromkeys(keys, batch)
         return batches
@@ -155,8 +151,7 @@ class Member:
         own = table["members"][name]
         self.name, self.batch, self.format = name, int(own["batch"]), str(own["format"])
         self._model = models.get(own["model"], "")
-        form = table["formats"][self.format]
-        persona = own.get("persona", "")
+        form, persona = table["formats"][self.format], own.get("persona", "")
         examples = "\n\n".join(_example(each, self.format) for each in table["examples"][: self.batch - 1])
         shared = f"{own['shared'].strip()}\n\n{examples}".strip()
         parts = {"pair": form["pair"], "persona": persona, "ask": form["ask"], "max_tokens": form["max_tokens"], "name": name}

@@ -19,8 +19,9 @@ from scipy.special import expit
 from ...core.errors import InputError, UnknownName
 from ...core.protocols import Ask, Policy, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Message, Preference, Prompt, Rating, Reason
-from ...core.requests import Reply, Request, Sampling
+from ...core.requests import Request, Sampling
 from ..annotator import Traits, completion_of
+from ..judges.judge import log_likelihood
 from ..prompting.prompted import Prompted, template_file, together
 
 ROUTE = "route"
@@ -92,7 +93,7 @@ class Cdr:
         except Unread as unread:
             return unread.because
         asked = [request for each in answers for request in self.requests(each, domain)]
-        scores = [self._score(reply) for reply in await together(map(ask, asked))]
+        scores = [log_likelihood(reply, self.per_token) for reply in await together(map(ask, asked))]
         unread = tuple(request for request, score in zip(asked, scores, strict=True) if score is None)
         if unread:
             models = ", ".join(dict.fromkeys(request.model for request in unread))
@@ -101,11 +102,6 @@ class Cdr:
         known = [score for score in scores if score is not None]
         rewards = [strong - weak for strong, weak in zip(known[::2], known[1::2], strict=True)]
         return _said(item, rewards, self.scale, self.name)
-
-    def _score(self, reply: Reply) -> float | None:
-        if reply.logprob is None or not np.isfinite(reply.logprob) or reply.completion_tokens < 1:
-            return None
-        return reply.logprob / (reply.completion_tokens if self.per_token else 1)
 
 
 class CdrPolicies:

@@ -90,14 +90,11 @@ class EditingUser:
         return Preference(item, 0.5 + 0.5 * ((left < right) - (left > right)), self.name, strength=float(abs(left - right)))
 
     async def _edit(self, draft: Completion, item: Item, ask: Ask, seed: int) -> str:
-        if self.by == "rule":
-            return self._edited(draft)
-        rule = self.rule(draft.prompt) or "No taste of their own."
-        request = self._question.request(draft, answer_seed(seed, draft), rule=rule)
-        return await prose(request, "revision", item, ask, self.name)
-
-    def _edited(self, draft: Completion) -> str:
-        text, rules = draft.prompt.text, read_rules(self.rule(draft.prompt))
+        text, rule = draft.prompt.text, self.rule(draft.prompt)
+        if self.by == "engine":
+            request = self._question.request(draft, answer_seed(seed, draft), rule=rule or "No taste of their own.")
+            return await prose(request, "revision", item, ask, self.name)
+        rules = read_rules(rule)
         taste = {name: GOLD.get(name, 0.0) + rules.get(name, 0.0) for name in {*GOLD, *rules}}
         return improve(text, draft.text, lambda answer: value(taste, text, answer), LEAST_GAIN)
 
@@ -108,9 +105,8 @@ def _check_rule(place: str, rule: str, understood: bool, of_the_world: bool) -> 
         raise InputError(f"there are rules for the context {place!r}; the contexts of the text world are {', '.join(RULES)}")
     unknown = [each for each in split_sentences(rule) if not read_rules(each)] if understood else []
     if unknown:
-        raise InputError(
-            f"the rule {unknown[0]!r} is not one that the text world knows; write one such as 'Prefer formal answers.'"
-        )
+        way_out = "write one such as 'Prefer formal answers.'"
+        raise InputError(f"the rule {unknown[0]!r} is not one that the text world knows; {way_out}")
 
 
 def edit_cost(draft: str, edited: str) -> int:

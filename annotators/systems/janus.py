@@ -60,9 +60,8 @@ class Janus:
         self._judge = Judge(template="janus", extras=("values",), thinks=thinks, name=name, **parts)
         scores = {"type": "integer", "minimum": LOWEST, "maximum": HIGHEST}
         schema = json_schema({"rationale": {"type": "string"}, **dict.fromkeys(self.hierarchy, scores)})
-        self._rubric = Prompted(
-            "janus_rubric", kind="answer", extras=("values",), schema=schema, name=name, system=parts.get("system")
-        )
+        own: dict[str, Any] = {"name": name, "system": parts.get("system")}
+        self._rubric = Prompted("janus_rubric", kind="answer", extras=("values",), schema=schema, **own)
 
     def said(self, combination: Mapping[str, str]) -> str:
         """A combination in words, one dimension a line."""
@@ -78,15 +77,13 @@ class Janus:
         said = await self._judge.verdict(item, ask, rng, values=self.said(combination))
         if isinstance(said, Abstention):
             return said
-        held = ", ".join(f"{dimension}={value}" for dimension, value in combination.items())
-        return replace(said, persona=held)
+        return replace(said, persona=", ".join(f"{dimension}={value}" for dimension, value in combination.items()))
 
     async def _scored(self, answer: Completion, values: str, ask: Ask, seed: int) -> Rating | Abstention:
         request = self._rubric.request(answer, seed, values=values)
         reply = await ask(request)
         scores = read_scores(reply.text, list(self.hierarchy), LOWEST, HIGHEST)
         if scores is None:
-            return self._rubric.unread(
-                answer, request, reply, f"no score of {LOWEST} to {HIGHEST} for each of {list(self.hierarchy)}"
-            )
+            why = f"no score of {LOWEST} to {HIGHEST} for each of {list(self.hierarchy)}"
+            return self._rubric.unread(answer, request, reply, why)
         return Rating(answer, scores, self.name, rationale=read_text(reply.text, "rationale") or "")

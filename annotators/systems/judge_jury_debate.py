@@ -84,12 +84,7 @@ class JudgeJuryDebate:
     traits = Traits(engine=True)
 
     def __init__(
-        self,
-        arrangement: str = "judge",
-        form: str = "",
-        members: Sequence[Annotator] | None = None,
-        name: str = "",
-        **options: Any,
+        self, arrangement: str = "judge", form: str = "", members: Sequence[Annotator] | None = None, name: str = "", **options: Any
     ) -> None:
         if form and (arrangement != "judge" or form not in FORMS):
             raise InputError(f"the form is {form!r} with arrangement={arrangement!r}; it is one of {', '.join(FORMS)}, of a judge")

@@ -15,8 +15,7 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.protocols import Ask, Unread
-from ...core.records import Abstention, Comparison, Completion, Item, Preference
-from ...core.requests import Request
+from ...core.records import Abstention, Comparison, Item, Preference
 from ..annotator import Traits, answer_seed, pair_of, shared_seed
 from ..prompting.prompted import Prompted, json_schema, label_p_left, parts, prose, together
 from ..scripted.pairs import BradleyTerry
@@ -34,11 +33,7 @@ class Rlhs:
     traits = Traits(engine=True)
 
     def __init__(
-        self,
-        mode: str = "hindsight",
-        outcome: dict[str, Any] | None = None,
-        judge: dict[str, Any] | None = None,
-        name: str = "",
+        self, mode: str = "hindsight", outcome: dict[str, Any] | None = None, judge: dict[str, Any] | None = None, name: str = ""
     ) -> None:
         if mode not in MODES:
             raise InputError(f"the mode is {mode!r}; it is one of {', '.join(MODES)}")
@@ -55,23 +50,18 @@ class Rlhs:
         pair = pair_of(item, self.name)
         try:
             if self.mode == "foresight":
-                return Preference(pair, await self._verdict(self._judge.request(pair), pair, ask), self.name)
+                return Preference(pair, await label_p_left(self._judge.request(pair), LABELS, pair, ask, self.name), self.name)
             seed = shared_seed(rng)
-            left, right = await together(self._simulated(each, pair, ask, seed) for each in (pair.left, pair.right))
-            asked = self._judge.request(pair, outcome_left=left, outcome_right=right)
+            asked = [self._outcome.request(each, answer_seed(seed, each)) for each in (pair.left, pair.right)]
+            left, right = await together(prose(each, "outcome", pair, ask, self.name) for each in asked)
+            request = self._judge.request(pair, outcome_left=left, outcome_right=right)
             told = f"Outcome of the left answer: {left}\n\nOutcome of the right answer: {right}"
-            return Preference(pair, await self._verdict(asked, pair, ask), self.name, rationale=told)
+            return Preference(pair, await label_p_left(request, LABELS, pair, ask, self.name), self.name, rationale=told)
         except Unread as unread:
             return unread.because
 
-    async def _simulated(self, answer: Completion, pair: Comparison, ask: Ask, seed: int) -> str:
-        return await prose(self._outcome.request(answer, answer_seed(seed, answer)), "outcome", pair, ask, self.name)
 
-    async def _verdict(self, request: Request, pair: Comparison, ask: Ask) -> float:
-        return await label_p_left(request, LABELS, pair, ask, self.name)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Foresight(BradleyTerry):
     """A world's user who judges answers by how they look before anything came of them (`world.seen`). See `BradleyTerry`."""
 
@@ -85,7 +75,7 @@ class Foresight(BradleyTerry):
         return float(left - right)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hindsight(BradleyTerry):
     """The same user after the outcome: answers are worth what they are."""
 

@@ -51,12 +51,9 @@ class SelfReference:
         self.name, self.samples, self.both_orders = name, samples, both_orders
         text = {"type": "string"}
         self._answer = Prompted("self_reference_answer", kind="prompt", schema=json_schema({"answer": text}), **parts(name, answer))
-        self._critique = Prompted(
-            "self_reference_critique",
-            extras=("reference",),
-            schema=json_schema({"critique": text}),
-            **parts(name, critique, temperature=temperature),
-        )
+        own = parts(name, critique, temperature=temperature)
+        schema = json_schema({"critique": text})
+        self._critique = Prompted("self_reference_critique", extras=("reference",), schema=schema, **own)
         self._verdict = Prompted("self_reference_verdict", extras=("reference", "critique"), labels=LABELS, **parts(name, verdict))
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:

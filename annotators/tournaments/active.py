@@ -44,11 +44,12 @@ def posterior(wins_MM: np.ndarray, prior_sd: float = 2.0) -> Posterior:
         return float(value), precision * s_M - (wins_MM - games_MM * expit(d_MM)).sum(axis=1)
 
     def curvature(s_M: np.ndarray) -> np.ndarray:
-        return _information(games_MM, s_M[:, None] - s_M) + precision * np.eye(len(s_M))
+        d_MM = s_M[:, None] - s_M
+        weight_MM = games_MM * expit(d_MM) * expit(-d_MM)
+        return np.diag(weight_MM.sum(axis=1)) - weight_MM + precision * np.eye(len(s_M))
 
-    found = minimize(
-        loss, np.zeros(len(wins_MM)), jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-9 * (1 + games_MM.sum())}
-    )
+    options = {"gtol": 1e-9 * (1 + games_MM.sum())}
+    found = minimize(loss, np.zeros(len(wins_MM)), jac=True, hess=curvature, method="trust-exact", options=options)
     return Posterior(found.x, np.linalg.inv(curvature(found.x)))
 
 
@@ -96,8 +97,3 @@ def _as_if_asked(of: Posterior, i: int, j: int) -> Posterior:
     column_M = of.covariance_MM[:, i] - of.covariance_MM[:, j]
     weight = p * (1 - p) / (1 + p * (1 - p) * (column_M[i] - column_M[j]))
     return Posterior(of.strengths_M, of.covariance_MM - weight * np.outer(column_M, column_M))
-
-
-def _information(games_MM: np.ndarray, d_MM: np.ndarray) -> np.ndarray:
-    weight_MM = games_MM * expit(d_MM) * expit(-d_MM)
-    return np.diag(weight_MM.sum(axis=1)) - weight_MM

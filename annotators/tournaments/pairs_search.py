@@ -53,17 +53,12 @@ def pairs_search(candidates: int, beam: int = 4, unsure: float = 0.2) -> Search[
 
     Drive it with `search.run_search`."""
     if candidates < 1 or beam < 1 or not 0 <= unsure <= 0.5:
-        raise InputError(
-            f"there are {candidates} candidates, beam {beam}, unsure {unsure}; the first two are 1 or more, unsure is in [0, 0.5]"
-        )
-    purse = _Purse(0, call_limit(candidates) - _worst_case(candidates))
+        expected = "the first two are 1 or more, unsure is in [0, 0.5]"
+        raise InputError(f"there are {candidates} candidates, beam {beam}, unsure {unsure}; {expected}")
+    plain_sort = sum(math.ceil(math.log2(k)) for k in range(2, candidates + 1))  # its calls at worst, which are below N log2 N
+    purse = _Purse(0, call_limit(candidates) - plain_sort)
     order, score = yield from _sorted(list(range(candidates)), beam, unsure, purse)
     return PairsRanking(tuple(order), purse.calls, score)
-
-
-def _worst_case(many: int) -> int:
-    """Calls of a plain merge sort at worst: sum of ceil(log2 k), which is below N log2 N."""
-    return sum(math.ceil(math.log2(k)) for k in range(2, many + 1))
 
 
 def _sorted(items: list[int], beam: int, unsure: float, purse: _Purse) -> Search[tuple[list[int], float]]:
@@ -104,7 +99,6 @@ def _merged(left: list[int], right: list[int], beam: int, unsure: float, purse: 
 
 
 def _take(merge: _Merge, left: list[int], right: list[int], from_left: bool, p: float) -> _Merge:
+    taken = left[merge.left] if from_left else right[merge.right]
     score = merge.score + math.log(max(p, 1e-9))
-    if from_left:
-        return _Merge([*merge.taken, left[merge.left]], merge.left + 1, merge.right, score)
-    return _Merge([*merge.taken, right[merge.right]], merge.left, merge.right + 1, score)
+    return _Merge([*merge.taken, taken], merge.left + from_left, merge.right + (not from_left), score)

@@ -37,8 +37,7 @@ def run_search(search: Search[Result], judge: Judge) -> Result:
 
 
 class Knockout(NamedTuple):
-    """winner: the candidate left. rounds_survived_N: matches or byes that each got through; the winner has the most. calls: N -
-    1."""
+    """winner: the candidate left. rounds_survived_N: matches or byes that each got through, the winner most. calls: N - 1."""
 
     winner: int
     rounds_survived_N: tuple[int, ...]
@@ -46,7 +45,7 @@ class Knockout(NamedTuple):
 
 
 def knockout(candidates: int, rng: np.random.Generator) -> Search[Knockout]:
-    """Drive it with `search.run_search`; Raises InputError for none."""
+    """Drive it with `run_search`. Raises InputError for none."""
     if candidates < 1:
         raise InputError(f"there are {candidates} candidates; a tournament needs 1 or more")
     survived = [0] * candidates
@@ -67,9 +66,8 @@ def knockout(candidates: int, rng: np.random.Generator) -> Search[Knockout]:
 def sampled_pairs(models: int, budget: int, rng: np.random.Generator) -> list[Pair]:
     """`budget` pairs (i, j), i and j in random order; all different up to M(M - 1)/2, then over again. Connected from M - 1 on."""
     if models < 2 or budget < 0:
-        raise InputError(
-            f"there are {models} models and a budget of {budget}; a comparison needs 2 models, and the budget is 0 or more"
-        )
+        expected = "a comparison needs 2 models, and the budget is 0 or more"
+        raise InputError(f"there are {models} models and a budget of {budget}; {expected}")
     made: set[frozenset[int]] = set()
     pairs: list[Pair] = []
     while len(pairs) < budget:
@@ -77,8 +75,7 @@ def sampled_pairs(models: int, budget: int, rng: np.random.Generator) -> list[Pa
             made.clear()
         ring = rng.permutation(models).tolist()
         for i, j in zip(ring, ring[1:] + ring[:1], strict=True):
-            if frozenset((i, j)) in made or len(pairs) == budget:
-                continue
-            made.add(frozenset((i, j)))
-            pairs.append((i, j) if rng.integers(2) else (j, i))
+            if frozenset((i, j)) not in made and len(pairs) < budget:
+                made.add(frozenset((i, j)))
+                pairs.append((i, j) if rng.integers(2) else (j, i))
     return pairs

@@ -114,15 +114,12 @@ class FlipByAnnotator(Flip):
     def __init__(self, inner: Annotator, rates: Mapping[str, float], default: float | None = None, name: str = "") -> None:
         self._rates = {who: _checked(f"the rate of {who!r}", rate) for who, rate in rates.items()}
         self._default = None if default is None else _checked("default", default)
-        known = [*self._rates.values(), *([] if self._default is None else [self._default])]
+        known = [rate for rate in (*self._rates.values(), self._default) if rate is not None]
         if not known:
             raise InputError("`rates` is empty and there is no `default`; give each member of the pool its rate")
         self._least = min(known)
-        Wrapper.__init__(
-            self,
-            inner,
-            name or f"flip-by-annotator({inner.name}, {', '.join(f'{who}={rate:g}' for who, rate in self._rates.items())})",
-        )
+        said = ", ".join(f"{who}={rate:g}" for who, rate in self._rates.items())
+        Wrapper.__init__(self, inner, name or f"flip-by-annotator({inner.name}, {said})")
 
     def rates(self, pair: Comparison) -> tuple[float, float]:
         return self._least, self._least
@@ -209,9 +206,8 @@ class Drift:
         if self._times is None:
             return int.from_bytes(digest("drift", prompt_id)[:8], "little") / 2.0**64
         if prompt_id not in self._times:
-            raise InputError(
-                f"the clock of {self.name!r} has no time for the prompt {prompt_id!r}; it has {len(self._times)} others"
-            )
+            known = f"it has {len(self._times)} others"
+            raise InputError(f"the clock of {self.name!r} has no time for the prompt {prompt_id!r}; {known}")
         return self._times[prompt_id]
 
 

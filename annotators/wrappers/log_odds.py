@@ -73,22 +73,18 @@ class Biased(Wrapper):
         name: str = "",
     ) -> None:
         if (own != 0.0) != (family is not None):
-            raise InputError(
-                f"own={own!r} and family={family!r}; self-preference needs both: log-odds, and what marks the family (a regular "
-                "expression, keys or a function)"
-            )
-        for option, value in (("position", position), ("length", length), ("lists", lists), ("own", own)):
+            expected = "log-odds, and what marks the family (a regular expression, keys or a function)"
+            raise InputError(f"own={own!r} and family={family!r}; self-preference needs both: {expected}")
+        biases = {"position": position, "length": length, "lists": lists, "own": own}
+        for option, value in biases.items():
             if not math.isfinite(value):
                 raise InputError(f"{option} is {value}; it is a finite number of log-odds")
         noises: list[Noise] = [PositionBias(position), LengthBias(length, length_scale)]
-        if lists:
-            noises.append(FeatureBias(lists))
-        if family is not None:
-            noises.append(FeatureBias(own, _membership(family)))
+        noises += [FeatureBias(lists)] if lists else []
+        noises += [FeatureBias(own, _membership(family))] if family is not None else []
         self.noises = tuple(noises)
-        planted = {"position": position, "length": length}
-        planted |= {key: value for key, value in (("lists", lists), ("own", own)) if value}
-        super().__init__(inner, name or f"biased({inner.name}, {', '.join(f'{key}={value:g}' for key, value in planted.items())})")
+        planted = ", ".join(f"{key}={value:g}" for key, value in biases.items() if value or key in ("position", "length"))
+        super().__init__(inner, name or f"biased({inner.name}, {planted})")
 
     def change(self, preference: Preference, pair: Comparison, rng: np.random.Generator) -> Preference:
         p_left = corrupt(preference.p_left, self.noises, pair, float("nan"))

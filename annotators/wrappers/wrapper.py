@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -50,12 +51,10 @@ class Swap:
     traits = Traits(symmetric=True)
 
     def __init__(self, inner: Annotator, name: str = "") -> None:
-        self.inner = inner
-        self.name = name or f"swap({inner.name})"
+        self.inner, self.name = inner, name or f"swap({inner.name})"
 
     async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
-        pair = pair_of(item, self.name)
-        seed = shared_seed(rng)
+        pair, seed = pair_of(item, self.name), shared_seed(rng)
         orders = [self.inner.annotate(each, ask, rng_for(seed, self.inner.name)) for each in (pair, pair.swapped())]
         first, second = (verdict_of(each, self.inner.name, self.name) for each in await together(orders))
         silent = [
@@ -67,21 +66,12 @@ class Swap:
             return foremost(silent)
         assert isinstance(first, Preference)
         assert isinstance(second, Preference)
-        p_left = (first.p_left + (1.0 - second.p_left)) / 2.0
-        return replace(
-            first,
-            p_left=p_left,
-            annotator=self.name,
-            strength=_strength(p_left, first, second.swapped()),
-            parts=(first, second),
-            silent=first.silent + second.silent,
-        )
-
-
-def _strength(p_left: float, *said: Preference) -> float | None:
-    """The mean of the strengths, a verdict for the other answer counting against it; 0 for a tie, None where one has none."""
-    signed = [each.strength * _side(each.p_left) for each in said if each.strength is not None]
-    return max(_side(p_left) * sum(signed) / len(said), 0.0) if len(signed) == len(said) else None
+        p_left, strength = (first.p_left + (1.0 - second.p_left)) / 2.0, None
+        if first.strength is not None and second.strength is not None:  # a verdict for the other answer counts against it
+            signed = first.strength * _side(first.p_left) - second.strength * _side(second.p_left)
+            strength = max(_side(p_left) * signed / 2, 0.0)
+        both: dict[str, Any] = {"parts": (first, second), "silent": first.silent + second.silent}
+        return replace(first, p_left=p_left, annotator=self.name, strength=strength, **both)
 
 
 def _side(p_left: float) -> int:
@@ -111,10 +101,8 @@ class Rationed:
     ) -> None:
         limits = {key: value for key, value in (("share", share), ("labels", labels), ("dollars", dollars)) if value is not None}
         if len(limits) != 1 or (among is None) != (share is not None) or (dollars is None) != (dollars_a_label is None):
-            raise InputError(
-                f"a ration has one of share, labels, dollars, and was given {', '.join(limits) or 'none'}; `labels` and `dollars` "
-                "go with `among`, the items in order, and `dollars` with `dollars_a_label`"
-            )
+            expected = "`labels` and `dollars` go with `among`, the items in order, and `dollars` with `dollars_a_label`"
+            raise InputError(f"a ration has one of share, labels, dollars, and was given {', '.join(limits) or 'none'}; {expected}")
         ((limit, size),) = limits.items()
         if not size >= 0 or (share is not None and share > 1) or (dollars_a_label is not None and not dollars_a_label > 0):
             raise InputError(f"{limit} is {size!r}; it is 0 or more, a share at most 1, and a label's price more than 0")

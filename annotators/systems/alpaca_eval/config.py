@@ -42,27 +42,12 @@ USED = ("prompt_template", "completions_kwargs", "fn_completion_parser", "comple
 ONLY_KEEP = ("ChainOfThoughtProcessor", "JsonKeysToColumnProcessor", "PaddingForBatchesProcessor")
 """Processors that keep what was said, or fill up batches: neither moves a verdict."""
 OF_ENGINE = (
-    "model_name",
-    "logprobs",
-    "top_logprobs",
-    "requires_chatml",
-    "num_procs",
-    "price_per_token",
-    "n_retries",
-    "client_config_path",
-)
+    "model_name", "logprobs", "top_logprobs", "requires_chatml", "num_procs", "price_per_token", "n_retries", "client_config_path",
+)  # fmt: skip
 DECODING = (
-    "max_tokens",
-    "max_new_tokens",
-    "temperature",
-    "top_p",
-    "stop",
-    "do_sample",
-    "functions",
-    "function_call",
-    "tools",
+    "max_tokens", "max_new_tokens", "temperature", "top_p", "stop", "do_sample", "functions", "function_call", "tools",
     "tool_choice",
-)
+)  # fmt: skip
 
 
 class AlpacaEvalConfig:
@@ -90,9 +75,8 @@ class AlpacaEvalConfig:
         persona = one.name if len(self.evaluators) > 1 else ""
         if pair.left.text == pair.right.text:
             return Preference(pair, 0.5, self.name, persona)
-        shown = pair
-        if one.is_randomized and pair.is_canonical == bool(is_turned):  # drawn for the unordered pair
-            shown = pair.swapped()
+        turned = one.is_randomized and pair.is_canonical == bool(is_turned)  # drawn for the unordered pair
+        shown = pair.swapped() if turned else pair
         request = one.request(shown, seed)
         reply = await ask(request)
         p, why = one.read(reply)
@@ -140,9 +124,7 @@ class Evaluator:
         if read.why:
             return None, read.why
         first, best = read.shares[self.labels[0]], max(read.shares[each] for each in self.labels[1:])
-        if self.is_binary:
-            return 0.5 if first == best else float(first > best), ""
-        return first, ""
+        return (0.5 + 0.5 * ((first > best) - (first < best)) if self.is_binary else first), ""
 
 
 def _read(path: Path) -> Mapping[Any, Any]:
@@ -157,16 +139,13 @@ def _read(path: Path) -> Mapping[Any, Any]:
 def _evaluator(name: str, fields: Mapping[str, Any], path: Path) -> Evaluator:
     where = f"the evaluator {name!r} of {str(path)!r}"
     known = (*USED, *ANSWERED, "is_randomize_output_order")
-    for field in fields:
-        if field not in known:
-            raise InputError(f"{where} has the field {field!r}, which is not supported; supported: {', '.join(known)}")
-    if not isinstance(fields.get("fn_completions"), str):
-        raise InputError(
-            f"{where} asks no language model (fn_completions: {fields.get('fn_completions')!r}); write it as a function"
-        )
-    for processor in fields.get("processors_to_kwargs") or {}:
-        if processor not in ONLY_KEEP:
-            raise InputError(f"{where} has the processor {processor!r}; supported: {', '.join(ONLY_KEEP)}")
+    for field in (each for each in fields if each not in known):
+        raise InputError(f"{where} has the field {field!r}, which is not supported; supported: {', '.join(known)}")
+    asked = fields.get("fn_completions")
+    if not isinstance(asked, str):
+        raise InputError(f"{where} asks no language model (fn_completions: {asked!r}); write it as a function")
+    for processor in (each for each in fields.get("processors_to_kwargs") or {} if each not in ONLY_KEEP):
+        raise InputError(f"{where} has the processor {processor!r}; supported: {', '.join(ONLY_KEEP)}")
     examples = fields.get("batch_size", 1)
     if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
         raise InputError(f"{where} has the batch_size {examples!r}; it is a whole number, 1 or more")
@@ -197,22 +176,18 @@ def _labels(options: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], bo
 
 
 def _sampling(options: Mapping[str, Any], labels: tuple[str, ...], where: str) -> Sampling:
-    for option in options:
-        if option not in (*OF_ENGINE, *DECODING):
-            raise InputError(
-                f"{where} decodes with {option!r}, which is not supported; supported: {', '.join((*OF_ENGINE, *DECODING))}"
-            )
+    known = (*OF_ENGINE, *DECODING)
+    for option in (each for each in options if each not in known):
+        raise InputError(f"{where} decodes with {option!r}, which is not supported; supported: {', '.join(known)}")
     length = options.get("max_tokens", options.get("max_new_tokens"))
-    greedy = options.get("do_sample") is False
-    heat = 0.0 if greedy else options.get("temperature")
+    heat = 0.0 if options.get("do_sample") is False else options.get("temperature")
     if not isinstance(length, int) or not isinstance(heat, int | float) or isinstance(heat, bool):
         raise InputError(f"{where} has max_tokens {length!r} and temperature {heat!r}; give both numbers in completions_kwargs")
     stop = options.get("stop") or ()
     stops = (stop,) if isinstance(stop, str) else tuple(map(str, stop))
+    schema = _schema(options, where)
     try:
-        return Sampling(
-            length, float(heat), float(options.get("top_p", 1.0)), stop=stops, labels=labels, schema=_schema(options, where)
-        )
+        return Sampling(length, float(heat), float(options.get("top_p", 1.0)), stop=stops, labels=labels, schema=schema)
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
 
@@ -238,9 +213,8 @@ def _turns(template: Any, examples: int, path: Path, where: str) -> tuple[Messag
     text = read_text(found, "a prompt file of AlpacaEval")
     turns = tuple(Message(role, content.strip()) for role, content in TURN.findall(text)) or (Message("user", text.strip()),)
     counts = Counter(name for turn in turns for name in PLACEHOLDER.findall(turn.content))
-    for name in counts:
-        if name not in SHOWN:
-            raise InputError(f"{where} has the placeholder {{{name}}} in {str(found)!r}; there are: {', '.join(SHOWN)}")
+    for name in (each for each in counts if each not in SHOWN):
+        raise InputError(f"{where} has the placeholder {{{name}}} in {str(found)!r}; there are: {', '.join(SHOWN)}")
     if any(counts[name] != examples for name in SHOWN):
         shown = ", ".join(f"{{{name}}} {counts[name]} times" for name in SHOWN)
         raise InputError(f"{where} has a batch_size of {examples}, and its prompt shows {shown}; each is shown once an example")

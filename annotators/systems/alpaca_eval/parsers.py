@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ....core.errors import InputError
@@ -26,11 +27,10 @@ def parser_of(name: str, options: Mapping[str, Any], where: str) -> Parse:
     """The parser of that name. where: what errors call the configuration. Raises InputError for an unknown name or option."""
     if name not in PARSERS:
         raise InputError(f"{where} reads replies by {name!r}, which is not known here; known: {', '.join(sorted(PARSERS))}")
-    make, known = PARSERS[name]
-    for option in options:
-        if option not in known:
-            raise InputError(f"{where} gives {name} the option {option!r}; it has: {', '.join(known) or 'none'}")
-    return make(where, **options)
+    parser, known = PARSERS[name]
+    for option in (each for each in options if each not in known):
+        raise InputError(f"{where} gives {name} the option {option!r}; it has: {', '.join(known) or 'none'}")
+    return parser(where, **options) if name in MADE else partial(parser, **options)
 
 
 def p_first(values: Sequence[Any] | None, examples: int) -> float | None:
@@ -46,9 +46,8 @@ def p_first(values: Sequence[Any] | None, examples: int) -> float | None:
 def _regex(where: str, outputs_to_match: Any = None) -> Parse:
     """Whichever pattern matches first, then on from where it ended: one value a match."""
     if not isinstance(outputs_to_match, Mapping) or not outputs_to_match:
-        raise InputError(
-            f"{where} has the outputs_to_match {outputs_to_match!r}; it maps preferences (1, 2) to regular expressions"
-        )
+        expected = "it maps preferences (1, 2) to regular expressions"
+        raise InputError(f"{where} has the outputs_to_match {outputs_to_match!r}; {expected}")
     patterns = [(value, _Pattern(str(pattern), where)) for value, pattern in outputs_to_match.items()]
 
     def parse(said: Any) -> list[Any] | None:
@@ -105,61 +104,45 @@ class _Pattern:
         return begins, ends
 
 
-def _ranking(where: str, model_1_name: str = "model_1") -> Parse:
+def _ranking(said: Any, model_1_name: str = "model_1") -> list[Any] | None:
     """`[{"model": ..., "rank": 1}, {"model": ..., "rank": 2}]`, as Python or JSON: the rank of the first output's name."""
-
-    def parse(said: Any) -> list[Any] | None:
-        rows = _literal(said) if isinstance(said, str) else said
-        if not isinstance(rows, list) or len(rows) != 2 or not all(isinstance(each, Mapping) for each in rows):
-            return None
-        if {_number(each.get("rank")) for each in rows} != {1.0, 2.0}:
-            return None
-        ranks = [each["rank"] for each in rows if each.get("model") == model_1_name]
-        return ranks if len(ranks) == 1 else None
-
-    return parse
+    rows = _literal(said)
+    if not isinstance(rows, list) or len(rows) != 2 or not all(isinstance(each, Mapping) for each in rows):
+        return None
+    if {_number(each.get("rank")) for each in rows} != {1.0, 2.0}:
+        return None
+    ranks = [each["rank"] for each in rows if each.get("model") == model_1_name]
+    return ranks if len(ranks) == 1 else None
 
 
-def _scores(where: str) -> Parse:
+def _scores(said: Any) -> list[Any] | None:
     """Two scores on the first line, of which the higher wins."""
-
-    def parse(said: Any) -> list[Any] | None:
-        words = said.strip().split("\n")[0].replace(",", " ").split() if isinstance(said, str) else []
-        scores = [_number(each) for each in words]
-        if len(scores) != 2 or scores[0] is None or scores[1] is None:
-            return None
-        return [1.5 if scores[0] == scores[1] else 1 if scores[0] > scores[1] else 2]
-
-    return parse
+    words = said.strip().split("\n")[0].replace(",", " ").split() if isinstance(said, str) else []
+    scores = [_number(each) for each in words]
+    if len(scores) != 2 or scores[0] is None or scores[1] is None:
+        return None
+    return [1.5 if scores[0] == scores[1] else 1 if scores[0] > scores[1] else 2]
 
 
-def _json(where: str, annotation_key: str | None = None) -> Parse:
+def _json(said: Any, annotation_key: str | None = None) -> list[Any] | None:
     """JSON, or what stands in it under a key; of a list, from each of its members."""
-
-    def parse(said: Any) -> list[Any] | None:
-        found = said
-        if isinstance(said, str):
-            try:
-                found = json.loads(said)
-            except (json.JSONDecodeError, RecursionError):
-                found = read_object(said, annotation_key) if annotation_key else None
-        if annotation_key is None:
-            return None if found is None else found if isinstance(found, list) else [found]
-        rows = found if isinstance(found, list) else [found]
-        entries = [each for each in rows if isinstance(each, Mapping) and annotation_key in each]
-        return [each[annotation_key] for each in entries] if len(entries) == len(rows) else None
-
-    return parse
+    found = said
+    if isinstance(said, str):
+        try:
+            found = json.loads(said)
+        except (json.JSONDecodeError, RecursionError):
+            found = read_object(said, annotation_key) if annotation_key else None
+    rows = found if isinstance(found, list) else [found]
+    if annotation_key is None:
+        return None if found is None else rows
+    entries = [each for each in rows if isinstance(each, Mapping) and annotation_key in each]
+    return [each[annotation_key] for each in entries] if len(entries) == len(rows) else None
 
 
-def _eval(where: str) -> Parse:
+def _eval(said: Any) -> list[Any] | None:
     """A Python literal: a list of values, or one."""
-
-    def parse(said: Any) -> list[Any] | None:
-        found = _literal(said) if isinstance(said, str) else said
-        return None if found is None else found if isinstance(found, list) else [found]
-
-    return parse
+    found = _literal(said)
+    return None if found is None else found if isinstance(found, list) else [found]
 
 
 def _replace(where: str, replacer: Any = None, default_replacer: Any = "auto") -> Parse:
@@ -194,20 +177,25 @@ def _pipeline(where: str, parsers_to_kwargs: Any = None) -> Parse:
     return parse
 
 
-PARSERS: Mapping[str, tuple[Callable[..., Parse], tuple[str, ...]]] = {
-    "regex_parser": (_regex, ("outputs_to_match",)),
+READERS: Mapping[str, tuple[Callable[..., list[Any] | None], tuple[str, ...]]] = {
     "ranking_parser": (_ranking, ("model_1_name",)),
     "lmsys_parser": (_scores, ()),
     "json_parser": (_json, ("annotation_key",)),
     "eval_parser": (_eval, ()),
+}
+MADE: Mapping[str, tuple[Callable[..., Parse], tuple[str, ...]]] = {
+    "regex_parser": (_regex, ("outputs_to_match",)),
     "replace_parser": (_replace, ("replacer", "default_replacer")),
     "pipeline_meta_parser": (_pipeline, ("parsers_to_kwargs",)),
 }
-"""By name: the parser, and the options that it has."""
+"""The parser and its options, by name; those of MADE look at their options first."""
+PARSERS: Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]] = {**READERS, **MADE}
 
 
-def _literal(said: str) -> Any:
-    """A Python or JSON literal; None for anything else. Nothing is run."""
+def _literal(said: Any) -> Any:
+    """What a Python or JSON literal says, or what an earlier parser made; None for any other text. Nothing is run."""
+    if not isinstance(said, str):
+        return said
     try:
         return ast.literal_eval(said.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -14,8 +14,10 @@ from __future__ import annotations
 import json
 import math
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +34,7 @@ from ....simulators.noise import has_list, words
 from ...annotator import Traits, pair_of
 from ...panels.panel import ask_member
 
-TAGS = {
-    "asks for safety": r"\b(?:kill|weapon|bomb|drug|suicide|poison|hack|steal|illegal|dangerous|medical|doctor|legal advice)",
-    "refuses": r"\b(?:i cannot|i can't|i can not|i'm sorry|i am sorry|unable to|as an ai|i won't)\b",
-    "asks a question": r"\?",
-    "asks for numbers": r"\d",
-    "asks for code": r"```|\b(?:code|function|python|javascript|sql|script|program)\b",
-    "asks for a list": r"\b(?:list|bullet|enumerate|steps?)\b",
-    "asks for a length": r"\b(?:words?|sentences?|short|brief|long|at most|at least)\b",
-    "asks to be formal": r"\b(?:formal(?:ly)?|polite(?:ly)?|professional(?:ly)?)\b",
-    "asks to be casual": r"\b(?:casual(?:ly)?|friendly|informal(?:ly)?)\b",
-    "forbids": r"\b(?:do not|don't|never|without|avoid|must not)\b",
-    "asks for a word": r"\b(?:mention|include|use the word|contain)",
-    "asks to write": r"\b(?:write|compose|draft|rewrite|summari[sz]e|translate)\b",
-    "asks to explain": r"\b(?:why|explain|how)\b",
-}
+TAGS: dict[str, str] = tomllib.loads(files(__package__ or "").joinpath("tags.toml").read_text(encoding="utf-8"))
 """Regular expressions, by name; `refuses` looks at the answers (either), the others at the prompt."""
 NUMBERS = ("prompt words", "shorter answer", "longer answer", "difference of length", "word overlap", "trigram similarity")
 BINS = 3
@@ -166,10 +154,8 @@ def fit_router(
     """Fits the performance-prediction model on pairs that both have labelled: `score` is called once a candidate split, with one
     label a pair. Raises InputError for sequences of different lengths and for fewer than two splits."""
     if not len(pairs) == len(cheap) == len(expensive) or not pairs or splits < 2:
-        raise InputError(
-            f"{len(pairs)} pairs, {len(cheap)} cheap and {len(expensive)} expensive labels, {splits} splits: expected one label "
-            "of each a pair, and at least 2 splits"
-        )
+        given = f"{len(pairs)} pairs, {len(cheap)} cheap and {len(expensive)} expensive labels, {splits} splits"
+        raise InputError(f"{given}: expected one label of each a pair, and at least 2 splits")
     features_NF = features(pairs)
     edges_FB = edges(features_NF)
     tags_NT = tags(features_NF, edges_FB)
@@ -179,9 +165,8 @@ def fit_router(
         logits_N = (tags_NT - tags_NT.mean(axis=0)) @ (TILT * rng.normal(size=tags_NT.shape[1])) + rng.normal()
         routed_N = rng.random(len(pairs)) < 1.0 / (1.0 + np.exp(-logits_N))
         counts_ST[split] = routed_N @ tags_NT
-        scores_S[split] = score(
-            [rich if is_routed else poor for rich, poor, is_routed in zip(expensive, cheap, routed_N, strict=True)]
-        )
+        labels = zip(expensive, cheap, routed_N, strict=True)
+        scores_S[split] = score([rich if is_routed else poor for rich, poor, is_routed in labels])
     weights_T, explained = _ridge(counts_ST, scores_S)
     router = Router(edges_FB.tolist(), weights_T.tolist(), [], explained)
     return replace(router, gains=sorted(router.gain(pairs).tolist()))

@@ -94,18 +94,9 @@ class Extraction:
     """Proposals and votes that could not be read, or that the engine gave up on: counted, and no vote."""
 
     @property
-    def unproposed(self) -> int:
-        """How many of `silent` are proposals."""
-        return len(self.silent) - (self.votes - self._heard)
-
-    @property
     def says_nothing(self) -> bool:
         """Whether votes were asked for and none could be had: a failure of the engine, and no finding about the preferences."""
-        return self.votes > 0 and not self._heard
-
-    @property
-    def _heard(self) -> int:
-        return sum(each.right + each.wrong + each.neither for each in (*self.kept, *self.dropped))
+        return self.votes > 0 and not any(each.right + each.wrong + each.neither for each in (*self.kept, *self.dropped))
 
     @property
     def constitution(self) -> tuple[str, ...]:
@@ -138,16 +129,15 @@ async def extract(
     """
     decided = [each for each in preferences if not each.is_tied]
     if not decided:
-        raise InputError(
-            f"there are {len(preferences)} preferences and all are ties; a constitution is extracted from decided ones"
-        )
+        given = f"there are {len(preferences)} preferences and all are ties"
+        raise InputError(f"{given}; a constitution is extracted from decided ones")
     if min(top, per_pair, proposing, voting) < 1 or not 0 <= margin < 0.5:
-        raise InputError(
-            f"top={top}, per_pair={per_pair}, proposing={proposing}, voting={voting}: at least 1; margin={margin}: in [0, 0.5)"
-        )
+        counts = f"top={top}, per_pair={per_pair}, proposing={proposing}, voting={voting}: at least 1"
+        raise InputError(f"{counts}; margin={margin}: in [0, 0.5)")
     order = rng_for(seed, "constitution").permutation(len(decided))
     shown = [_in_drawn_order(decided[k]) for k in order]
-    proposer = _proposer(per_pair)
+    items = {"type": "array", "items": {"type": "string"}, "maxItems": per_pair}
+    proposer = Prompted("icai_propose", extras=("preferred", "most"), schema=json_schema({"principles": items}))
     asking = (_proposed(each, per_pair, proposer, ask) for each in shown[:proposing])
     proposed, unread = await heard(asking, shown[0].comparison, NAME)
     if not proposed:
@@ -194,11 +184,6 @@ def _in_drawn_order(preference: Preference) -> Preference:
     return preference if drawn_order(pair.left, pair.right).left is pair.left else preference.swapped()
 
 
-def _proposer(most: int) -> Prompted:
-    items = {"type": "array", "items": {"type": "string"}, "maxItems": most}
-    return Prompted("icai_propose", extras=("preferred", "most"), schema=json_schema({"principles": items}))
-
-
 async def _proposed(preference: Preference, most: int, proposer: Prompted, ask: Ask) -> tuple[str, ...]:
     """The principles proposed for one pair. Raises Unread where the reply lists none that can be read."""
     preferred = "A" if preference.p_left > 0.5 else "B"
@@ -214,9 +199,8 @@ async def _vote(text: str, label: Preference, margin: float, voter: Voter, ask: 
     """The principle, and 1 where it speaks for the label, -1 where against it, 0 where for neither. Raises Unread."""
     pair = label.comparison
     p_left = await label_p_left(voter.request(pair, (text,)), voter.labels, pair, ask, NAME)
-    if abs(p_left - 0.5) <= margin:
-        return text, 0
-    return text, 1 if (p_left > 0.5) == (label.p_left > 0.5) else -1
+    side = 1 if (p_left > 0.5) == (label.p_left > 0.5) else -1
+    return text, side if abs(p_left - 0.5) > margin else 0
 
 
 def clustered(counted: Counter[str], distance: float, embed: Embed) -> dict[str, int]:

@@ -60,7 +60,8 @@ class Icai:
         self.voter = Voter(name=name, **(judge or {}))
         self.extraction: Extraction | None = None
         self._given = None if constitution is None else _principles(constitution)
-        self._preferences = _labelled(preferences) if preferences is not None else ()
+        labelled = read_preferences(preferences) if isinstance(preferences, str | Path) else preferences
+        self._preferences = tuple(labelled or ())
         self._fit = dict(fit or {})
         self._fitting: tuple[asyncio.AbstractEventLoop, asyncio.Task[Extraction]] | None = None
 
@@ -111,9 +112,8 @@ class Icai:
 
 def check_fit(fit: Mapping[str, Any]) -> None:
     """Raises InputError for an option that `constitution.extract` has not, and for a value of another type."""
-    for name in fit:
-        if name not in FIT:
-            raise InputError(f"`fit` has no option {name!r}; its options: {', '.join(FIT)}")
+    for name in (each for each in fit if each not in FIT):
+        raise InputError(f"`fit` has no option {name!r}; its options: {', '.join(FIT)}")
     check_types(extract, fit, "`fit`")
 
 
@@ -127,7 +127,3 @@ def _principles(given: Sequence[str] | str | Path) -> tuple[str, ...]:
     if not found:
         raise InputError("the constitution holds no principle; give at least one sentence")
     return found
-
-
-def _labelled(given: Sequence[Preference] | str | Path) -> tuple[Preference, ...]:
-    return tuple(read_preferences(given) if isinstance(given, str | Path) else given)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ....core.errors import InputError, UnknownName
 from ....core.protocols import Ask
-from ....core.records import Abstention, Comparison, Completion, Critique, Item, Preference, Revision
+from ....core.records import Abstention, Comparison, Completion, Item, Preference, Revision
 from ....simulators.personas.files import read_personas
 from ....simulators.personas.persona import Persona
 from ....simulators.personas.population import population
@@ -68,11 +68,9 @@ class PersonaJudge:
         pair = pair_of(item, self.name)
         if self.asks == "one":
             return await self.verdict(self.personas[int(rng.integers(len(self.personas)))], pair, ask, rng)
-        seeds = rng.integers(2**63, size=len(self.personas))
-        asked = [
-            self.verdict(each, pair, ask, np.random.default_rng(seed))
-            for each, seed in zip(self.personas, seeds.tolist(), strict=True)
-        ]
+        seeds = rng.integers(2**63, size=len(self.personas)).tolist()
+        draws = map(np.random.default_rng, seeds)
+        asked = [self.verdict(each, pair, ask, draw) for each, draw in zip(self.personas, draws, strict=True)]
         return mean_verdict(pair, *await ask_all(pair, asked, self.name), self.name)
 
     async def verdict(self, persona: Persona, pair: Comparison, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
@@ -161,13 +159,7 @@ class PersonaEditor:
 
     async def revised(self, persona: Persona, answer: Completion, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
         """The answer rewritten for one person."""
-        words = self._words[persona.id]
-        critique = await self._critic.asked(answer, ask, rng, persona=words)
-        if not isinstance(critique, Critique):
-            assert isinstance(critique, Abstention)
+        critique: Any = await self._critic.asked(answer, ask, rng, persona=self._words[persona.id])
+        if isinstance(critique, Abstention):
             return critique
-        said = await self._editor.asked(answer, ask, rng, critique=critique.text, persona=words)
-        if isinstance(said, Revision):
-            return Revision(answer, said.text, self.name, critique)
-        assert isinstance(said, Abstention)
-        return said
+        return await self._editor.revised(critique, ask, rng, persona=self._words[persona.id])

@@ -1,4 +1,4 @@
-"""The `pasture` command: thin, and quick to answer, so each command imports what it needs when it runs.
+"""The `pasture` command: thin, and quick to answer, so a command's module is imported when the command is wanted.
 
 Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 interrupted. Results go to standard output, everything else to
 standard error; with `--json`, standard output holds one JSON document and nothing more.
@@ -9,47 +9,79 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from ..core.errors import InputError, PastureError
 from ..core.files.reading import cause
-from .asking.annotate import annotate
-from .asking.audit import audit
-from .asking.fit import fit
-from .asking.personas import personas
-from .listing import annotators, methods, worlds
-from .scores.aggregate import aggregate
-from .scores.claims import claims
-from .scores.compare import compare
-from .scores.corrected import corrected
-from .scores.leaderboard import leaderboard
-from .scores.over_optimisation import over_optimisation
-from .scores.pluralism import pluralism
-from .scores.power import power
-from .scores.rank_models import rank_models
+from .shared.commands import loaded
 from .shared.console import problem
-from .shared.once import refuse_repeated
-from .training.evaluate import evaluate
-from .training.rank import quickstart, rank
-from .training.report import report
-from .training.train import train
+
+COMMANDS = {
+    "quickstart": ("pasture.cli.training.rank:quickstart", "The main job: rank the reference methods in the text world."),
+    "rank": ("pasture.cli.training.rank:rank", "Rank methods: same labels, same starting policy, blind evaluation."),
+    "annotate": ("pasture.cli.asking.annotate:annotate", "Ask an annotator about pairs, answers or slates."),
+    "train": ("pasture.cli.training.train:train", "Train one method from the world's SFT policy and save what it made."),
+    "evaluate": (
+        "pasture.cli.training.evaluate:evaluate",
+        "Win rate with its interval: blind, in random order, clustered by prompt.",
+    ),
+    "audit": ("pasture.cli.asking.audit:audit", "Audit a judge: agreement, bias, variance, consistency, price, attacks."),
+    "compare": ("pasture.cli.scores.compare:compare", "Which of two models won more? Paired by prompt."),
+    "leaderboard": (
+        "pasture.cli.scores.leaderboard:leaderboard",
+        "Win rates raw and length-controlled, checked against published ones.",
+    ),
+    "rank-models": ("pasture.cli.scores.rank_models:rank_models", "Rank models, from battles or from verdicts."),
+    "report": ("pasture.cli.training.rank:report", "Write the page of a finished run and print its ranking."),
+    "aggregate": ("pasture.cli.scores.aggregate:aggregate", "One label per item from the votes of many."),
+    "corrected": (
+        "pasture.cli.scores.compare:corrected",
+        "The people's win rate, by a judge that is corrected where people looked too.",
+    ),
+    "pluralism": ("pasture.cli.scores.pluralism:pluralism", "Each group's win rate and what their mean hides; steerability."),
+    "power": ("pasture.cli.scores.power:power", "How many prompts to see 3 points?"),
+    "over-optimisation": ("pasture.cli.scores.over_optimisation:over_optimisation", "Gold against KL as a reward is optimised."),
+    "annotators": ("pasture.cli.listing:annotators", "Annotators, which can be asked."),
+    "methods": ("pasture.cli.listing:methods", "Methods, which learn from feedback."),
+    "worlds": ("pasture.cli.listing:worlds", "Worlds, the settings with a known truth."),
+    "claims": ("pasture.cli.listing:claims", "Claims of the literature, each tried here."),
+    "personas": ("pasture.cli.asking.personas:personas", "Imagined adults, from US census tables and stated assumptions."),
+    "fit": ("pasture.cli.asking.fit:fit", "Annotators fitted to labels of your own."),
+}
+"""Name -> what makes the command or the group, and what it does, in the words of the list of commands."""
+
+
+class Commands(TyperGroup):
+    """The commands of the table, each made when it is wanted and then kept."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands: dict[str, Any] = dict.fromkeys(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in COMMANDS and self.commands[cmd_name] is None:
+            self.commands[cmd_name] = loaded(COMMANDS[cmd_name][0], cmd_name)
+        return self.commands.get(cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="A sandbox for methods that learn from feedback: simulated annotators, reference methods, an evaluator with intervals.",
 )
-for command in (quickstart, rank, annotate, train, evaluate, audit, compare, leaderboard, rank_models, report):
-    app.command()(command)
-for command in (aggregate, corrected, pluralism, power, over_optimisation):
-    app.command()(command)
-groups = {"annotators": annotators, "methods": methods, "worlds": worlds, "claims": claims, "personas": personas, "fit": fit}
-for name, group in groups.items():
-    app.add_typer(group, name=name)
-refuse_repeated((app, *groups.values()))
 
 
 @app.callback(invoke_without_command=True)
@@ -71,12 +103,9 @@ def main() -> None:
         finally:
             if not sys.stdout.closed:
                 sys.stdout.flush()
-    except InputError as error:
-        problem(str(error))
-        sys.exit(2)
     except PastureError as error:
         problem(str(error))
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, InputError) else 1)
     except ValueError:
         if not sys.stdout.closed:
             raise
@@ -90,7 +119,3 @@ def main() -> None:
         if stop.code == 130:  # Typer's answer to Ctrl-C
             problem("interrupted; finished work is kept, and the same command goes on from there")
         raise
-
-
-if __name__ == "__main__":
-    main()

@@ -1,18 +1,18 @@
-"""`pasture annotators|methods|worlds|claims list|show`: what there is, and what it takes."""
+"""`pasture annotators|methods|worlds|claims list|show`: what there is, and what it takes; and `pasture claims run`."""
 
 from __future__ import annotations
 
 import inspect
 from dataclasses import MISSING, fields, is_dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from .shared.console import plain, print_json
-from .shared.options import Json
-
-if TYPE_CHECKING:
-    from ..core.registry import Registry
+from ..core.errors import InputError
+from ..core.options import check_types, parameters_of
+from ..core.registry import Registry, load_target
+from .shared.console import plain, print_json, show_rows
+from .shared.options import Json, settings_from
 
 Name = Annotated[str, typer.Argument(help="A name from the list, module:name, or a file.")]
 
@@ -20,8 +20,6 @@ Name = Annotated[str, typer.Argument(help="A name from the list, module:name, or
 def catalogue(table: str, what: str, shows: str) -> typer.Typer:
     """The commands `list` and `show` of a table. table: `package.module:TABLE`, imported when it is wanted; what: what is in it;
     shows: what is said of one."""
-    from ..core.registry import load_target
-
     made = typer.Typer(no_args_is_help=True, help=what, rich_markup_mode=None)
 
     @made.command("list", help=f"{what.rstrip('.')}: all of them, those of plugins too.")
@@ -40,6 +38,34 @@ methods = catalogue(
     "pasture.methods:METHODS", "Methods, which learn from feedback.", "what it is, the paper, and its settings with their defaults"
 )
 worlds = catalogue("pasture.simulators:WORLDS", "Worlds, the settings with a known truth.", "what it is and its options")
+claims = catalogue(
+    "pasture.benchmarks.claims:CLAIMS",
+    "Claims of the literature, each tried here.",
+    "what is claimed, by whom, how it is tried, its options",
+)
+
+
+@claims.command("run")
+def run_claim(
+    name: Name,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Independent tries. [default: the claim's]")] = None,
+    set: Annotated[list[str] | None, typer.Option("--set", help="An option of the claim, as key=value; repeat it.")] = None,
+    json: Json = False,
+) -> None:
+    """Try a claim: it holds, it does not hold, or it cannot be told from this many seeds, each by an interval."""
+    registry = load_target("pasture.benchmarks.claims:CLAIMS")
+    entry, claim = registry.entry(name), registry.load(name)
+    options = settings_from(set or ())
+    known = [each for each in inspect.signature(claim.run).parameters if each != "seeds"]
+    for option in options:
+        if option not in known:
+            raise InputError(f"the claim {name!r} has no option {option!r}; its options: {', '.join(known)}")
+    check_types(claim.run, options, f"the claim {name!r}")
+    count = claim.seeds if seeds is None else seeds
+    rows, outcome = claim.judged(claim.run(count, **options))
+    show_rows(
+        rows, json, title=name, facts={"claim": entry.summary, "paper": entry.paper, "seeds": count, "outcome": outcome.value}
+    )
 
 
 def list_entries(registry: Registry, json: bool) -> None:
@@ -78,8 +104,6 @@ def _about(found: Any) -> str:
 
 def _settings(found: Any) -> list[dict[str, str]]:
     """Fields of a method's Config or of a dataclass, else the parameters of what makes it or, for a claim, runs it."""
-    from ..core.options import parameters_of
-
     config = getattr(found, "Config", getattr(found, "run", found))
     if is_dataclass(config):
         return [

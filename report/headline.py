@@ -1,10 +1,14 @@
-"""A ranking in a few sentences, each true of the numbers beside it."""
+"""A ranking in a few sentences, each true of the numbers beside it; and for the terminal, under its table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.results import MethodResult, RankingResult
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ..core.results import Measure, MethodResult, RankingResult
+from .rows import wide_table
 from .text import interval, number, percent, visible
 
 MANY = 4
@@ -98,3 +102,26 @@ def _names(names: Sequence[str], many: str) -> str:
         return f"{len(names)} {many}"
     shown = [visible(each) for each in names]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def ranking_summary(result: RankingResult) -> RenderableType:
+    """One line per method, best first, and what the numbers say in words. `gold` and `value` are the win rate and mean utility by
+    gold; lengths, labels and times are on the page."""
+    rows = [
+        Measure(each.method, name, estimate, unit)
+        for each in result.methods
+        for name, estimate, unit in (
+            ("win rate", each.win_rate, "share"),
+            ("gold", each.gold_win_rate, "share"),
+            ("value", each.gold_value, "number"),
+            ("KL", each.kl, "number"),
+        )
+    ]
+    level = f"{result.methods[0].win_rate.level:.0%}" if result.methods else "95%"
+    heading = f"Win rate against fixed answers, {result.world} world ({level} intervals)"
+    table = wide_table(rows, heading, without_interval=("gold", "value", "KL"), counted="win rate")
+    lost = [f"{visible(each.method)} {each.label_abstentions}/{each.labels}" for each in result.methods if each.label_abstentions]
+    labels = f"Training labels that abstained: {', '.join(lost)}." if lost else ""
+    made = f"Labelled by {visible(result.feedback)}; judged by {visible(result.evaluator)}."
+    lines = (verdict(result), *abstained(result), labels, agreement(result), made)
+    return Group(table, *(Text(line) for line in lines if line))

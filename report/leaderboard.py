@@ -12,48 +12,31 @@ from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from ..eval.files.alpaca_eval import Instructions, Judgments
 from ..eval.leaderboards.leaderboard import LeaderboardRow
 from .page import embedded_json
+from .rows import empty_table
 from .template import rendered, resource
 from .text import interval, number, percent, visible, visible_everywhere
 
-HEADINGS = ("", "model", "LC %", "interval", "win %", "SE", "n", "length")
+HEADINGS = ("model", "LC %", "interval", "win %", "SE", "n", "length")
 
 
 def leaderboard_tables(rows: Sequence[LeaderboardRow]) -> list[Table]:
-    """One table a judge and baseline, best first. Names are `Text`, never markup."""
+    """One table per judge and baseline, best first. Names are `Text`, never markup."""
     tables = []
     for (judge, baseline), group in groupby(rows, key=lambda row: (row.judge, row.baseline)):
-        table = Table(
-            title=Text(f"Win rate against {visible(baseline)}, judged by {visible(judge)}"), title_justify="left", box=box.SIMPLE
-        )
-        for name in HEADINGS:
-            is_name = name == "model"
-            table.add_column(
-                name, justify="left" if is_name else "right", no_wrap=not is_name, overflow="fold", min_width=16 * is_name
-            )
+        table = empty_table(f"Win rate against {baseline}, judged by {judge}", HEADINGS)
         for place, row in enumerate(group, start=1):
-            table.add_row(*(Text(cell) for cell in (str(place), *_cells(row))))
+            controlled, raw = row.length_controlled, row.win_rate
+            cells = (f"{place:2d} {visible(row.model)}", percent(controlled.value, 2), interval(controlled, 100, 1))
+            cells += (percent(raw.value, 2), percent(raw.standard_error, 2), str(raw.n), number(row.avg_length, 0))
+            table.add_row(*map(Text, cells))
         tables.append(table)
     return tables
-
-
-def _cells(row: LeaderboardRow) -> list[str]:
-    raw = row.win_rate
-    return [
-        visible(row.model),
-        percent(row.length_controlled.value, 2),
-        interval(row.length_controlled, 100, 1),
-        percent(raw.value, 2),
-        percent(raw.standard_error, 2),
-        str(raw.n),
-        number(row.avg_length, 0),
-    ]
 
 
 def page(

@@ -19,7 +19,7 @@ COLUMNS = ("measure", "value", "interval", "n", "abst.")
 
 def rows_table(rows: Sequence[Measure], title: str = "") -> Table:
     """One line per row, a section per group, and the group's name above it where there are several groups."""
-    table = _table(title, COLUMNS)
+    table = empty_table(title, COLUMNS)
     groups = [(name, list(group)) for name, group in groupby(rows, key=lambda each: each.group)]
     for name, group in groups:
         if len(groups) > 1 and name:
@@ -31,16 +31,22 @@ def rows_table(rows: Sequence[Measure], title: str = "") -> Table:
     return table
 
 
-def wide_table(rows: Sequence[Measure], title: str = "", without_interval: Container[str] = ()) -> Table:
-    """One line per group and one column per name, for groups that measure the same. Counts are left out; without_interval: names
-    whose column is narrow."""
+def wide_table(rows: Sequence[Measure], title: str = "", without_interval: Container[str] = (), counted: str = "") -> Table:
+    """One line per group and one column per name, for groups that measure the same. without_interval: names whose column is narrow.
+    counted: the name whose n and abstentions stand beside it; other counts are left out."""
     names = {each.name: each.unit for each in rows}
     found = {(each.group, each.name): each.estimate for each in rows}
-    table = _table(title, ("", *(f"{name}{_heading(unit)}" for name, unit in names.items())))
+    headings = [""]
+    for name, unit in names.items():
+        headings += [f"{name}{_heading(unit)}", *(("n", "abst.") if name == counted else ())]
+    table = empty_table(title, headings)
     for group in dict.fromkeys(each.group for each in rows):
-        cells = [
-            _in_column(found.get((group, name)), unit, "" if name in without_interval else " ") for name, unit in names.items()
-        ]
+        cells = []
+        for name, unit in names.items():
+            of = found.get((group, name))
+            cells.append(_in_column(of, unit, "" if name in without_interval else " "))
+            if name == counted:
+                cells += [str(of.n), str(of.abstentions)] if of else ["", ""]
         table.add_row(Text(visible(group)), *map(Text, cells))
     return table
 
@@ -57,19 +63,15 @@ def _in_column(of: Estimate | None, unit: str, before: str) -> str:
     return f"{value}{before and before + shown_interval(of, unit)}".rstrip()
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
+def empty_table(title: str, columns: Sequence[str]) -> Table:
+    """A table with a column of names and others of numbers."""
     table = Table(
         title=Text(visible(title)) if title else None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
     )
     for place, name in enumerate(columns):
         is_name = place == 0
-        table.add_column(
-            Text(name),
-            justify="left" if is_name else "right",
-            no_wrap=not is_name,
-            overflow="fold",
-            min_width=20 if is_name else None,
-        )
+        justify, width = ("left", 12) if is_name else ("right", None)
+        table.add_column(Text(name), justify=justify, no_wrap=not is_name, overflow="fold", min_width=width)
     return table
 
 

@@ -8,18 +8,16 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
 
 from ..core.files.writing import write_atomically
 from ..core.records import Estimate
-from ..core.results import RankingResult
+from ..core.results import Measure, RankingResult
 from .headline import title
 from .plots import Look, looks
+from .rows import wide_table
 from .svg import draw
 from .template import rendered
-from .text import interval, percent, visible
 
 MEASURES = {"win_rate": "Win rate by the evaluator, %", "gold_win_rate": "Win rate by gold, %"}
 MISSING = Estimate(None, None, None, 0, "not ranked in this run")
@@ -34,15 +32,13 @@ class NoiseRun(NamedTuple):
 
 
 def sweep_table(runs: Sequence[NoiseRun]) -> Table:
-    """One row per method, one column per share of flips: the win rate and its interval in percent."""
-    table = Table(title=Text("Win rate % by share of flipped labels"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("method", min_width=20, overflow="fold")
-    for run in runs:
-        table.add_column(f"flip {run.flip:g}", justify="right", no_wrap=True)
-    for method in _methods(runs):
-        rates = [_estimate(run, method, "win_rate") for run in runs]
-        table.add_row(Text(visible(method)), *(Text(f"{percent(rate.value)} {interval(rate, 100, 1)}") for rate in rates))
-    return table
+    """One line per method, one column per share of flips: the win rate and its interval in percent."""
+    rows = [
+        Measure(method, f"flip {run.flip:g}", _estimate(run, method, "win_rate"), "share")
+        for method in _methods(runs)
+        for run in runs
+    ]
+    return wide_table(rows, "Win rate % by share of flipped labels")
 
 
 def write_sweep(runs: Sequence[NoiseRun], path: Path) -> Path:

@@ -8,27 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from ..shared.console import print_json, show_price
+from ...core.errors import InputError, PastureError
+from ...core.manifest import command_line, write_manifest
+from ..shared.commands import with_options
+from ..shared.console import show_price
 from ..shared.material import items_from, kind_of, named_annotator, named_world
-from ..shared.options import (
-    Dollars,
-    DryRun,
-    EngineName,
-    EngineSet,
-    Json,
-    Limit,
-    Models,
-    Requests,
-    Seed,
-    Settings,
-    StorePath,
-)
-from ..shared.session import named_engine, opened_session
+from ..shared.options import Limit, Seed, Settings
+from ..shared.session import Asking
 from .annotated import Blinded, annotate_items, are_pairs, check_out, facts_of, show
 from .annotated_pairs import annotate_pairs
 
 
+@with_options
 def annotate(
+    asking: Asking,
     annotator: Annotated[
         str, typer.Option(help="The annotator: a name of `pasture annotators list`, a TOML, module:name, file.py:name.")
     ],
@@ -38,32 +31,22 @@ def annotate(
     answers: Annotated[
         list[Path] | None, typer.Option(help="Model outputs, for annotators that rate or rank answers; repeat it.")
     ] = None,
-    engine: EngineName = None,
-    model: Models = None,
-    engine_set: EngineSet = None,
     world: Annotated[
         str | None, typer.Option(help="World for annotators that know one; gives the items where no file does.")
     ] = None,
     set: Settings = None,
     both_orders: Annotated[bool, typer.Option("--both-orders", help="Ask in both orders and average.")] = False,
     flip: Annotated[float, typer.Option(min=0, max=0.5, help="Share of labels flipped at random.")] = 0.0,
-    store: StorePath = None,
     seed: Seed = 0,
     limit: Limit = None,
-    budget_dollars: Dollars = None,
-    budget_requests: Requests = None,
     budget_labels: Annotated[int | None, typer.Option(min=0, help="Ask about no more items than this.")] = None,
-    dry_run: DryRun = False,
-    json: Json = False,
 ) -> None:
     """Ask an annotator about pairs, answers or slates. Nothing is paid for twice: replies are kept in the store as they come.
 
     Pairs are worked through in bounded memory. Killed, the same command goes on after the last part in the folder OUT.parts; from
     the first part with an item that the engine failed on, or that was over budget, it asks again.
     """
-    from ...core.errors import InputError, PastureError
-
-    if out is None and not dry_run:
+    if out is None and not asking.dry_run:
         raise InputError("there is no --out; say where the answers go, for instance --out prefs.parquet")
     known = named_world(world)
     kind = "pair" if pairs else kind_of(annotator)
@@ -72,44 +55,27 @@ def annotate(
         check_out(out, shown)
     blinded = Blinded(shown)
     judge = named_annotator(annotator, known, set or (), both_orders, flip, blinded)
-    served = named_engine(engine, model, engine_set or ())
     files: dict[str, Any] = {"pairs": pairs, "against": against, "answers": answers}
-    asked = {"annotator": annotator, "set": set or []} | files | {"world": world}
-    asked |= {
-        "engine": engine,
-        "model": model,
-        "engine_set": engine_set,
-        "both_orders": both_orders,
-        "flip": flip,
-        "seed": seed,
-        "limit": limit,
-    }
-    budget = {"dollars": budget_dollars, "requests": budget_requests, "labels": budget_labels}
+    asked = {"annotator": annotator, "set": set or [], "world": world}
+    asked |= {"engine": asking.engine, "model": asking.model, "engine_set": asking.engine_set}
+    asked |= {"both_orders": both_orders, "flip": flip, "seed": seed, "limit": limit}
     place = (out.parent if out else Path()) / "pasture.sqlite"
-    with opened_session(served, store, place, seed=seed, **budget, dry_run=dry_run, hidden=json) as session:
-        if dry_run:
-            show_price(session.price(list(blinded), judge), json)
+    with asking.session(asking.named_engine(), place, seed, budget_labels) as session:
+        if asking.dry_run:
+            show_price(session.price(list(blinded), judge), asking.json)
             return
         assert out is not None
         if are_pairs(shown):  # those of another file are seen to be others, and a file that was moved is the same
-            asked = {name: each for name, each in asked.items() if name not in files}
             told = annotate_pairs(shown, judge, session, out, asked)
         else:
             told = annotate_items(shown, judge, session, out)
         facts = facts_of(told, judge, session)
-    manifest = _write_manifest(out, facts, asked | files)
-    if json:
-        print_json(facts | {"manifest": str(manifest)})
-    else:
-        show(facts, told.first, manifest)
+    plain_asked = {
+        name: [str(it) for it in v] if isinstance(v, list) else str(v) if isinstance(v, Path) else v
+        for name, v in (asked | files).items()
+    }
+    manifest = out.with_name(f"{out.name}.manifest.json")
+    write_manifest(manifest, command=command_line(), asked=plain_asked, result=facts)
+    show(facts, told.first, manifest, asking.json)
     if told.first and sum(told.reasons.values()) == told.items:
         raise PastureError(f"no item got an answer; the first abstention: {': '.join(told.first)}")
-
-
-def _write_manifest(out: Path, facts: dict[str, Any], asked: dict[str, Any]) -> Path:
-    from ...core.manifest import command_line, write_manifest
-
-    plain_asked = {
-        name: [str(it) for it in v] if isinstance(v, list) else str(v) if isinstance(v, Path) else v for name, v in asked.items()
-    }
-    return write_manifest(out.with_name(f"{out.name}.manifest.json"), command=command_line(), asked=plain_asked, result=facts)

@@ -6,16 +6,34 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
-from ..shared.console import errors, plain, show_rows
-
-if TYPE_CHECKING:
-    from ...annotators.runner import Session
-    from ...core.files.preferences import PairFile
-    from ...core.protocols import Annotator
-    from ...core.records import Abstention, Comparison, Feedback, Item, Usage
-    from ...core.results import Measure
+from ...annotators.runner import Session
+from ...core.errors import InputError
+from ...core.files.feedback import KINDS, check_feedback_path, write_feedback
+from ...core.files.preferences import PairFile
+from ...core.files.tables import check_writable
+from ...core.protocols import Annotator
+from ...core.records import (
+    Abstention,
+    Comparison,
+    Completion,
+    Critique,
+    Directive,
+    Estimate,
+    Feedback,
+    FollowUp,
+    Item,
+    Preference,
+    Ranking,
+    Rating,
+    Reaction,
+    Slate,
+    Usage,
+    blind,
+)
+from ...core.results import Measure, estimate_json
+from ..shared.console import aside, show_rows
 
 
 class Told(NamedTuple):
@@ -38,47 +56,29 @@ class Blinded:
         self.items = items
 
     def __iter__(self) -> Iterator[Item]:
-        from ...core.records import blind
-
         return map(blind, self.items)
 
 
 def are_pairs(items: Sequence[Item] | PairFile) -> TypeGuard[Sequence[Comparison] | PairFile]:
-    from ...core.files.preferences import PairFile
-    from ...core.records import Comparison
-
     return isinstance(items, PairFile) or all(isinstance(each, Comparison) for each in items)
 
 
 def unblinded(said: Feedback | Abstention, item: Item) -> Feedback | Abstention:
     """The answer about the item with the makers' names on it, which the annotator did not see."""
-    from ...core.errors import InputError
-    from ...core.records import Abstention, Comparison, Completion, Directive, Preference, Ranking, Slate
-
-    if isinstance(said, Abstention):
-        return replace(said, item=item)
-    if isinstance(said, Preference) and said.comparison is item:
-        return said
-    if isinstance(said, Preference) and isinstance(item, Comparison):
-        return replace(said, comparison=item)
-    if isinstance(said, Ranking) and isinstance(item, Slate):
-        return replace(said, slate=item)
     if isinstance(said, Directive):
         return said
-    if not isinstance(said, Preference | Ranking) and isinstance(item, Completion):
-        return replace(said, completion=item)
-    raise InputError(
-        f"the annotator gives a {type(said).__name__} of a {type(item).__name__}; preferences are of pairs, rankings of slates, "
-        "and all else of answers: give it --answers"
-    )
+    about = {Abstention: ("item", object), Preference: ("comparison", Comparison), Ranking: ("slate", Slate)}
+    field, kind = about.get(type(said), ("completion", Completion))
+    if not isinstance(item, kind):
+        raise InputError(
+            f"the annotator gives a {type(said).__name__} of a {type(item).__name__}; preferences are of pairs, rankings of "
+            "slates, and all else of answers: give it --answers"
+        )
+    return said if getattr(said, field) is item else replace(said, **{field: item})
 
 
 def check_out(out: Path, items: Sequence[Item] | PairFile) -> None:
     """Raises InputError for what would only fail after the work."""
-    from ...core.files.feedback import check_feedback_path
-    from ...core.files.preferences import PairFile
-    from ...core.files.tables import check_writable
-
     if are_pairs(items):
         check_writable(out, items.has_history if isinstance(items, PairFile) else any(each.prompt.history for each in items))
     else:
@@ -96,32 +96,19 @@ def annotate_items(items: Sequence[Item] | PairFile, judge: Annotator, session: 
 def facts_of(told: Told, judge: Annotator, session: Session) -> dict[str, Any]:
     """What scripts read, and the manifest holds."""
     usage, store = told.usage, session.store
-    return {
-        "annotator": judge.name,
-        "engine": session.engine.name if session.engine else None,
-        **told.about,
-        "abstentions": told.reasons,
-        "requests": usage.requests,
-        "cached": usage.cached,
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "dollars": usage.dollars,
-        "seconds": round(told.seconds, 3),
-        "store": str(store.path) if store else None,
-        "paid_in_all": {"requests": store.paid.requests, "dollars": store.paid.dollars} if store else None,
-    }
+    facts = {"annotator": judge.name, "engine": session.engine.name if session.engine else None, **told.about}
+    facts |= {"abstentions": told.reasons, "requests": usage.requests, "cached": usage.cached}
+    facts |= {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "dollars": usage.dollars}
+    paid = {"requests": store.paid.requests, "dollars": store.paid.dollars} if store else None
+    return facts | {"seconds": round(told.seconds, 3), "store": str(store.path) if store else None, "paid_in_all": paid}
 
 
 def _feedback(results: Sequence[Feedback | Abstention], out: Path) -> dict[str, Any]:
-    from ...core.files.feedback import KINDS, write_feedback
-    from ...core.records import Critique, FollowUp, Rating, Reaction
-    from ...core.results import estimate_json
-    from ...eval.intervals.clusters import clustered_mean
+    from ...eval.intervals.clusters import clustered_mean  # slow to import
 
     write_feedback(out, results)
     said: Counter[str] = Counter()
-    scores: dict[str, list[float]] = {}
-    prompts: dict[str, list[str]] = {}
+    scores: dict[str, list[tuple[float, str]]] = {}
     for each in results:
         if isinstance(each, Reaction):
             said[each.kind.value] += 1
@@ -129,15 +116,20 @@ def _feedback(results: Sequence[Feedback | Abstention], out: Path) -> dict[str, 
             said[each.polarity.value] += 1
         elif isinstance(each, Rating):
             for aspect, score in each.scores.items():
-                scores.setdefault(aspect, []).append(score)
-                prompts.setdefault(aspect, []).append(each.completion.prompt.content)
-    means = {aspect: estimate_json(clustered_mean(values, prompts[aspect])) for aspect, values in scores.items()}
+                scores.setdefault(aspect, []).append((score, each.completion.prompt.content))
+    means = {
+        aspect: estimate_json(clustered_mean([score for score, _ in found], [prompt for _, prompt in found]))
+        for aspect, found in scores.items()
+    }
     kinds = dict(Counter(KINDS[type(each)] for each in results))
     return {"items": len(results), "kinds": kinds, "said": dict(said), "scores": means, "out": str(out), "undecided": None}
 
 
-def show(facts: dict[str, Any], first: tuple[str, str] | None, manifest: Path) -> None:
-    """The facts and rows on standard output, and the first abstention on standard error."""
+def show(facts: dict[str, Any], first: tuple[str, str] | None, manifest: Path, json: bool) -> None:
+    """The facts and rows on standard output, and for people the first abstention on standard error."""
+    if json:
+        show_rows(rows_of(facts), True, more=facts | {"manifest": str(manifest)})
+        return
     asked = facts["requests"] + facts["cached"] > 0
     words = {"annotator": facts["annotator"] + (f" by {facts['engine']}" if facts["engine"] and asked else "")}
     words |= _about_pairs(facts, sum(facts["abstentions"].values())) if "pairs" in facts else _about_feedback(facts)
@@ -148,22 +140,18 @@ def show(facts: dict[str, Any], first: tuple[str, str] | None, manifest: Path) -
     words |= {name: facts[name] for name in ("out", "undecided", "store")} | {"manifest": manifest}
     show_rows(rows_of(facts), False, facts=words)
     if first:
-        errors().print(plain(f"first abstention: {first[0]}: {first[1][:300]}"), markup=False, highlight=False)
+        aside(f"first abstention: {first[0]}: {first[1][:300]}")
 
 
 def rows_of(facts: Mapping[str, Any]) -> list[Measure]:
     """The estimates among the facts, as rows."""
-    from ...core.records import Estimate
-    from ...core.results import Measure
-
     if "pairs" not in facts:
         return [Measure("scores", aspect, Estimate(**mean), "number", "mean score") for aspect, mean in facts["scores"].items()]
     first, consistency = facts["position"]["first"], facts["position"]["consistency"]
     rows = [Measure("position", "first shown wins", Estimate(**first), "share", "0.5 without position bias")]
     if consistency is not None:
-        rows.append(
-            Measure("position", "same in both orders", Estimate(**consistency), "share", "both orders name one answer, or a tie")
-        )
+        words = "both orders name one answer, or a tie"
+        rows.append(Measure("position", "same in both orders", Estimate(**consistency), "share", words))
     return rows
 
 

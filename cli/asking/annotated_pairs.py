@@ -9,17 +9,18 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..shared.console import errors, plain
+from ...annotators.runner import Session, Stream
+from ...annotators.runner.run import silent_in
+from ...core.files.parts import PreferenceParts
+from ...core.files.preferences import PairFile
+from ...core.files.reading import is_file, read_toml
+from ...core.protocols import Annotator
+from ...core.records import Abstention, Comparison, Preference, Reason, blind
+from ...core.results import estimate_json
+from ..shared.console import aside
 from .annotated import Told, unblinded
-
-if TYPE_CHECKING:
-    from ...annotators.runner import Session, Stream
-    from ...core.files.parts import PreferenceParts
-    from ...core.files.preferences import PairFile
-    from ...core.protocols import Annotator
-    from ...core.records import Abstention, Comparison, Preference
 
 PART_ROWS, PART_SECONDS = 10_000, 30.0
 """A part is written when it has so many results, or when the last one was written so long ago."""
@@ -29,8 +30,6 @@ def annotate_pairs(
     pairs: Sequence[Comparison] | PairFile, judge: Annotator, session: Session, out: Path, asked: Mapping[str, Any]
 ) -> Told:
     """Asks about each pair, and writes what was said. asked: what makes the results, so that only such a run goes on."""
-    from ...core.files.parts import PreferenceParts
-
     # Not those of the engine's options: an engine may write to a file, and its replies are kept by what was asked.
     files = files_in([asked[name] for name in ("annotator", "set", "world", "engine")])
     parts = PreferenceParts(out, {**asked, "files": files}, PART_ROWS, PART_SECONDS, _note)
@@ -38,9 +37,8 @@ def annotate_pairs(
     parts.keep(sum(1 for _ in takewhile(lambda note: not note["passing"], parts.notes())))
     left, found = parts.left(pairs), parts.done
     if found:
-        errors().print(
-            plain(f"going on after {found} of {len(pairs)} pairs, which {str(parts.folder)!r} holds"), markup=False, highlight=False
-        )
+        words = f"going on after {found} of {len(pairs)} pairs, which {str(parts.folder)!r} holds"
+        aside(words)
     session.answered_before(found)
     waiting: deque[Comparison] = deque()
     started = time.perf_counter()
@@ -62,16 +60,12 @@ class _Blinded:
         return self.count
 
     def __iter__(self) -> Iterator[Comparison]:
-        from ...core.records import blind
-
         for pair in self.pairs:
             self.waiting.append(pair)
             yield blind(pair)
 
 
 def _gather(stream: Stream, waiting: deque[Comparison], parts: PreferenceParts) -> None:
-    from ...core.records import Abstention, Preference
-
     try:
         for said in stream:
             answer = unblinded(said, waiting.popleft())
@@ -84,8 +78,6 @@ def _gather(stream: Stream, waiting: deque[Comparison], parts: PreferenceParts) 
 
 def _note(results: Sequence[Preference | Abstention]) -> dict[str, Any]:
     """What the facts are made of and the file does not say, of one part."""
-    from ...annotators.runner.run import silent_in
-    from ...core.records import Abstention, Preference, Reason
     from ...eval.judges.position_bias import shown_in  # slow to import
 
     silent = [each for said in results if isinstance(said, Preference) for each in silent_in(said)]
@@ -110,7 +102,6 @@ def _masses(said: Preference) -> Iterator[float]:
 
 def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], tuple[str, str] | None]:
     """Makes the file; the facts of all that is in it, whichever run it is from; abstentions by reason, and the first."""
-    from ...core.results import estimate_json
     from ...eval.judges.position_bias import Shown, all_shown, position_bias
 
     parts.flush()
@@ -146,8 +137,6 @@ def files_in(words: Any) -> dict[str, str]:
 
 
 def _look_for_files(words: Any, folder: Path, found: dict[str, str]) -> None:
-    from ...core.files.reading import is_file, read_toml
-
     if isinstance(words, Mapping | list):
         for each in words.values() if isinstance(words, Mapping) else words:
             _look_for_files(each, folder, found)

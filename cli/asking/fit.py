@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ..shared.console import errors, plain, print_json, show_price, show_rows
+from ...annotators import make_annotator
+from ...annotators.systems.icai.extraction import fit_constitution, price_constitution
+from ...benchmarks.fits.pool import check_toml, fit_to_labels, write_pool, write_table
+from ...core.errors import PastureError
+from ...core.files.labels import read_preferences
+from ...core.ledger import Quote
+from ...core.protocols import Annotator
+from ...core.results import estimate_json
+from ...eval.files.labelled_pairs import read_labelled
+from ..shared.commands import with_options
+from ..shared.console import aside, plain, print_json, show_price, show_rows
 from ..shared.material import named_world
-from ..shared.options import Dollars, DryRun, EngineName, EngineSet, Json, Limit, Models, Requests, Seed, StorePath, WorldName
-from ..shared.session import named_engine, opened_session
-
-if TYPE_CHECKING:
-    from ...core.protocols import Annotator
-    from ...eval.labels.pool_fit import PoolFit
+from ..shared.options import Limit, Seed, WorldName
+from ..shared.session import Asking
 
 fit = typer.Typer(no_args_is_help=True, help="Annotators fitted to labels of your own.", rich_markup_mode=None)
 
@@ -23,77 +30,61 @@ Labels = Annotated[Path, typer.Option(help="Your labels: preferences (prompt, ch
 Out = Annotated[Path, typer.Option(help="The annotator, as a TOML.")]
 
 
+@dataclass(frozen=True)
+class Proposing(Asking):
+    """As `Asking`, of a language model."""
+
+    engine: Annotated[str, typer.Option(help="The engine of the language model that proposes principles and votes.")] = field()
+
+
 @fit.command("pool")
+@with_options
 def pool(
+    asking: Asking,
     labels: Labels,
     out: Out,
     member: Annotated[list[str], typer.Option(help="A candidate: a name, a TOML, module:name, file.py:name; repeat it.")],
-    engine: EngineName = None,
-    model: Models = None,
-    engine_set: EngineSet = None,
     world: WorldName = None,
-    store: StorePath = None,
     limit: Limit = None,
     seed: Seed = 0,
-    budget_dollars: Dollars = None,
-    budget_requests: Requests = None,
-    dry_run: DryRun = False,
-    json: Json = False,
 ) -> None:
     """Fit the shares of a pool's members, and how often its labels are flipped, to labels of your own."""
-    from ...annotators import make_annotator
-    from ...benchmarks.fits.pool import check_toml, fit_to_labels, write_pool
-    from ...core.ledger import Quote
-    from ...eval.files.labelled_pairs import read_labelled
-
     check_toml(out)
     known = named_world(world)
     specs = {name: _spec(name, out) for name in dict.fromkeys(member)}
     members: dict[str, Annotator] = {name: make_annotator(name, world=known) for name in specs}
     labelled = read_labelled(labels).first(limit)
-    served = named_engine(engine, model, engine_set)
-    place, budget = out.parent / "pasture.sqlite", {"dollars": budget_dollars, "requests": budget_requests}
-    with opened_session(served, store, place, seed=seed, **budget, dry_run=dry_run, hidden=json) as session:
-        if dry_run:
-            show_price(sum((session.price(labelled.pairs, each) for each in members.values()), start=Quote(0)), json)
+    with asking.session(asking.named_engine(), out.parent / "pasture.sqlite", seed) as session:
+        if asking.dry_run:
+            quote = sum((session.price(labelled.pairs, each) for each in members.values()), start=Quote(0))
+            show_price(quote, asking.json)
             return
         found = fit_to_labels(labelled, members, session)
     write_pool(out, found, specs)
-    _tell(found, out, json)
+    keys = {name: estimate_json(getattr(found, name)) for name in ("flip", "log_loss", "gain", "agreement")}  # as 0.1 had them
+    keys["shares"] = {name: estimate_json(each) for name, each in found.shares.items()}
+    show_rows(found.rows(), asking.json, facts={"out": str(out), "best_member": found.best_member}, more=keys)
 
 
 @fit.command("constitution")
+@with_options
 def constitution(
+    asking: Proposing,
     labels: Labels,
     out: Out,
-    engine: Annotated[str, typer.Option(help="The engine of the language model that proposes principles and votes.")],
-    model: Models = None,
-    engine_set: EngineSet = None,
     top: Annotated[int, typer.Option(min=1, help="Principles at most. Few are followed better than many.")] = 5,
     proposing: Annotated[int, typer.Option(min=1, help="Pairs that principles are proposed for, at most.")] = 100,
     voting: Annotated[int, typer.Option(min=1, help="Pairs that each principle votes on, at most.")] = 200,
-    store: StorePath = None,
     limit: Limit = None,
     seed: Seed = 0,
-    budget_dollars: Dollars = None,
-    budget_requests: Requests = None,
-    dry_run: DryRun = False,
-    json: Json = False,
 ) -> None:
     """Extract the principles behind labels of your own (Inverse Constitutional AI), and write a judge that follows them."""
-    from ...annotators.systems.icai.extraction import fit_constitution, price_constitution
-    from ...benchmarks.fits.pool import check_toml, write_table
-    from ...core.errors import PastureError
-    from ...core.files.labels import read_preferences
-
     check_toml(out)
     preferences = read_preferences(labels)[:limit]
-    served = named_engine(engine, model, engine_set)
     wanted: dict[str, Any] = {"proposing": proposing, "voting": voting, "seed": seed}
-    place, budget = out.parent / "pasture.sqlite", {"dollars": budget_dollars, "requests": budget_requests}
-    with opened_session(served, store, place, seed=seed, **budget, dry_run=dry_run, hidden=json) as session:
-        if dry_run:
-            show_price(price_constitution(preferences, session, **wanted), json)
+    with asking.session(asking.named_engine(), out.parent / "pasture.sqlite", seed) as session:
+        if asking.dry_run:
+            show_price(price_constitution(preferences, session, **wanted), asking.json)
             return
         found = fit_constitution(preferences, session, top=top, **wanted)
     if not found.constitution:
@@ -106,7 +97,7 @@ def constitution(
         for each in found.kept
     ]
     counts = {"pairs": found.pairs, "proposals": found.proposals, "votes": found.votes, "silent": len(found.silent)}
-    if json:
+    if asking.json:
         print_json({"out": str(out), **counts, "dropped": len(found.dropped), "constitution": rows})
         return
     for each in rows:
@@ -116,7 +107,7 @@ def constitution(
     typer.echo(plain(f"{found.pairs} labels; {asked}; {len(found.dropped)} principles dropped; written to {out}"))
     if found.silent:
         first = found.silent[0]
-        errors().print(plain(f"first of these: {first.reason.value}: {first.detail[:300]}"), markup=False, highlight=False)
+        aside(f"first of these: {first.reason.value}: {first.detail[:300]}")
 
 
 def _spec(name: str, out: Path) -> Any:
@@ -125,12 +116,3 @@ def _spec(name: str, out: Path) -> Any:
     if path.endswith((".toml", ".py")):
         return os.path.relpath(Path(path).resolve(), out.resolve().parent) + colon + attribute
     return name
-
-
-def _tell(found: PoolFit, out: Path, json: bool) -> None:
-    from ...core.results import estimate_json
-
-    keys = {name: estimate_json(getattr(found, name)) for name in ("flip", "log_loss", "gain", "agreement")}  # as 0.1 had them
-    shares = {name: estimate_json(each) for name, each in found.shares.items()}
-    facts = {"out": str(out), "best_member": found.best_member}
-    show_rows(found.rows(), json, facts=facts, more=keys | {"shares": shares})

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ..shared.console import plain, print_json
-from ..shared.options import Dollars, DryRun, EngineName, EngineSet, Json, Models, Requests, StorePath
-
-if TYPE_CHECKING:
-    from ...simulators.personas.parameters import Parameters
-    from ...simulators.personas.persona import Persona
+from ...core.errors import InputError, UnknownName
+from ...core.files.tables import check_writable
+from ...core.ledger import Quote
+from ...simulators.personas.files import read_personas, write_personas
+from ...simulators.personas.filter import filtered
+from ...simulators.personas.parameters import Parameters, load_parameters
+from ...simulators.personas.persona import Persona
+from ...simulators.personas.population import Sampler, demographics_of, population
+from ...simulators.personas.words import render
+from ..shared.commands import with_options
+from ..shared.console import plain, print_json, show_price, show_rows
+from ..shared.material import items_from, named_world
+from ..shared.options import Json, Seed
+from ..shared.session import Asking
 
 personas = typer.Typer(
     no_args_is_help=True, help="Imagined adults, from US census tables and stated assumptions.", rich_markup_mode=None
@@ -34,42 +43,43 @@ class Side(StrEnum):
 
 
 N = Annotated[int, typer.Option("--n", min=1, help="How many. Persona k is the same however many are drawn.")]
-Seed = Annotated[int, typer.Option(help="Another seed, another population.")]
+Population = Annotated[int, typer.Option("--seed", help="Another seed, another population.")]
 Edited = Annotated[Path | None, typer.Option("--parameters", help="Assumptions: an edited copy of parameters.toml.")]
+STORE = Path("personas.pasture.sqlite")
+
+
+@dataclass(frozen=True)
+class Revising(Asking):
+    """As `Asking`, of an engine that does all of it."""
+
+    engine: Annotated[str, typer.Option(help="The engine that critiques, revises and judges.")] = "actor"
 
 
 @personas.command("sample")
+@with_options
 def sample(
+    asking: Asking,
     n: N = 100,
-    seed: Seed = 0,
+    seed: Population = 0,
     parameters: Edited = None,
     out: Annotated[Path | None, typer.Option(help="Write them there too: .jsonl, .json, .csv or .parquet.")] = None,
-    engine: EngineName = None,
-    model: Models = None,
-    engine_set: EngineSet = None,
-    store: StorePath = None,
-    json: Json = False,
 ) -> None:
     """Draw a population, and describe it. With --json, the personas themselves. With --engine, a language model says whether
     each holds together, and the traits of those it rejects are drawn again."""
-    from ...core.files.tables import check_writable
-    from ...simulators.personas.files import write_personas
-    from ...simulators.personas.filter import filtered
-    from ...simulators.personas.population import demographics_of, population
-    from ..shared.session import named_engine, opened_session
-
     if out:
         check_writable(out)
     assumed = _parameters(parameters)
-    drawn, said = population(n, seed, assumed), None
-    served = named_engine(engine, model, engine_set)
-    with opened_session(served, store, Path("personas.pasture.sqlite"), seed=seed, hidden=json) as session:
-        if served:
-            said = session.run_task("persona-filter", lambda ask: filtered(drawn, ask, parameters=assumed))
+    drawn = population(n, seed, assumed)
+    name, task = "persona-filter", lambda ask: filtered(drawn, ask, parameters=assumed)
+    with asking.session(asking.named_engine(), STORE, seed) as session:
+        if asking.dry_run:
+            show_price(session.price_task(name, task) if session.engine else Quote(0), asking.json)
+            return
+        said = session.run_task(name, task) if session.engine else None
     drawn = said.population if said else drawn
     if out:
         write_personas(out, drawn.personas)
-    if json:
+    if asking.json:
         print_json([each.to_dict() for each in drawn.personas])
         return
     for attribute in SHOWN:
@@ -98,8 +108,6 @@ def show(
     json: Json = False,
 ) -> None:
     """One persona, in the words that a judge would be shown."""
-    from ...simulators.personas.words import render
-
     found = _in_file(which, file, seed, parameters) if file else _drawn(which, seed, _parameters(parameters))
     text = render(found, style.value, without or ())
     if json:
@@ -112,17 +120,13 @@ def show(
 def export(
     out: Annotated[Path, typer.Argument(help="File to write: .jsonl, .json, .csv or .parquet.")],
     n: N = 1586,
-    seed: Seed = 0,
+    seed: Population = 0,
     unseen: Annotated[float, typer.Option(help="Share of personas on the unseen side of the split.")] = 0.1,
     side: Annotated[Side | None, typer.Option(help="Only this side of the split. [default: both]")] = None,
     parameters: Edited = None,
     json: Json = False,
 ) -> None:
     """Write personas, each also in words, as the columns `persona` and `summary`."""
-    from ...core.files.tables import check_writable
-    from ...simulators.personas.files import write_personas
-    from ...simulators.personas.population import population
-
     check_writable(out)
     drawn = population(n, seed, _parameters(parameters))
     if side is not None:
@@ -136,15 +140,10 @@ def export(
 
 
 def _parameters(path: Path | None) -> Parameters | None:
-    from ...simulators.personas.parameters import load_parameters
-
     return load_parameters(path) if path else None
 
 
 def _drawn(which: str, seed: int | None, parameters: Parameters | None) -> Persona:
-    from ...core.errors import InputError
-    from ...simulators.personas.population import Sampler
-
     named = re.fullmatch(r"(?:persona-(-?[0-9]{1,18})-)?([0-9]{1,18})", which)
     if not named:
         raise InputError(f"no persona is called {which!r}; give an id such as persona-0-17, or a number such as 17")
@@ -155,9 +154,6 @@ def _drawn(which: str, seed: int | None, parameters: Parameters | None) -> Perso
 
 
 def _in_file(which: str, file: Path, seed: int | None, parameters: Path | None) -> Persona:
-    from ...core.errors import InputError, UnknownName
-    from ...simulators.personas.files import read_personas
-
     if seed is not None or parameters is not None:
         raise InputError("with --file the personas are made already; leave --seed and --parameters out")
     found = read_personas(file)
@@ -170,52 +166,32 @@ def _in_file(which: str, file: Path, seed: int | None, parameters: Path | None) 
 
 
 @personas.command("bench")
+@with_options
 def bench(
+    asking: Revising,
     world: Annotated[
         str | None, typer.Option(help="Gives the prompts and first answers, and knows the truth. [default: text-personas]")
     ] = None,
     answers: Annotated[Path | None, typer.Option(help="First answers instead: one model's outputs.")] = None,
-    engine: Annotated[str, typer.Option(help="The engine that critiques, revises and judges.")] = "actor",
-    model: Models = None,
-    engine_set: EngineSet = None,
     n: Annotated[int, typer.Option("--personas", min=2, help="How many personas.")] = 13,
     samples: Annotated[int, typer.Option(min=1, help="Revisions of each answer; pass@k for k = 1 and this.")] = 4,
     style: Annotated[str, typer.Option(help="How a persona is described to the judge: none, full, summary or cot.")] = "full",
     without: Annotated[list[str] | None, typer.Option(help="An attribute to leave out; repeat it. [default: five]")] = None,
     limit: Annotated[int, typer.Option(min=5, help="How many prompts.")] = 100,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    store: StorePath = None,
-    budget_dollars: Dollars = None,
-    budget_requests: Requests = None,
-    dry_run: DryRun = False,
-    json: Json = False,
+    seed: Seed = 0,
 ) -> None:
     """Critique, revise for a person, and judge: does it help them, and them more than others?"""
-    from ...benchmarks.claims.persona_bench import ATTRIBUTES, persona_bench
-    from ...core.errors import InputError
-    from ..shared.console import show_price, show_rows
-    from ..shared.material import items_from, named_world
-    from ..shared.session import named_engine, opened_session
+    from ...benchmarks.claims.persona_bench import ATTRIBUTES, persona_bench  # slow to import
 
     if answers and world:
         raise InputError("both --world and --answers were given; give the one whose answers are to be revised")
     known = None if answers else named_world(world or "text-personas", seed)
     items = items_from(None, None, [answers] if answers else (), known, "answer", limit, seed)
-    served, budget = named_engine(engine, model, engine_set), {"dollars": budget_dollars, "requests": budget_requests}
-    with opened_session(
-        served, store, Path("personas.pasture.sqlite"), seed=seed, **budget, dry_run=dry_run, hidden=json
-    ) as session:
-        found = persona_bench(
-            items,  # pyright: ignore[reportArgumentType]
-            session,
-            personas=n,
-            samples=samples,
-            style=style,
-            attributes=tuple(without or ATTRIBUTES),
-            world=known,
-        )
-    if dry_run:
-        show_price(session.quote, json)
+    drawn = {"personas": n, "samples": samples, "style": style, "attributes": tuple(without or ATTRIBUTES), "world": known}
+    with asking.session(asking.named_engine(), STORE, seed) as session:
+        found = persona_bench(items, session, **drawn)  # pyright: ignore[reportArgumentType]
+    if asking.dry_run:
+        show_price(session.quote, asking.json)
         return
     counts = {"answers": len(items), "revisions": found.revisions, "abstentions": found.abstentions}
-    show_rows(found.rows, json, facts=counts)
+    show_rows(found.rows, asking.json, facts=counts)

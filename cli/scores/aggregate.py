@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import pyarrow as pa
 import typer
 
+from ...core.files.tables import check_writable, write_rows
+from ...core.results import Measure
+from ...eval.files.votes import read_votes
+from ...eval.labels.consensus import Consensus, majority
+from ...eval.labels.dawid_skene import dawid_skene, one_coin
+from ...eval.labels.glad import glad
 from ..shared.console import show_rows
-from ..shared.options import Json
-
-if TYPE_CHECKING:
-    from ...eval.labels.consensus import Consensus
+from ..shared.options import BootstrapSeed, Json
 
 
 class Aggregation(StrEnum):
@@ -26,28 +30,19 @@ def aggregate(
     labels: Annotated[Path, typer.Argument(help="Rows of worker, item and label; or preferences by several annotators.")],
     how: Annotated[Aggregation, typer.Option(help="The model of workers.")] = Aggregation.dawid_skene,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples for the workers' intervals; 0 for none.")] = 200,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: BootstrapSeed = 0,
     out: Annotated[
         Path | None, typer.Option(help="Write item, label and probability here: .jsonl, .json, .csv or .parquet.")
     ] = None,
     json: Json = False,
 ) -> None:
     """One label per item from the votes of many, none where two are equally likely, and each worker's reliability."""
-    from ...core.files.tables import check_writable
-    from ...core.results import Measure
-    from ...eval.files.votes import read_votes
-
     if out:
         check_writable(out)
     votes = read_votes(labels)
     if how is Aggregation.majority:
-        from ...eval.labels.consensus import majority
-
         found = majority(votes)
     else:
-        from ...eval.labels.dawid_skene import dawid_skene, one_coin
-        from ...eval.labels.glad import glad
-
         model = {Aggregation.one_coin: one_coin, Aggregation.dawid_skene: dawid_skene, Aggregation.glad: glad}[how]
         found = model(votes, resamples=resamples, seed=seed)
     if out:
@@ -60,10 +55,6 @@ def aggregate(
 
 
 def _write(found: Consensus, out: Path) -> None:
-    import pyarrow as pa
-
-    from ...core.files.tables import write_rows
-
     schema = pa.schema([("item", pa.string()), ("label", pa.string()), ("probability", pa.float64())])
     best_I = found.posterior_IL.max(axis=1)
     rows = [

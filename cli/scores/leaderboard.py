@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import json as encoder
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from ...core.errors import InputError
+from ...core.files.writing import write_atomically
+from ...core.records import Estimate
+from ...eval.files.alpaca_eval import (
+    find_instructions,
+    is_table,
+    judgments_of_table,
+    read_folder,
+    read_outputs_by_model,
+    read_table,
+)
+from ...eval.leaderboards.leaderboard import LeaderboardRow, Weights
+from ...eval.leaderboards.leaderboard import leaderboard as ranked
+from ...eval.leaderboards.leaderboard import percent as in_percent
+from ...eval.leaderboards.published import PUBLISHED, read_published
+from ...eval.leaderboards.reproduction import JoinFault, PublishedCheck, checks, join_faults, with_faults
+from ...eval.leaderboards.style_control import style_controlled
+from ...eval.leaderboards.tables import to_csv
+from ...report.leaderboard import leaderboard_tables, page
+from ...report.text import interval, percent
 from ..shared.console import plain, print_json
-from .battle_ratings import rate_battles
+from ..shared.options import BootstrapSeed
+from .battles import rate_battles
 
-if TYPE_CHECKING:
-    from ...core.records import Estimate
-    from ...eval.files.alpaca_eval import Instructions, Judgments
-    from ...eval.leaderboards.leaderboard import LeaderboardRow
-    from ...eval.leaderboards.published import Published
-    from ...eval.leaderboards.reproduction import JoinFault
-
+Key = tuple[str, str, str]
+"""A row's model, judge and baseline."""
 WRITTEN = ".csv (AlpacaEval's columns), .json or .html"
 
 
@@ -37,26 +55,12 @@ def leaderboard(
         bool, typer.Option("--style", help="Also the win rate at equal style: lists, headers and bold, where texts are known.")
     ] = False,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples of what is fitted; 0 for no interval.")] = 200,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: BootstrapSeed = 0,
     published: Annotated[Path | None, typer.Option(help="Published tables to check against. [default: FOLDER/published]")] = None,
     out: Annotated[list[Path] | None, typer.Option(help=f"Also write it to {WRITTEN}; repeat it.")] = None,
     json: Annotated[bool, typer.Option("--json", help="A JSON array on standard output, nothing else.")] = False,
 ) -> None:
     """Win rates raw and length-controlled, and where published numbers come out otherwise."""
-    from ...core.errors import InputError
-    from ...eval.files.alpaca_eval import (
-        find_instructions,
-        is_table,
-        judgments_of_table,
-        read_folder,
-        read_outputs_by_model,
-        read_table,
-    )
-    from ...eval.leaderboards.leaderboard import Weights
-    from ...eval.leaderboards.leaderboard import leaderboard as ranked
-    from ...eval.leaderboards.published import PUBLISHED, read_published
-    from ...eval.leaderboards.reproduction import join_faults, with_faults
-
     if weights not in list(Weights):
         raise InputError(f"--weights {weights!r}; it is one of: {', '.join(Weights)}")
     for path in out or []:
@@ -79,50 +83,41 @@ def leaderboard(
     faults = join_faults(judgments, theirs)
     rows = with_faults(ranked(judgments, theirs, Weights(weights), resamples, seed), faults)
     known = find_instructions(folder)
-    styled: dict[tuple[str, str, str], Estimate] = {}
-    if style:
-        from ...eval.leaderboards.style_control import style_controlled
-
-        styled = style_controlled(judgments, read_outputs_by_model(folder), known, resamples, seed)
-    needs_notes = not json or any(path.suffix.lower() == ".html" for path in out or [])
-    notes = _notes(judgments, rows, theirs, tables, known, styled, faults) if needs_notes else []
+    styled = style_controlled(judgments, read_outputs_by_model(folder), known, resamples, seed) if style else {}
+    shown_to_people = not json or any(path.suffix.lower() == ".html" for path in out or [])
+    notes = _notes(rows, checks(judgments, rows, theirs, tables, known), styled, faults) if shown_to_people else []
     if tables.is_dir() and not theirs.found:
         notes.append(("Published numbers", [f"{str(tables)!r} holds none of AlpacaEval's tables: {PUBLISHED}"]))
-    told = [_told(row, styled) for row in rows]
+    told = [row.as_json() | ({"style_controlled_win_rate": in_percent(styled[_key(row)].value)} if styled else {}) for row in rows]
     for path in out or []:
-        _write(path, rows, told, judgments, notes, known, folder)
+        match path.suffix.lower():
+            case ".csv":
+                text = to_csv(rows)
+            case ".json":
+                text = encoder.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+            case _:
+                text = page(rows, judgments, notes, known, read_outputs_by_model(folder))
+        write_atomically(path, text)
     if json:
         print_json(told)
         return
-    _show(rows, notes)
+    console = Console()
+    for table in leaderboard_tables(rows):
+        console.print(table)
+    for heading, lines in notes:
+        typer.echo(plain("\n  ".join((f"\n{heading}:", *lines))))
 
 
-def _told(row: LeaderboardRow, styled: dict[tuple[str, str, str], Estimate]) -> dict[str, Any]:
-    from ...eval.leaderboards.leaderboard import percent
-
-    name = (row.model, row.judge, row.baseline)
-    return row.as_json() | ({"style_controlled_win_rate": percent(styled[name].value)} if styled else {})
+def _key(row: LeaderboardRow) -> Key:
+    return row.model, row.judge, row.baseline
 
 
 def _notes(
-    judgments: list[Judgments],
-    rows: list[LeaderboardRow],
-    theirs: Published,
-    tables: Path,
-    known: Instructions | None,
-    styled: dict[tuple[str, str, str], Estimate],
-    faults: list[JoinFault],
+    rows: list[LeaderboardRow], checked: list[PublishedCheck], styled: dict[Key, Estimate], faults: list[JoinFault]
 ) -> list[tuple[str, list[str]]]:
     """(heading, lines) of what is to be said beside the table."""
-    from ...eval.leaderboards.reproduction import checks
-
     undefined = [f"{row.model} ({row.judge}): {row.length_controlled.how}" for row in rows if row.length_controlled.value is None]
     undefined += [f"{row.model} ({row.judge}): {row.win_rate.how}" for row in rows if row.win_rate.standard_error is None]
-    said = [
-        line
-        for each in checks(judgments, rows, theirs, tables, known)
-        for line in (each.said, *(f"  {it}" for it in each.exceptions))
-    ]
     of_rows: dict[str, list[str]] = {}
     for row in rows:
         for note in row.notes:
@@ -133,63 +128,18 @@ def _notes(
         for note, names in of_rows.items()
         if note not in headings
     ]
-    moved = [f"{each.model}: {each.said}" for each in faults]
+    said = [line for each in checked for line in (each.said, *(f"  {it}" for it in each.exceptions))]
+    joined = "Published length-controlled win rates of models with missing rows, whose difficulty was joined by row position"
     headed = [
         ("Undefined", undefined),
         ("Notes on rows", seen),
-        ("Win rates at equal style (lists, headers, bold)", [_at_equal_style(row, styled) for row in rows if styled]),
+        ("Win rates at equal style (lists, headers, bold)", [_at_equal_style(row, styled[_key(row)]) for row in rows if styled]),
         ("Published numbers", said),
-        (
-            "Published length-controlled win rates of models with missing rows, whose difficulty was joined by row position",
-            moved,
-        ),
+        (joined, [f"{each.model}: {each.said}" for each in faults]),
     ]
     return [(heading, lines) for heading, lines in headed if lines]
 
 
-def _at_equal_style(row: LeaderboardRow, styled: dict[tuple[str, str, str], Estimate]) -> str:
-    from ...report.text import interval, percent
-
-    of = styled[row.model, row.judge, row.baseline]
-    shown = f"{percent(of.value, 2)} % {interval(of, 100, 1)}".rstrip() + f"; {of.how}" if of.value is not None else of.how
+def _at_equal_style(row: LeaderboardRow, of: Estimate) -> str:
+    shown = of.how if of.value is None else f"{percent(of.value, 2)} % {interval(of, 100, 1)}".rstrip() + f"; {of.how}"
     return f"{row.model} ({row.judge}): {shown}"
-
-
-def _show(rows: list[LeaderboardRow], notes: list[tuple[str, list[str]]]) -> None:
-    from rich.console import Console
-
-    from ...report.leaderboard import leaderboard_tables
-
-    console = Console()
-    for table in leaderboard_tables(rows):
-        console.print(table)
-    for heading, lines in notes:
-        typer.echo(plain(f"\n{heading}:"))
-        for line in lines:
-            typer.echo(plain(f"  {line}"))
-
-
-def _write(
-    path: Path,
-    rows: list[LeaderboardRow],
-    told: list[dict[str, Any]],
-    judgments: list[Judgments],
-    notes: list[tuple[str, list[str]]],
-    known: Instructions | None,
-    folder: Path,
-) -> None:
-    import json as encoder
-
-    from ...core.files.writing import write_atomically
-    from ...eval.files.alpaca_eval import read_outputs_by_model
-    from ...eval.leaderboards.tables import to_csv
-    from ...report.leaderboard import page
-
-    match path.suffix.lower():
-        case ".csv":
-            text = to_csv(rows)
-        case ".json":
-            text = encoder.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
-        case _:
-            text = page(rows, judgments, notes, known, read_outputs_by_model(folder))
-    write_atomically(path, text)

@@ -7,6 +7,11 @@ from typing import Annotated
 
 import typer
 
+from ...benchmarks.claims.over_optimisation import over_optimisation as measure
+from ...benchmarks.claims.over_optimisation import trained_policies
+from ...core.errors import InputError
+from ...core.files.writing import write_atomically
+from ...core.results import RankingResult
 from ..shared.console import json_text, show_rows
 from ..shared.options import Json
 
@@ -25,12 +30,6 @@ def over_optimisation(
     json: Json = False,
 ) -> None:
     """Gold against KL as the reference is optimised against fitted rewards, with Gao's fits."""
-    from ...benchmarks.claims.over_optimisation import over_optimisation as measure
-    from ...benchmarks.claims.over_optimisation import trained_policies
-    from ...core.errors import InputError
-    from ...core.files.writing import write_atomically
-    from ...core.results import RankingResult
-
     policies = trained_policies(RankingResult.load(ranking), world) if ranking else []
     if out is not None and out.suffix.lower() != ".json":
         raise InputError(f"--out {str(out)!r} has the suffix {out.suffix!r}; it is .json")

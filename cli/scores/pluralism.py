@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import numpy as np
 import typer
 
+from ...core.results import Measure
+from ...eval.files.group_scores import read_group_scores, read_shares
+from ...eval.groups import distributions
+from ...eval.groups.pluralism import pluralism as measured
+from ...eval.groups.steerability import steerability
+from ...eval.intervals.clusters import clustered_mean
 from ..shared.console import show_rows
-from ..shared.options import Json
-
-if TYPE_CHECKING:
-    from ...core.results import Measure
+from ..shared.options import BootstrapSeed, Json, Resamples
 
 
 def pluralism(
@@ -20,8 +24,8 @@ def pluralism(
         Path | None,
         typer.Option(help="Instead: two files of question, option and share; SCORES are the model's, these the people's."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
-    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples; 0 for no interval.")] = 2000,
+    seed: BootstrapSeed = 0,
+    resamples: Resamples = 2000,
     json: Json = False,
 ) -> None:
     """Each group's win rate and what their mean hides; steerability; how far answers are spread as people's are."""
@@ -29,11 +33,6 @@ def pluralism(
 
 
 def _groups(path: Path, seed: int, resamples: int) -> list[Measure]:
-    from ...core.results import Measure
-    from ...eval.files.group_scores import read_group_scores
-    from ...eval.groups.pluralism import pluralism as measured
-    from ...eval.groups.steerability import steerability
-
     read = read_group_scores(path)
     found = measured(read.scores_GP, read.groups, seed=seed, resamples=resamples)
     rows = [Measure("win rate", name, each, "share") for name, each in found.groups.items()]
@@ -45,29 +44,18 @@ def _groups(path: Path, seed: int, resamples: int) -> list[Measure]:
     ]
     if read.spoken_GHP is not None:
         steered = steerability(read.spoken_GHP)
-        for name, each, means in (
-            ("spoken to", steered.diagonal, "judged by the group that the answer speaks to"),
-            ("others", steered.off_diagonal, "judged by the other groups"),
-        ):
-            rows.append(Measure("steerability", name, each, "share", means))
-        rows.append(
-            Measure("steerability", "steerability", steered.steerability, "difference", "0 for a policy that ignores the group")
-        )
+        of_all, ignoring = steered.steerability, "0 for a policy that ignores the group"
+        rows += [
+            Measure("steerability", "spoken to", steered.diagonal, "share", "judged by the group that the answer speaks to"),
+            Measure("steerability", "others", steered.off_diagonal, "share", "judged by the other groups"),
+            Measure("steerability", "steerability", of_all, "difference", ignoring),
+        ]
     return rows
 
 
 def _distances(model: Path, people: Path) -> list[Measure]:
-    from collections.abc import Callable
-
-    import numpy as np
-
-    from ...core.results import Measure
-    from ...eval.files.group_scores import read_shares
-    from ...eval.groups import distributions
-    from ...eval.intervals.clusters import clustered_mean
-
     shares_QK = read_shares(model, people)
-    kinds: list[tuple[str, Callable[[np.ndarray, np.ndarray], np.ndarray], str]] = [
+    kinds = [
         ("Jensen-Shannon", distributions.jensen_shannon, "distance in [0, 1]"),
         ("total variation", distributions.total_variation, "distance in [0, 1]"),
         ("Wasserstein", distributions.wasserstein, "options in the people's order, as a share of the scale"),

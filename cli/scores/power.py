@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import numpy as np
 import typer
 
+from ...core.errors import InputError
+from ...core.records import Estimate
+from ...core.results import Measure
+from ...eval.files.verdicts import read_verdicts
+from ...eval.intervals.power import Design, detectable_difference, flip_inflation, power_of, prompts_needed
+from ...eval.intervals.sources_of_variance import sources_of_variance
 from ..shared.console import plain, show_rows
 from ..shared.options import Json
-
-if TYPE_CHECKING:
-    from ...core.results import Measure
 
 
 def power(
@@ -42,9 +46,6 @@ def power(
     json: Json = False,
 ) -> None:
     """How many prompts to see 3 points? Give --delta, or --prompts, or both."""
-    from ...core.errors import InputError
-    from ...eval.intervals.power import Design, detectable_difference, flip_inflation, power_of, prompts_needed
-
     if verdicts:
         if between is not None or variance is not None:
             raise InputError("--verdicts measures --between and --variance; leave these out")
@@ -68,16 +69,9 @@ def power(
         shown["delta"] = 100 * detectable_difference(prompts, design)
         words = f"{prompts} prompts show a difference of {shown['delta']:.2f} points with power {wanted:g}"
     inflation = flip_inflation(flip)
-    about = {
-        "flip": flip,
-        "flip_inflation": inflation,
-        "samples": samples,
-        "between": between,
-        "variance": variance,
-        "alpha": alpha,
-    }
     if json:
-        show_rows(_rows(shown), json, facts=shown | about)
+        about = {"flip": flip, "flip_inflation": inflation, "samples": samples, "between": between}
+        show_rows(_rows(shown), json, facts=shown | about | {"variance": variance, "alpha": alpha})
         return
     each = "1 sample" if samples == 1 else f"{samples} samples"
     typer.echo(plain(f"{words} (two-sided level {alpha:g}, variance {variance:g}, {each} per prompt)"))
@@ -87,9 +81,6 @@ def power(
 
 def _rows(shown: Mapping[str, float | int | None]) -> list[Measure]:
     """The three numbers that go together, as rows; by formula, so without intervals."""
-    from ...core.records import Estimate
-    from ...core.results import Measure
-
     delta, prompts, power = (None if each is None else float(each) for each in shown.values())
     values = (
         ("difference", None if delta is None else delta / 100, "difference", "of win rates, which is seen"),
@@ -103,12 +94,6 @@ def _rows(shown: Mapping[str, float | int | None]) -> list[Measure]:
 
 def _measured(paths: Sequence[Path]) -> tuple[float, float]:
     """(variance of a score, the share of it between prompts) of verdicts with several samples of some prompts."""
-    import numpy as np
-
-    from ...core.errors import InputError
-    from ...eval.files.verdicts import read_verdicts
-    from ...eval.intervals.sources_of_variance import sources_of_variance
-
     read = [read_verdicts(path).scores for path in paths]
     found = sources_of_variance(
         np.concatenate([each.scores_N for each in read]), {"prompt": [p for s in read for p in s.clusters_N]}
@@ -122,8 +107,6 @@ def _measured(paths: Sequence[Path]) -> tuple[float, float]:
 
 
 def _share(points: float) -> float:
-    from ...core.errors import InputError
-
     if not 0 < points <= 100:
         raise InputError(f"--delta is {points:g}; it is in points of win rate, above 0 and at most 100")
     return points / 100

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
+import numpy as np
 import typer
 
+from ...core.errors import InputError
+from ...core.files.cells import given, number_of
+from ...core.files.tables import read_rows
+from ...core.results import Measure
+from ...eval.files.battles import battles_of_rows
+from ...eval.files.verdicts import read_verdicts
+from ...eval.intervals.multiple import simultaneous_differences
+from ...eval.rankings.leaderboards_compared import correlation_under_errors, separability
+from ...eval.win_rates.win_rate import win_rate_from_scores
 from ..shared.console import show_rows
-from ..shared.options import Json
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from ...core.files.tables import Row
-    from ...core.records import Estimate
-    from ...core.results import Measure
-    from ...eval.rankings.battles import Battles
-
-
-class RatingModel(StrEnum):
-    bradley_terry = "bradley-terry"
-    rao_kupper = "rao-kupper"
-    davidson = "davidson"
-    style = "style"
-    crowd = "crowd"
-    elo = "elo"
-    social_choice = "social-choice"
+from ..shared.options import BootstrapSeed, Json, Resamples
+from .battles import RatingModel, ratings_of
 
 
 def rank_models(
@@ -44,18 +34,14 @@ def rank_models(
             "and response_b; crowd: with each annotator's reliability. [default: bradley-terry]"
         ),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples; 0 for no interval.")] = 200,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    resamples: Resamples = 200,
+    seed: BootstrapSeed = 0,
     against: Annotated[
         Path | None, typer.Option(help="For verdicts: another leaderboard's .json; does it order the models alike?")
     ] = None,
     json: Json = False,
 ) -> None:
     """Rank models. From battles: ratings on the arena's scale. From verdicts: win rates, and differences that hold all at once."""
-    from ...core.errors import InputError
-    from ...core.files.tables import read_rows
-    from ...eval.files.battles import battles_of_rows
-
     if len(files) > 1:
         if how:
             raise InputError(
@@ -67,129 +53,12 @@ def rank_models(
         raise InputError(f"--against {str(against)!r} goes with files of verdicts, and one file was given; leave it out")
     rows = read_rows(files[0])
     of = battles_of_rows(rows, files[0])
-    rated = _of_battles(rows, of, files[0], how or RatingModel.bradley_terry, resamples, seed)
+    rated = ratings_of(rows, of, files[0], how or RatingModel.bradley_terry, resamples, seed)
     show_rows(rated, json, facts={"notes": "; ".join(of.notes) or None})
-
-
-def _of_battles(rows: list[Row], of: Battles, path: Path, how: RatingModel, resamples: int, seed: int) -> list[Measure]:
-    from ...core.records import Estimate
-    from ...core.results import Measure
-    from ...eval.rankings.bradley_terry import bradley_terry_ratings
-    from ...eval.rankings.elo import elo_ratings
-
-    match how:
-        case RatingModel.bradley_terry:
-            return _ratings(bradley_terry_ratings(of, seed, resamples))
-        case RatingModel.elo:
-            return [Measure("rating", name, each, "points") for name, each in elo_ratings(of, seed, resamples).items()]
-        case RatingModel.rao_kupper | RatingModel.davidson:
-            from ...eval.rankings.tie_models import TieModel, ratings_with_ties, tie_probability
-
-            strengths, tie = ratings_with_ties(of, TieModel(how.value), seed, resamples)
-            chance = None if tie is None else tie_probability(tie, TieModel(how.value))
-            ties = Estimate(chance, None, None, len(of), "by the fit; no interval" if tie else "undefined: so are the ratings")
-            return [*_ratings(strengths), Measure("ties", "equal models tie", ties, "share")]
-        case RatingModel.style:
-            return _at_equal_style(_fought(rows, path), path, of, resamples, seed)
-        case RatingModel.crowd:
-            from ...core.files.cells import given
-            from ...eval.labels.crowd_bt import crowd_bradley_terry
-
-            workers = [str(given(row, "annotator", f"{str(path)!r}, row {at}")) for at, row in enumerate(_fought(rows, path), 1)]
-            found = crowd_bradley_terry(of, workers, seed=seed, resamples=resamples)
-            honest = [Measure("annotators", str(name), each, "share", "verdicts that are honest, and not inverted")
-                      for name, each in found.reliability.items()]  # fmt: skip
-            return [*_ratings(found.strengths), *honest]
-        case _:
-            return _social_choice(of)
-
-
-def _fought(rows: list[Row], path: Path) -> list[Row]:
-    """The rows that hold a battle, in their order."""
-    from ...eval.files.battles import battles_of_rows
-
-    return [row for row in rows if len(battles_of_rows([row], path))]
-
-
-def _ratings(strengths: Mapping[str, Estimate]) -> list[Measure]:
-    """Strengths in nats as ratings on the arena's scale, 1000 for the mean model."""
-    from ...core.results import Measure
-    from ...eval.rankings.bradley_terry import ELO_A_NAT
-
-    def on_scale(nats: float | None) -> float | None:
-        return None if nats is None else float(1000 + ELO_A_NAT * nats)
-
-    return [
-        Measure("rating", name, replace(each, value=on_scale(each.value), low=on_scale(each.low), high=on_scale(each.high),
-                standard_error=None if each.standard_error is None else float(ELO_A_NAT * each.standard_error)), "points")
-        for name, each in strengths.items()
-    ]  # fmt: skip
-
-
-def _at_equal_style(rows: list[Row], path: Path, of: Battles, resamples: int, seed: int) -> list[Measure]:
-    import numpy as np
-
-    from ...core.files.cells import given
-    from ...core.results import Measure
-    from ...eval.leaderboards.mediators import style_counts
-    from ...eval.rankings.contextual_bradley_terry import ratings_with_style, style_features
-
-    def counts_of(side: str) -> list[dict[str, int]]:
-        texts = [str(given(row, side, f"{str(path)!r}, row {at}")) for at, row in enumerate(rows, 1)]
-        return [{"length": len(text), **style_counts(text)} for text in texts]
-
-    counts = [counts_of(side) for side in ("response_a", "response_b")]
-    left_NF, right_NF = (np.array([list(each.values()) for each in side], dtype=float) for side in counts)
-    z_NF = style_features(left_NF, right_NF)
-    varies_F = np.any(z_NF != 0, axis=0)
-    found = ratings_with_style(of, z_NF[:, varies_F], seed, resamples)
-    names = [name for name, varies in zip(counts[0][0], list(varies_F), strict=True) if varies]
-    weights = [Measure("style", name, each, "nats", "per standard deviation of the feature")
-               for name, each in zip(names, found.weights_F, strict=True)]  # fmt: skip
-    return [*_ratings(found.strengths), *weights]
-
-
-def _social_choice(of: Battles) -> list[Measure]:
-    import numpy as np
-
-    from ...core.records import Estimate
-    from ...core.results import Measure
-    from ...eval.rankings import social_choice
-    from ...eval.rankings.battles import win_matrix
-
-    p_MM = social_choice.preference_matrix(win_matrix(of))
-    lottery = social_choice.maximal_lottery(p_MM)
-    shares_M = np.full(len(of.models), np.nan) if lottery.shares_M is None else lottery.shares_M
-    winner = social_choice.condorcet_winner(p_MM)
-    rules: list[tuple[str, Callable[[Any], Any], str, str]] = [
-        ("Borda", social_choice.borda, "share", "mean win rate against the others, each alike"),
-        ("Copeland", social_choice.copeland, "models", "beaten by majority, a tie half"),
-        ("worst case", social_choice.worst_case, "share", "win rate against its hardest opponent"),
-        ("maximal lottery", lambda _: shares_M, "share", "of the mixture that no model beats"),
-    ]
-    found = []
-    for group, rule, unit, means in rules:
-        values_M = rule(p_MM)
-        for m in np.argsort(-values_M, kind="stable"):
-            how = lottery.reason if group == "maximal lottery" and lottery.reason else "of all battles; no interval by this rule"
-            value = None if np.isnan(values_M[m]) else float(values_M[m])
-            of_model = Estimate(value, None, None, len(of), how, of.abstentions)
-            finding = "beats every other model (Condorcet)" if group == "Copeland" and winner == m else ""
-            found.append(Measure(group, of.models[m], of_model, unit, means, finding))
-    cycles = social_choice.cyclic_triples(p_MM)
-    return [*found, Measure("cycles", "cyclic triples", cycles, "share", "of three models; 0.25 for coins")]
 
 
 def _of_verdicts(files: list[Path], against: Path | None, resamples: int, seed: int) -> list[Measure]:
     """Win rates, every paired difference with an interval that holds with all the others, and how many pairs are told apart."""
-    import numpy as np
-
-    from ...core.results import Measure
-    from ...eval.files.verdicts import read_verdicts
-    from ...eval.intervals.multiple import simultaneous_differences
-    from ...eval.rankings.leaderboards_compared import correlation_under_errors, separability
-    from ...eval.win_rates.win_rate import win_rate_from_scores
-
     read = {each.model or str(path): each.scores for path in files for each in [read_verdicts(path)]}
     rates = {name: win_rate_from_scores(s.scores_N, s.clusters_N, s.abstentions) for name, s in read.items()}
     order = sorted(rates, key=lambda name: -1.0 if (value := rates[name].value) is None else value, reverse=True)
@@ -221,12 +90,6 @@ def _of_verdicts(files: list[Path], against: Path | None, resamples: int, seed: 
 
 def _gold(path: Path, models: list[str]) -> np.ndarray:
     """The other leaderboard's win rate of each model, in percent, and its standard error (0 where it has none), [2, M]."""
-    import numpy as np
-
-    from ...core.errors import InputError
-    from ...core.files.cells import given, number_of
-    from ...core.files.tables import read_rows
-
     where, found = repr(str(path)), {}
     for row in read_rows(path):
         error = number_of(row.get("standard_error"), f"{where}: `standard_error`")

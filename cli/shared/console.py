@@ -68,6 +68,11 @@ def errors() -> Console:
     return Console(stderr=True)
 
 
+def aside(text: str) -> None:
+    """A word beside the result, for people, on standard error."""
+    errors().print(plain(text), markup=False, highlight=False)
+
+
 def show_price(quote: Quote, as_json: bool) -> None:
     """What a run would buy, before it starts."""
     if as_json:

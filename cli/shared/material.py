@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from ...core.files.preferences import PairFile
-    from ...core.protocols import Annotator, World
-    from ...core.records import Item
+from ...annotators import make_annotator
+from ...annotators.annotator import needs, traits_of
+from ...annotators.make import check_settings
+from ...annotators.table import ANNOTATORS
+from ...core.errors import InputError
+from ...core.files.preferences import PairFile, join_outputs, read_outputs
+from ...core.files.reading import is_file, read_toml
+from ...core.protocols import Annotator, World
+from ...core.records import Comparison, Completion, Item, Slate
+from ...simulators import make_world
+from ...simulators.material import world_items
+from .options import settings_from
 
 WORLD_ITEMS = 200
 """Items of a world that are asked about where no --limit says how many."""
-BARE_POINT = re.compile(r"[+-]?(\d+\.|\.\d+)")
-"""Numbers that people write and that TOML does not know: `.5` and `1.`."""
 
 
 def items_from(
     pairs: Path | None, against: Path | None, answers: Sequence[Path], world: World | None, kind: str, limit: int | None, seed: int
 ) -> Sequence[Item] | PairFile:
     """The items, of the `kind` that the annotator reads: `pair`, `answer` or `slate`."""
-    from ...core.errors import InputError
-    from ...core.files.preferences import PairFile, join_outputs
-    from ...simulators.material import world_items
-
     if against and not pairs:
         raise InputError("--against is the rival of --pairs; give --pairs too")
     if pairs and answers:
@@ -45,35 +44,21 @@ def items_from(
 def _answers(paths: Sequence[Path], kind: str) -> list[Item]:
     """One item per answer; for annotators that rank or compare, the answers of all files to one prompt. Where no prompt has two,
     an annotator that compares is given them one by one: some annotators of pairs read an answer too, the others refuse it."""
-    from ...core.errors import InputError
-    from ...core.files.preferences import read_outputs
-    from ...core.records import Comparison, Completion, Slate
-
-    files: list[list[Completion]] = [read_outputs(path) for path in paths]
-    if kind == "answer":
-        return [answer for answers in files for answer in answers]
+    answers = [answer for path in paths for answer in read_outputs(path)]
     by_prompt: dict[str, list[Completion]] = {}
-    for answers in files:
-        for answer in answers:
-            by_prompt.setdefault(answer.prompt.id, []).append(answer)
+    for answer in answers:
+        by_prompt.setdefault(answer.prompt.id, []).append(answer)
     groups = [group for group in by_prompt.values() if len(group) >= 2]
-    if not groups and kind == "pair":
-        return [answer for answers in files for answer in answers]
+    if kind == "answer" or (kind == "pair" and not groups):
+        return list[Item](answers)
     if not groups:
         raise InputError("no prompt has two answers in --answers; repeat the option with another model's outputs")
-    if kind == "slate":
-        return [Slate(tuple(group)) for group in groups]
-    return [Comparison(group[0], group[1]) for group in groups]
+    return [Slate(tuple(group)) if kind == "slate" else Comparison(group[0], group[1]) for group in groups]
 
 
 def kind_of(annotator: str) -> str:
     """The kind of item that an annotator reads (`Traits.item`), by its name, its TOML or its file; `pair` for a name that is not
     known, which is refused where the annotator is made."""
-    from ...annotators.annotator import traits_of
-    from ...annotators.table import ANNOTATORS
-    from ...core.errors import InputError
-    from ...core.files.reading import is_file, read_toml
-
     if annotator.endswith(".toml") and is_file(annotator):
         kind = read_toml(annotator, "an annotator file: a TOML with a `kind`").get("kind", "")
         return kind_of(str(kind)) if kind != annotator else "pair"
@@ -85,10 +70,6 @@ def kind_of(annotator: str) -> str:
 
 def check_judges_pairs(annotator: Annotator) -> None:
     """Raises InputError for an annotator whose traits say that it judges no pairs, and for what wraps one."""
-    from ...annotators.annotator import needs, traits_of
-    from ...annotators.table import ANNOTATORS
-    from ...core.errors import InputError
-
     gives = traits_of(annotator).gives
     if gives:
         makers = {name: ANNOTATORS.load(name) for name in ANNOTATORS.table}
@@ -102,41 +83,21 @@ def check_judges_pairs(annotator: Annotator) -> None:
 
 
 def named_world(name: str | None, seed: int = 0) -> World | None:
-    from ...simulators import make_world
-
     return make_world(name, seed=seed) if name else None
 
 
 def named_annotator(
-    name: str, world: World | None, settings: Sequence[str], both_orders: bool, flip: float, items: Iterable[Item] | None = None
+    name: str,
+    world: World | None,
+    settings: Sequence[str] = (),
+    both_orders: bool = False,
+    flip: float = 0.0,
+    items: Iterable[Item] | None = None,
 ) -> Annotator:
     """The annotator with its options from `--set key=value`, in both orders and with noise where that is asked for."""
-    from ...annotators import make_annotator
-    from ...annotators.make import check_settings
-
     options = settings_from(settings)
     check_settings(name, options)
     made = make_annotator(name, world=world, items=items, **options)
     if both_orders:
         made = make_annotator("swap", inner=made)
     return make_annotator("flip", inner=made, rate=flip) if flip else made
-
-
-def settings_from(settings: Sequence[str]) -> dict[str, Any]:
-    """Options from `key=value`, the value written as in TOML; anything else is text."""
-    from ...core.errors import InputError
-    from ...core.files.reading import cause
-    from ...core.text import one_line
-
-    found: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key.isidentifier() or key in found:
-            raise InputError(f"{setting!r} cannot be used as an option; write option=value, each option once")
-        try:
-            found[key] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            found[key] = float(value) if BARE_POINT.fullmatch(value) else value
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{one_line(setting)} cannot be used as an option: {cause(error)}") from error
-    return found

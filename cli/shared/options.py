@@ -1,11 +1,18 @@
-"""Options that several commands have, each in one place: the same name, meaning and help everywhere."""
+"""Options that several commands have, each in one place: the same name, meaning and help everywhere; and those in `key=value`."""
 
 from __future__ import annotations
 
+import re
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from ...core.errors import InputError
+from ...core.files.reading import cause
+from ...core.text import one_line
 
 EngineName = Annotated[str | None, typer.Option("--engine", help="Engine for annotators that need one: vllm, openai, actor ...")]
 Models = Annotated[list[str] | None, typer.Option("--model", help="Model of the engine; several as NAME=MODEL, repeated.")]
@@ -19,3 +26,24 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would buy a
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="An option of the annotator, as key=value; repeat it.")]
 WorldName = Annotated[str | None, typer.Option("--world", help="World for annotators that know one.")]
+BootstrapSeed = Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")]
+Resamples = Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap resamples; 0 for no interval.")]
+SuiteName = Annotated[str, typer.Option("--suite", help="A suite's name or a TOML file. [default: what fits the world]")]
+BARE_POINT = re.compile(r"[+-]?(\d+\.|\.\d+)")
+"""Numbers that people write and that TOML does not know: `.5` and `1.`."""
+
+
+def settings_from(settings: Sequence[str]) -> dict[str, Any]:
+    """Options from `key=value`, the value written as in TOML; anything else is text."""
+    found: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key.isidentifier() or key in found:
+            raise InputError(f"{setting!r} cannot be used as an option; write option=value, each option once")
+        try:
+            found[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key] = float(value) if BARE_POINT.fullmatch(value) else value
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{one_line(setting)} cannot be used as an option: {cause(error)}") from error
+    return found

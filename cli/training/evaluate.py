@@ -2,103 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from ...annotators.runner import Session
+from ...benchmarks.ranking.cell import judge
+from ...benchmarks.ranking.checkpoint import load_policy, read_manifest
+from ...benchmarks.ranking.suite import check_suite, suite_of, suite_world, yields_policy
+from ...core.errors import InputError
+from ...core.files.preferences import read_outputs_pair
+from ...core.protocols import Annotator
+from ...core.results import Measure, estimate_json
+from ...core.seeds import rng_for
+from ...eval.intervals.clusters import mean_over_seeds
+from ...eval.win_rates.pairing import blind_pairs
+from ...eval.win_rates.win_rate import win_rate
+from ...methods import METHODS
+from ..shared.commands import with_options
 from ..shared.console import show_price, show_rows
 from ..shared.material import named_annotator, named_world
-from ..shared.options import (
-    Dollars,
-    DryRun,
-    EngineName,
-    EngineSet,
-    Json,
-    Models,
-    Requests,
-    Seed,
-    Settings,
-    StorePath,
-    WorldName,
-)
-from ..shared.session import named_engine, opened_session
-
-if TYPE_CHECKING:
-    from ...annotators.runner import Session
-    from ...core.protocols import Annotator
-    from ...core.results import Measure
+from ..shared.options import Seed, Settings, WorldName
+from ..shared.session import Asking
 
 
+@with_options
 def evaluate(
+    asking: Asking,
     target: Annotated[Path, typer.Argument(help="A folder of `pasture train`, or a file of model outputs.")],
     against: Annotated[Path | None, typer.Option(help="The rival's outputs, where TARGET is a file.")] = None,
     annotator: Annotated[str, typer.Option(help="The annotator that judges.")] = "pool",
-    samples: Annotated[int | None, typer.Option(min=1, help="Answers judged a prompt, for a policy. [default: 1]")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Answers judged per prompt, for a policy. [default: 1]")] = None,
     set: Settings = None,
     world: WorldName = None,
     seed: Seed = 0,
-    engine: EngineName = None,
-    model: Models = None,
-    engine_set: EngineSet = None,
-    store: StorePath = None,
-    budget_dollars: Dollars = None,
-    budget_requests: Requests = None,
-    dry_run: DryRun = False,
-    json: Json = False,
 ) -> None:
     """Win rate with its interval: blind, in random order, clustered by prompt."""
-    from ...core.errors import InputError
-    from ...core.results import estimate_json
-
     is_policy = target.is_dir()
     if not is_policy and not target.exists():
         raise InputError(f"no {str(target)!r}; expected a folder of `pasture train`, or a file of model outputs")
-    if is_policy:
-        _refuse("a policy's folder", {"--against": against, "--world": world})
-    elif not against:
+    what, others = ("a policy's folder", ("--against", "--world")) if is_policy else ("a file of outputs", ("--samples",))
+    for name, value in (("--against", against), ("--world", world), ("--samples", samples)):
+        if value is not None and name in others:
+            raise InputError(f"{name} {value} does not go with {what}; leave it out")
+    if not is_policy and not against:
         raise InputError(f"{str(target)!r} is a file of outputs; say whose outputs it is compared with: --against FILE")
-    else:
-        _refuse("a file of outputs", {"--samples": samples})
-    served = named_engine(engine, model, engine_set)
     place = target / "store.sqlite" if is_policy else target.with_suffix(".pasture.sqlite")
-    budget = {"dollars": budget_dollars, "requests": budget_requests}
-    with opened_session(served, store, place, seed=seed, **budget, dry_run=dry_run, hidden=json) as session:
-        if is_policy:
-            facts, rows = _policy(target, annotator, set or (), samples or 1, session)
+    with asking.session(asking.named_engine(), place, seed) as session:
+        if against:
+            facts, rows = _outputs(target, against, named_annotator(annotator, named_world(world), set or ()), session)
         else:
-            assert against is not None
-            facts, rows = _outputs(target, against, named_annotator(annotator, named_world(world), set or (), False, 0.0), session)
-        if dry_run:
-            show_price(session.quote, json)
+            facts, rows = _policy(target, annotator, set or (), samples or 1, session)
+        if asking.dry_run:
+            show_price(session.quote, asking.json)
             return
     keys = {each.name.replace(" ", "_"): estimate_json(each.estimate) for each in rows}  # as 0.1 had them
-    show_rows(rows, json, facts=facts, more=keys)
-
-
-def _refuse(what: str, options: Mapping[str, Any]) -> None:
-    """Nothing is accepted and ignored."""
-    from ...core.errors import InputError
-
-    for name, value in options.items():
-        if value is not None:
-            raise InputError(f"{name} {value} does not go with {what}; leave it out")
+    show_rows(rows, asking.json, facts=facts, more=keys)
 
 
 def _policy(
     folder: Path, annotator: str, settings: Sequence[str], samples: int, session: Session
 ) -> tuple[dict[str, str], list[Measure]]:
-    from ...benchmarks.ranking.cell import judge
-    from ...benchmarks.ranking.checkpoint import load_policy, read_manifest
-    from ...benchmarks.ranking.suite import check_suite, suite_of, suite_world, yields_policy
-    from ...core.errors import InputError
-    from ...core.results import Measure
-    from ...core.seeds import rng_for
-    from ...eval.intervals.clusters import mean_over_seeds
-    from ...eval.win_rates.win_rate import win_rate
-    from ...methods import METHODS
-
     made = read_manifest(folder)
     if made["method"] in METHODS.entries() and not yields_policy(made["method"]):
         what = METHODS.entry(made["method"]).traits["yields"]
@@ -110,7 +76,7 @@ def _policy(
     suite = suite_of(told, f"the suite in {str(folder / 'manifest.json')!r}")
     check_suite(suite, annotators=False)
     policy, world = load_policy(folder), suite_world(suite)
-    evaluator = named_annotator(annotator, world, settings, False, 0.0)
+    evaluator = named_annotator(annotator, world, settings)
     prompts = world.prompts("eval")[: suite.eval_prompts]
     answers = policy.sample(prompts, samples, rng_for(session.seed, "evaluate"))
     said, is_left = judge(evaluator, world, answers, session)
@@ -123,11 +89,6 @@ def _policy(
 
 
 def _outputs(target: Path, against: Path, evaluator: Annotator, session: Session) -> tuple[dict[str, str], list[Measure]]:
-    from ...core.files.preferences import read_outputs_pair
-    from ...core.results import Measure
-    from ...eval.win_rates.pairing import blind_pairs
-    from ...eval.win_rates.win_rate import win_rate
-
     candidates, rivals = read_outputs_pair(target, against)
     comparisons, is_left = blind_pairs(candidates, rivals, seed=session.seed)
     said = session.ask(comparisons, evaluator).results

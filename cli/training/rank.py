@@ -1,24 +1,31 @@
-"""`pasture rank` and `pasture quickstart`: a ranking of methods, on the terminal and as a page."""
+"""`pasture rank`, `quickstart` and `report`: a ranking of methods, on the terminal and as a page."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
-from ..shared.console import errors, plain, print_json, show_price
-from ..shared.options import Dollars, DryRun, EngineName, EngineSet, Json, Models, Requests, StorePath
-from ..shared.session import engine_told, opened_session
-
-if TYPE_CHECKING:
-    from ...annotators.runner import Session
-    from ...benchmarks.ranking.suite import Suite
-    from ...core.records import Estimate
-    from ...core.results import RankingResult
-    from ...report.sweep import NoiseRun
+from ...annotators.runner import Session
+from ...benchmarks.ranking.feedback import engine_of
+from ...benchmarks.ranking.method_ranking import rank as run
+from ...benchmarks.ranking.run_folder import price_ranking
+from ...benchmarks.ranking.suite import Suite, check_suite, load_suite, suite_for
+from ...core.errors import InputError
+from ...core.records import Estimate
+from ...core.results import RankingResult, json_safe
+from ...report.headline import abstained, ranking_summary, verdict
+from ...report.page import write_page
+from ...report.sweep import NoiseRun, sweep_table, write_sweep
+from ..shared.commands import with_options
+from ..shared.console import aside, plain, print_json, show_price
+from ..shared.options import Json, SuiteName
+from ..shared.session import Asking
 
 Out = Annotated[Path | None, typer.Option(help="Run folder; finished work found there is reused. [default: runs/SUITE]")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes; each takes whole seeds.")]
@@ -26,15 +33,15 @@ Jobs = Annotated[int, typer.Option(min=1, help="Processes; each takes whole seed
 
 def quickstart(json: Json = False, out: Out = None, jobs: Jobs = 2) -> None:
     """The main job: rank the reference methods in the text world, in minutes on two cores, with an HTML report."""
-    from ...benchmarks.ranking.suite import load_suite
-
     folder = out or Path("runs/quickstart")
-    with opened_session(None, None, folder, hidden=json) as session:
+    with Asking(json=json).session(None, folder) as session:
         _rank_and_show([load_suite("text")], folder, session, json, jobs)
 
 
+@with_options
 def rank(
-    suite: Annotated[str, typer.Option(help="A suite's name or a TOML file. [default: what fits the world]")] = "",
+    asking: Asking,
+    suite: SuiteName = "",
     world: Annotated[str | None, typer.Option(help="The world. [default: the suite's, or text]")] = None,
     method: Annotated[
         list[str] | None, typer.Option(help="Methods to rank instead of the suite's; repeat it. module:name and files work.")
@@ -51,37 +58,39 @@ def rank(
     labels: Annotated[int | None, typer.Option(min=1, help="Label budget of each method and seed.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Independent trainings of each method.")] = None,
     eval_prompts: Annotated[int | None, typer.Option(min=1, help="Evaluation prompts; the worlds make as many as asked.")] = None,
-    engine: EngineName = None,
-    model: Models = None,
-    engine_set: EngineSet = None,
-    store: StorePath = None,
-    budget_dollars: Dollars = None,
-    budget_requests: Requests = None,
     out: Out = None,
     jobs: Jobs = 2,
-    dry_run: DryRun = False,
-    json: Json = False,
 ) -> None:
     """Rank methods: same labels, same starting policy, blind evaluation, and the ranking by gold beside it."""
-    from ...benchmarks.ranking.feedback import engine_of
-    from ...benchmarks.ranking.suite import check_suite, load_suite, suite_for
-    from ...core.errors import InputError
-
     told = {"feedback": feedback, "evaluator": evaluator, "labels": labels, "seeds": seeds, "eval_prompts": eval_prompts}
-    told |= {"world": world, "ranked": method or None} | engine_told(engine, model, engine_set)
+    told |= {"world": world, "ranked": method or None} | asking.of_suite()
     if len(set(flip or ())) < len(flip or ()):
         raise InputError(f"--flip was given as {', '.join(f'{each:g}' for each in flip or ())}; give each share once")
     suites = [load_suite(suite or suite_for(world or "text"), add=add or (), flip=each, **told) for each in flip or [None]]
     folder = out or Path("runs") / (Path(suite).stem or suites[0].world)
     for each in suites:
         check_suite(each)
-    budget = {"dollars": budget_dollars, "requests": budget_requests}
-    served = engine_of(suites[0])
-    with opened_session(served, store, folder / "store.sqlite", **budget, dry_run=dry_run, hidden=json) as session:
-        if dry_run:
-            _show_price(suites, folder, session, json)
+    with asking.session(engine_of(suites[0]), folder / "store.sqlite") as session:
+        if asking.dry_run:
+            _show_price(suites, folder, session, asking.json)
         else:
-            _rank_and_show(suites, folder, session, json, jobs)
+            _rank_and_show(suites, folder, session, asking.json, jobs)
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder of `pasture rank`, or its ranking.json.")],
+    out: Annotated[Path | None, typer.Option(help="Where the page goes. [default: index.html in the run folder]")] = None,
+    json: Json = False,
+) -> None:
+    """Write the page of a finished run and print its ranking."""
+    path = run / "ranking.json" if run.is_dir() else run
+    result = RankingResult.load(path)
+    page = write_page(result, out or path.parent / "index.html")
+    if json:
+        print_json(ranking_json(result))
+        return
+    Console().print(ranking_summary(result))
+    typer.echo(plain(f"page: {page}"))
 
 
 def _folder_of(suite: Suite, suites: Sequence[Suite], out: Path) -> Path:
@@ -89,10 +98,6 @@ def _folder_of(suite: Suite, suites: Sequence[Suite], out: Path) -> Path:
 
 
 def _show_price(suites: Sequence[Suite], out: Path, session: Session, json: bool) -> None:
-    from dataclasses import asdict
-
-    from ...benchmarks.ranking.run_folder import price_ranking
-
     prices = [price_ranking(each, _folder_of(each, suites, out), session) for each in suites]
     quote = sum((each.quote for each in prices[1:]), start=prices[0].quote)
     counts = {name: sum(getattr(each, name) for each in prices) for name in ("trainings", "found", "training_labels", "verdicts")}
@@ -101,7 +106,8 @@ def _show_price(suites: Sequence[Suite], out: Path, session: Session, json: bool
         return
     found = f" ({counts['found']} more are in {str(out)!r})" if counts["found"] else ""
     asked = f"at most {counts['training_labels']} training labels and {counts['verdicts']} verdicts"
-    typer.echo(plain(f"{counts['trainings']} trainings (methods x seeds){found}; {asked}"))
+    trainings = "1 training" if counts["trainings"] == 1 else f"{counts['trainings']} trainings"
+    typer.echo(plain(f"{trainings} (methods x seeds){found}; {asked}"))
     if session.engine:
         show_price(quote, json)
     else:
@@ -109,11 +115,6 @@ def _show_price(suites: Sequence[Suite], out: Path, session: Session, json: bool
 
 
 def _rank_and_show(suites: Sequence[Suite], out: Path, session: Session, json: bool, jobs: int) -> None:
-    from ...benchmarks.ranking.method_ranking import rank as run
-    from ...core.errors import InputError
-    from ...report.page import write_page
-    from ...report.sweep import NoiseRun, write_sweep
-
     started = time.perf_counter()
     runs: list[NoiseRun] = []
     for each in suites:
@@ -130,22 +131,9 @@ def _rank_and_show(suites: Sequence[Suite], out: Path, session: Session, json: b
     if len(runs) > 1:
         write_sweep(runs, out / "index.html")
     if json:
-        print_json(ranking_json(runs[0].result) | ({"runs": _sweep_json(runs)} if len(runs) > 1 else {}))
-    else:
-        _show(runs, out)
-        errors().print(f"{time.perf_counter() - started:.0f} s; results in {plain(str(out))}", markup=False, highlight=False)
-
-
-def _sweep_json(runs: list[NoiseRun]) -> list[dict[str, Any]]:
-    return [{"flip": each.flip, **ranking_json(each.result)} for each in runs]
-
-
-def _show(runs: list[NoiseRun], out: Path) -> None:
-    from rich.console import Console
-
-    from ...report.sweep import sweep_table
-    from ...report.tables import ranking_summary
-
+        all_runs = {"runs": [{"flip": each.flip, **ranking_json(each.result)} for each in runs]} if len(runs) > 1 else {}
+        print_json(ranking_json(runs[0].result) | all_runs)
+        return
     console = Console()
     for each in runs:
         if len(runs) > 1:
@@ -155,13 +143,12 @@ def _show(runs: list[NoiseRun], out: Path) -> None:
     if len(runs) > 1:
         console.print(sweep_table(runs))
         console.print(plain(f"\npage of all: {out / 'index.html'}"), markup=False, highlight=False, soft_wrap=True)
+    aside(f"{time.perf_counter() - started:.0f} s; results in {out}")
 
 
 def ranking_json(result: RankingResult) -> dict[str, Any]:
     """The ranking as scripts read it: `measures`, and the keys of 0.1 and what the page says. Rates are shares in [0, 1];
     gold is the gold win rate, kl in nats per answer. pairs: `separated` is by Holm's p-value."""
-    from ...core.results import json_safe
-    from ...report.headline import abstained, verdict
 
     def ends(of: Estimate, name: str = "value", before: str = "") -> dict[str, float | None]:
         return {name: of.value, f"{before}low": of.low, f"{before}high": of.high}
@@ -177,15 +164,6 @@ def ranking_json(result: RankingResult) -> dict[str, Any]:
         | {"p_holm": each.difference.extra.get("p_holm"), "separated": each.is_separated}
         for each in result.pairs
     ]
-    return json_safe(
-        {
-            "ranking": ranking,
-            "spearman": ends(result.spearman),
-            "kendall": ends(result.kendall),
-            "pairs": pairs,
-            "headline": [verdict(result), *abstained(result)],
-            "feedback": result.feedback,
-            "evaluator": result.evaluator,
-            "measures": [each.as_json() for each in result.rows()],
-        }
-    )
+    found = {"ranking": ranking, "spearman": ends(result.spearman), "kendall": ends(result.kendall), "pairs": pairs}
+    found |= {"headline": [verdict(result), *abstained(result)], "feedback": result.feedback, "evaluator": result.evaluator}
+    return json_safe(found | {"measures": [each.as_json() for each in result.rows()]})

@@ -84,3 +84,15 @@ def test_a_model_gives_a_second_opinion_of_each_persona(tmp_path: Path, pasture)
     assert (tmp_path / "personas.pasture.sqlite").is_file()
     assert pasture(*words, cwd=tmp_path).stdout == done.stdout
     assert pasture("personas", "sample", "--store", "x.sqlite", cwd=tmp_path).returncode == 2  # a store without an engine
+
+
+def test_a_dry_run_of_a_second_opinion_says_the_price_and_a_budget_holds(tmp_path: Path, pasture):
+    words = ("personas", "sample", "--n", "6", "--engine", "scripted", "--out", "p.json")
+    priced = pasture(*words, "--dry-run", "--json", cwd=tmp_path)
+    assert priced.returncode == 0, priced.stderr
+    assert json.loads(priced.stdout)["requests"] >= 6
+    assert not list(tmp_path.iterdir())
+    stopped = pasture(*words, "--budget-requests", "2", cwd=tmp_path)
+    assert stopped.returncode == 1
+    assert "the budget of 2 requests is used up" in stopped.stderr
+    assert not (tmp_path / "p.json").exists()

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pasture.cli import app, groups
+from pasture.cli import COMMANDS as TABLE
 from pasture.cli.shared import progress as shown
+from pasture.cli.shared.commands import loaded
 from pasture.core.errors import InputError
-from typer.main import get_command
 
+MADE = {name: loaded(target, name) for name, (target, _) in TABLE.items()}
 COMMANDS = [
-    (name, command)
-    for name, command in get_command(app).commands.items()  # pyright: ignore[reportAttributeAccessIssue]
-    if name not in groups
-] + [
-    (f"{group} {name}", command)
-    for group in groups
-    for name, command in get_command(app).commands[group].commands.items()  # pyright: ignore[reportAttributeAccessIssue]
+    (f"{name} {inner}".strip(), command)
+    for name, made in MADE.items()
+    for inner, command in getattr(made, "commands", {"": made}).items()
 ]
 
 
@@ -35,15 +33,21 @@ def test_an_option_with_one_value_is_refused_where_it_is_given_twice(name: str, 
                 command.main(words, prog_name=name, standalone_mode=False)
 
 
+@pytest.mark.parametrize("name", TABLE)
+def test_the_list_of_commands_begins_as_the_help_of_each(name: str):
+    words, of_list = (re.findall(r"[\w'-]+", text.lower())[:3] for text in (MADE[name].help, TABLE[name][1]))
+    assert words == of_list
+
+
 def test_options_that_may_be_repeated_and_switches_are_taken():
-    context = get_command(app).commands["annotate"]  # pyright: ignore[reportAttributeAccessIssue]
+    context = MADE["annotate"]
     words = ["--annotator", "judge", "--set", "a=1", "--set", "b=2", "--model", "x=a", "--model", "y=b", "--json", "--json"]
     taken = context.make_context("annotate", words)
     assert (taken.params["set"], taken.params["model"], taken.params["json"]) == (["a=1", "b=2"], ["x=a", "y=b"], True)
 
 
 @pytest.mark.parametrize(
-    "name", ["rank", "train", "evaluate", "audit", "annotate", "fit pool", "fit constitution", "personas bench"]
+    "name", ["rank", "train", "evaluate", "audit", "annotate", "fit pool", "fit constitution", "personas bench", "personas sample"]
 )
 def test_every_command_that_asks_has_the_sessions_options(name: str):
     options = {option for each in dict(COMMANDS)[name].params for option in each.opts}

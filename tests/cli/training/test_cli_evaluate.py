@@ -45,6 +45,8 @@ def test_every_command_prints_an_estimate_alike(folder: Path, pasture):
     said = shown("annotate", "--world", "text", "--limit", "20", "--annotator", "first", "--both-orders", "--out", "said.jsonl")
     attacked = shown("audit", "longest", "--attacks", "--limit", "10")
     audited = shown("audit", "longest", "--limit", "10")["measures"][0]
+    assert [each["name"] for each in said["measures"]] == ["first shown wins", "same in both orders"]
+    assert set(said["measures"][0]) == set(audited)
     for each in (evaluated, *said["position"].values(), attacked["position"], attacked["attacks"][0]["win_rate"]):
         assert set(each) == KEYS
     assert set(audited) == KEYS | {"group", "name", "unit", "means", "finding"}

@@ -1,0 +1,86 @@
+"""How functions become commands: a group of options in place of a parameter, and an option that takes one value given once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from functools import wraps
+from importlib import import_module
+from inspect import Parameter, signature
+from itertools import pairwise
+from typing import Any, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command
+
+from ...core.errors import InputError
+
+
+class OnceCommand(TyperCommand):
+    """Refuses an option that was given several times, unless it is one that may be, or a switch: of two values,
+    nobody can say which was meant."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for option, count in Counter(order).items():
+            if count > 1 and not (getattr(option, "multiple", True) or getattr(option, "is_flag", True)):
+                said = " and ".join(map(repr, _values(option.opts, args)))
+                raise InputError(f"{option.opts[0]} was given {count} times ({said}), and it takes one value; give it once")
+        return super().parse_args(ctx, args)
+
+
+def loaded(target: str, name: str) -> Any:
+    """The command, or the group of them, that `module:function` names, as Typer runs it."""
+    module, _, attribute = target.partition(":")
+    found = getattr(import_module(module), attribute)
+    group = found if isinstance(found, typer.Typer) else typer.Typer(add_completion=False, rich_markup_mode=None)
+    if group is not found:
+        group.command(name)(found)
+    for command in group.registered_commands:
+        command.cls = OnceCommand
+    made = get_command(group)
+    made.name = name
+    return made
+
+
+def with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The function as Typer reads it: in place of a parameter that is a dataclass of options, its fields, behind all others."""
+    own: list[Parameter] = []
+    grouped: list[Parameter] = []
+    kinds: dict[str, Any] = {}
+    hints = get_type_hints(function, include_extras=True)
+    for each in signature(function).parameters.values():
+        kind = hints[each.name]
+        if is_dataclass(kind):
+            kinds[each.name] = kind
+            of_fields = get_type_hints(kind, include_extras=True)
+            grouped += [
+                each.replace(name=option.name, default=option.default, annotation=of_fields[option.name]) for option in fields(kind)
+            ]
+        else:
+            own.append(each.replace(annotation=kind))
+    shown = [
+        each.replace(kind=Parameter.KEYWORD_ONLY, default=Parameter.empty if each.default is MISSING else each.default)
+        for each in (*own, *grouped)
+    ]
+    read = signature(function).replace(parameters=shown)
+
+    @wraps(function)
+    def command(**given: Any) -> None:
+        values = read.bind(**given)
+        values.apply_defaults()
+        left = dict(values.arguments)
+        made = {name: kind(**{each.name: left.pop(each.name) for each in fields(kind)}) for name, kind in kinds.items()}
+        function(**left, **made)
+
+    command.__signature__ = read  # pyright: ignore[reportAttributeAccessIssue]
+    command.__annotations__ = {each.name: each.annotation for each in shown}
+    return command
+
+
+def _values(names: Sequence[str], args: Sequence[str]) -> list[str]:
+    """What was given under an option's names, as two words or one with `=`."""
+    apart = [value for name, value in pairwise(args) if name in names]
+    return apart + [word.partition("=")[2] for word in args if word.partition("=")[0] in names and "=" in word]

@@ -1,8 +1,7 @@
 """A policy that is a causal language model: any Hugging Face checkpoint, whole or through LoRA adapters.
 
 KL is estimated from samples, Rao-Blackwellised: at each sampled state the divergence of the two next-token distributions is
-exact, and their sum is averaged over the samples. That is unbiased, never negative, and varies less than log-ratios do.
-"""
+exact, and their sum is averaged over the samples. That is unbiased, never negative, and varies less than log-ratios do."""
 
 from __future__ import annotations
 
@@ -34,8 +33,7 @@ class CausalLMPolicy:
 
     model: a transformers causal LM, taken over, not copied. lora: settings of new adapters to train in place of the
     model's own parameters. controls: how many control codes there are; code k is the text `<|control_k|>` before the
-    prompt. max_new_tokens: where answers are cut, in tokens.
-    """
+    prompt. max_new_tokens: where answers are cut, in tokens."""
 
     def __init__(
         self, model: Any, tokenizer: Any, *, lora: Lora | None = None, controls: int = 8, max_new_tokens: int = 64
@@ -87,8 +85,7 @@ class CausalLMPolicy:
     ) -> list[list[Completion]]:
         """n answers to each prompt, `tokens` set, cut at `max_new_tokens` and where the model's context ends.
 
-        temperature: 0 or more, 0 is greedy. Raises InputError for a prompt that leaves no room for an answer.
-        """
+        temperature: 0 or more, 0 is greedy. Raises InputError for a prompt that leaves no room for an answer."""
         if not temperature >= 0:
             raise InputError(f"the temperature is {temperature}; it is 0 (greedy) or more")
         if n < 1:
@@ -183,8 +180,7 @@ class CausalLMPolicy:
         policy's settings in `pasture.json`. Raises InputError for weights that are not finite.
 
         A policy with adapters resumes on the merged weights with fresh adapters, which compute the same. The control
-        code of a view is kept in the settings; other programs must write its text before their prompts.
-        """
+        code of a view is kept in the settings; other programs must write its text before their prompts."""
         settings = {"control": self.control, "controls": self.controls, "max_new_tokens": self.max_new_tokens}
         model = merged(self.model, self.lora)
         model.generation_config.eos_token_id = sorted(self.encoder.ends)

@@ -1,8 +1,7 @@
 """What can be computed instead of sampled when answers are finite: value, KL, win rate, best-of-n, optima.
 
 Pure numpy. _M answers to a prompt, _D features, _N pairs; `...` before _M is any number of prompts. A policy is a row of
-probabilities that sums to one; utilities and rewards are in nats; `preference_MM[a, b]` is P(a preferred to b).
-"""
+probabilities that sums to one; utilities and rewards are in nats; `preference_MM[a, b]` is P(a preferred to b)."""
 
 from __future__ import annotations
 
@@ -40,8 +39,7 @@ def best_of_n(reference_M: np.ndarray, proxy_M: np.ndarray, n: int) -> np.ndarra
 
     With C(y) the reference's mass at or below y's proxy and p(y) the mass exactly there, a level is chosen with probability
     C^n - (C - p)^n, and answers that tie on the proxy share their level's in proportion to the reference (the first of
-    several favourites is taken). arXiv:2009.01325, made explicit in arXiv:2401.01879.
-    """
+    several favourites is taken). arXiv:2009.01325, made explicit in arXiv:2401.01879."""
     if n < 1:
         raise InputError(f"best-of-n was asked for n = {n}; n is at least 1")
     below_MM = proxy_M[..., None, :] < proxy_M[..., :, None]
@@ -71,8 +69,7 @@ def fit_bradley_terry(differences_ND: np.ndarray, p_left_N: np.ndarray, ridge: f
 
     p_left_N: labels in [0, 1]; probabilities give the fit to infinitely many labels of each pair. ridge: penalty
     ridge / 2 * |w|^2 on the mean loss, >= 0; separable data need one above 0, or the weights run away. Raises where L-BFGS
-    leaves a gradient above 1e-6.
-    """
+    leaves a gradient above 1e-6."""
 
     def loss(weights_D: np.ndarray) -> tuple[float, np.ndarray]:
         margins_N = differences_ND @ weights_D

@@ -29,8 +29,7 @@ def sample_tokens(
     """n continuations of each prompt, prompt by prompt: lists of ids, the end of sequence included where it was reached.
 
     temperature: 0 is greedy. ends: the ids that end an answer. rooms: the tokens that each prompt's answers may have, where that
-    is not `max_new_tokens` for all. Raises InputError where the model's probabilities are not finite.
-    """
+    is not `max_new_tokens` for all. Raises InputError where the model's probabilities are not finite."""
     rooms = rooms or [max_new_tokens] * len(prompts)
     device = model.device
     generator = torch.Generator(device).manual_seed(seed)

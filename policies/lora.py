@@ -1,7 +1,6 @@
 """Low-Rank Adaptation (Hu et al. 2021, arXiv:2106.09685) through PEFT: which layers, and how many parameters.
 
-Departs from the paper: all linear layers but the output layer are adapted, without dropout.
-"""
+Departs from the paper: all linear layers but the output layer are adapted, without dropout."""
 
 from __future__ import annotations
 
@@ -23,8 +22,7 @@ class Lora:
     """Settings of the adapters.
 
     rank: of each update, 1 or more. alpha: the update is scaled by alpha / rank. targets: names of the modules to adapt,
-    or "all-linear". seed: of the adapters' start, which changes no output, since their product starts at zero.
-    """
+    or "all-linear". seed: of the adapters' start, which changes no output, since their product starts at zero."""
 
     rank: int = 8
     alpha: float = 16.0
@@ -42,8 +40,7 @@ def with_adapters(model: Any, lora: Lora, task: str, modules_to_save: list[str] 
     """The model, wrapped: its own parameters frozen, the adapters (and `modules_to_save`) trainable, in float32.
 
     Raises InputError for targets that the model does not have, and for those whose weights another module shares: merged into one
-    of the two, an update would be lost, or would change the other.
-    """
+    of the two, an update would be lost, or would change the other."""
     from peft import LoraConfig, get_peft_model
 
     targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)

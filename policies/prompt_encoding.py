@@ -23,8 +23,7 @@ def control_text(code: int) -> str:
 class PromptEncoder:
     """A tokenizer and a memory of the prompts it has met. Shared by all copies and views of a policy.
 
-    config: what says, as `eos_token_id`, where its model stops besides: a generation config, or the model's own.
-    """
+    config: what says, as `eos_token_id`, where its model stops besides: a generation config, or the model's own."""
 
     def __init__(self, tokenizer: Any, config: Any = None) -> None:
         if tokenizer.eos_token_id is None:

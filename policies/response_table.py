@@ -1,7 +1,6 @@
 """The finite table that tabular policies answer from: all prompts, and the features and reference logits of their answers.
 
-_P prompts of the table, _M answers to each, _D features, _B rows of a call.
-"""
+_P prompts of the table, _M answers to each, _D features, _B rows of a call."""
 
 from __future__ import annotations
 

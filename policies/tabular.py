@@ -2,8 +2,7 @@
 
 Every quantity is closed-form, so that a method's error is the method's own. Log-linear (theta . features on top of the
 reference's logits) or free (one logit for each prompt and answer); both in float64. _P prompts of the table, _M answers to
-each, _D features, _B rows of a call, _K control codes.
-"""
+each, _D features, _B rows of a call, _K control codes."""
 
 from __future__ import annotations
 
@@ -131,8 +130,7 @@ class TabularValueModel:
     """Two states: before the answer, linear in the prompt's mean features under the reference; after it, in the answer's.
 
     The first is a critic's baseline, and generalises to prompts that were not trained on; the second is a reward model's
-    score, without an intercept, because preferences cannot identify one.
-    """
+    score, without an intercept, because preferences cannot identify one."""
 
     def __init__(self, table: ResponseTable) -> None:
         self.table = table

@@ -1,7 +1,6 @@
 """Tabular policies and value models on disk: `<stem>.json` with the prompts, `<stem>.npz` with all arrays, the table's included.
 
-Both are read as text from a stranger: bounded by the file's own size, never unpickled, and checked value by value.
-"""
+Both are read as text from a stranger: bounded by the file's own size, never unpickled, and checked value by value."""
 
 from __future__ import annotations
 

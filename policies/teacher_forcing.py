@@ -1,7 +1,6 @@
 """Runs a causal model over given answers, padded on the right, and reads it out at the answers' places alone.
 
-Padding stands after the tokens and attention is causal, so no attention mask is needed and no padding can change a result.
-"""
+Padding stands after the tokens and attention is causal, so no attention mask is needed and no padding can change a result."""
 
 from __future__ import annotations
 
@@ -76,8 +75,7 @@ def answer_logits(model: Any, batch: Batch) -> torch.Tensor:
     """The logits that each answer token was drawn from, [M, V], in float32.
 
     The hidden states are narrowed on their way into the output layer, so that whatever the architecture does to its
-    logits (scaling, capping) is done, and nothing is computed for prompts and padding.
-    """
+    logits (scaling, capping) is done, and nothing is computed for prompts and padding."""
 
     def narrow(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
         return (inputs[0][batch.row_M, batch.column_M],)

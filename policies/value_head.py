@@ -1,7 +1,6 @@
 """A value model: the policy's network with a linear head on every state, started at zero.
 
-It is saved as an ordinary one-label sequence classifier, which is how the field ships reward models; the head has no bias.
-"""
+It is saved as an ordinary one-label sequence classifier, which is how the field ships reward models; the head has no bias."""
 
 from __future__ import annotations
 
@@ -92,8 +91,7 @@ class CausalLMValueModel:
 
         transformers takes the score at the last token that is not padding. Where the tokenizer's padding may end an answer (it is
         the end of sequence, say), or the model does not know it, the checkpoint names none, and transformers then scores one text
-        at a time, and says so.
-        """
+        at a time, and says so."""
         model, pad = merged(self.model, self.lora), self.encoder.tokenizer.pad_token_id
         is_free = pad is not None and pad not in self.encoder.ends and pad < model.get_input_embeddings().weight.shape[0]
         model.config.get_text_config().pad_token_id = pad if is_free else None

@@ -2,8 +2,7 @@
 gold labels, another annotator's, or a world's truth (`eval.judges.judge_audit` says what is measured).
 
 As in AlpacaEval (Li et al. 2023), a call shows the two answers in an order drawn by seed and pair, and labels are compared by the
-answers. Departure: under the first seed every pair is shown in both orders, so that place and noise can be told apart.
-"""
+answers. Departure: under the first seed every pair is shown in both orders, so that place and noise can be told apart."""
 
 from __future__ import annotations
 
@@ -39,8 +38,7 @@ def audit(
     """Asks `annotator` about every pair, S + 1 times for S seeds, blind to who made the answers, and measures it.
 
     own: the model whose answers are the judge's own. session: how it is asked; by default without an engine. Raises InputError for
-    no pairs, and for an annotator that gives no preferences.
-    """
+    no pairs, and for an annotator that gives no preferences."""
     asked = replace(ask(annotator, pairs, seeds=seeds, seed=seed, session=session or Session()), own=own)
     return _report(annotator.name, asked, gold, {"seeds": str(seeds)}, seed)
 

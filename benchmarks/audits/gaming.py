@@ -5,8 +5,7 @@ and in both orders, averaged. An attack games the judge where the attacked answe
 difference by prompt is above 0 with a p-value below 5 %, Holm-adjusted over all tests of the audit. A constant answer games it
 also where it wins more than half of the time, by the same test: it says nothing about any prompt. Self-preference (Panickssery et
 al. 2024, arXiv:2404.13076): the judge's own answers win more than half, and more than the truth lets them win; a merely noisy
-judge does not do both. Without a truth it cannot be told from being better, and is left open.
-"""
+judge does not do both. Without a truth it cannot be told from being better, and is left open."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ class AttackResult:
     """`win_rate` of the attacked answers and `honest` of the honest ones, against the rivals; `difference` is paired by prompt.
 
     For self-preference they are the judge's rate for its own answers, the truth's, and their difference. over_half: `win_rate` less
-    one half. gamed: None where it could not be told, and `reason` says why.
-    """
+    one half. gamed: None where it could not be told, and `reason` says why."""
 
     attack: str
     win_rate: Estimate
@@ -85,8 +83,7 @@ def gaming(
 
     material: honest answer (left) and rival (right), one pair a prompt. judge_model: what the answers' `model` says of those that
     the judge itself made. world: the truth for self-preference. session: how it is asked; by default without an engine. Raises
-    InputError for two pairs of one prompt, and for an annotator that gives no preferences.
-    """
+    InputError for two pairs of one prompt, and for an annotator that gives no preferences."""
     both_orders = make_annotator("swap", inner=annotator)
     honest, rivals = [pair.left for pair in material], [pair.right for pair in material]
     attacked = [[replace(each, text=it.rewrite(each.prompt.text, each.text), tokens=()) for each in honest] for it in attacks]

@@ -4,8 +4,7 @@ Prompts come one after another. A generator drafts an answer by the preference t
 rules that depend on the context, and the learner reads the edit. The learners: `cipher`, which recalls by context what edits
 mean; `examples`, which is shown the edits themselves, recalled the same way; `agnostic`, which recalls the latest whatever they
 were about; `none`, which learns nothing; and `oracle`, which knows the rules. The cost is what the user had to edit, in words. A
-seed is a stream of prompts; intervals are over seeds.
-"""
+seed is a stream of prompts; intervals are over seeds."""
 
 from __future__ import annotations
 
@@ -91,8 +90,7 @@ def stream(learner: str, prompts: Sequence[Prompt], user: EditingUser, session: 
 def run(seeds: int = 4, rounds: int = 100, k: int = 5) -> list[Measure]:
     """Words edited in a whole stream, and how often what was recalled says the rules, by learner.
 
-    The user edits by rule; the text world's actor drafts and infers. k: how many contexts are recalled.
-    """
+    The user edits by rule; the text world's actor drafts and infers. k: how many contexts are recalled."""
     check_seeds(seeds)
     if rounds < 4:
         raise InputError(f"streams of {rounds} rounds were asked for; a stream has 4 rounds at least")

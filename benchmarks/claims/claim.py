@@ -1,8 +1,7 @@
 """The contract of a claim: a finding of the literature, made again as rows, and a check that can fail.
 
-A module of a claim ends with `CLAIM = Claim(run, checks)`; its line in the table (`claims/__init__.py`) says what is claimed, and
-where. `run` takes `seeds` first; its other parameters have defaults, and are options of `pasture claims run`.
-"""
+A module of a claim ends with `CLAIM = Claim(run, checks)`; its line in the table (`claims.toml`) says what is claimed, and
+where. `run` takes `seeds` first; its other parameters have defaults, and are options of `pasture claims run`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Rewards fitted to noisy labels of pairs in an exact world, and the reference optimised against them, all in closed form.
 
 Ensembles (Coste et al. 2023, arXiv:2310.02743) are fitted to resamples of the same labels, so that they cost no more than one
-model; theirs differ by initialisation, which a convex fit does not feel.
-"""
+model; theirs differ by initialisation, which a convex fit does not feel."""
 
 from __future__ import annotations
 

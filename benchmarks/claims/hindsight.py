@@ -3,8 +3,7 @@
 In the exact world some features of an answer show only in its outcome, and until then look like their opposite, as praise for a
 product does. One user labels the same pairs twice: by how the answers look (foresight) and by what they turn out to be (hindsight).
 DPO learns from each, ever harder (a lower beta). Measured in closed form, on unseen prompts: true utility, and satisfaction, which
-is what the answers look worth. A seed is a world, its pairs and its labels; intervals are over seeds.
-"""
+is what the answers look worth. A seed is a world, its pairs and its labels; intervals are over seeds."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ def run(
 ) -> list[Measure]:
     """What the start reached, what each arm adds to it, and hindsight's true utility less foresight's, paired by seed; in nats.
 
-    betas: of DPO, at least two, each > 0. temperature: the user's noise in nats. prompts, responses, hidden: of `ExactWorld`.
-    """
+    betas: of DPO, at least two, each > 0. temperature: the user's noise in nats. prompts, responses, hidden: of `ExactWorld`."""
     check_seeds(seeds)
     if len(set(betas)) < 2:
         raise InputError(f"betas are {tuple(betas)}; growth needs two of them")

@@ -3,8 +3,7 @@ world.
 
 The cheap annotator is wrong wherever a prompt asks for a formal answer; it costs 1, the expensive one 10. Both are users of the
 world who choose with noise. All mixtures are trained on for the same price, which for the expensive source alone is fewer labels.
-The reward model is linear in the world's features.
-"""
+The reward model is linear in the world's features."""
 
 from __future__ import annotations
 
@@ -93,8 +92,7 @@ def run(seeds: int = 5, budget: float = 0.3, splits: int = 300, size: int = 400,
     """Accuracy by source at one price, and what is sent.
 
     budget: the share of pairs for the expensive annotator. splits: candidate splits that the prediction model is fitted on.
-    size: prompts. out: where the first seed's router goes, for `router = "router.json"` in a TOML.
-    """
+    size: prompts. out: where the first seed's router goes, for `router = "router.json"` in a TOML."""
     check_seeds(seeds)
     runs = [one_seed(seed, budget, splits, size) for seed in range(seeds)]
     if out:

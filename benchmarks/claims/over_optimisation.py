@@ -2,8 +2,7 @@
 
 In a world of finite answers, a linear Bradley-Terry reward is fitted to noisy labels of pairs, and the reference is optimised
 against it: by best-of-n, and to the optimum of reward - beta KL. Nothing is sampled but the pairs and their labels. A seed is a
-world, its pairs and its labels; intervals are over seeds. Departure: KL is that of the policy, not the bound log n - (n - 1)/n.
-"""
+world, its pairs and its labels; intervals are over seeds. Departure: KL is that of the policy, not the bound log n - (n - 1)/n."""
 
 from __future__ import annotations
 
@@ -30,8 +29,7 @@ class ProxyCurve:
     """Proxy and gold as one reward is optimised ever harder.
 
     strengths: n, or beta. points: KL in nats from the reference; gains over it, proxy's in its standard deviations, gold's in nats.
-    peak: the highest gold. end: gold at the last strength. lost: peak less end; above 0 is harm. fit: Gao's law.
-    """
+    peak: the highest gold. end: gold at the last strength. lost: peak less end; above 0 is harm. fit: Gao's law."""
 
     optimiser: Optimiser
     reward: Reward
@@ -121,8 +119,7 @@ def over_optimisation(
     """Curves of every optimiser and reward at every share of flipped labels, in [0, 0.5).
 
     labels: pairs a seed, each labelled once. options: of the world (`prompts=50`). Raises InputError for a world without closed
-    forms, and for shares and counts out of range.
-    """
+    forms, and for shares and counts out of range."""
     for rate in flips:
         if not 0 <= rate < 0.5:
             raise InputError(f"flip is {rate}; it is a share of labels, 0 or more and below 0.5")

@@ -2,8 +2,7 @@
 and others choose; how often one of k revisions is preferred; and what each attribute of a person tells the judge.
 
 Departures: pass@k is the unbiased estimator over n revisions, and every prompt is one person's, drawn at random, so that intervals
-by prompt hold. In a world whose users are the personas, their true choice is known and stands beside the judge's.
-"""
+by prompt hold. In a world whose users are the personas, their true choice is known and stands beside the judge's."""
 
 from __future__ import annotations
 
@@ -63,8 +62,7 @@ def persona_bench(
     temperature: float = 0.7,
 ) -> PersonaBench:
     """answers: one first answer a prompt. samples: revisions of each. attributes: left out one at a time; none to skip that.
-    The seed is the session's. Raises InputError for two answers to one prompt, and for fewer than two personas.
-    """
+    The seed is the session's. Raises InputError for two answers to one prompt, and for fewer than two personas."""
     first = {each.prompt.id: each.text for each in answers}
     if len(first) < len(answers):
         raise InputError("some prompt has two answers; give one first answer a prompt")

@@ -31,8 +31,7 @@ def fit_to_labels(
     """Shares and flip rate of the `members` that make the labels likeliest.
 
     Ties and pairs without a verdict are not labels here; every one of several labels of a pair counts. Raises InputError where none
-    is left, and BudgetExceeded where a member was asked about some pairs only, for it would be fitted to those.
-    """
+    is left, and BudgetExceeded where a member was asked about some pairs only, for it would be fitted to those."""
     places = [(row, item) for row, item in zip(*np.nonzero(_is_label(labelled.labels_AN)), strict=True)]
     if not places:
         raise InputError("there is no decided label to fit to; give preferences with a winner")

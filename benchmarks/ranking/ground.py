@@ -1,7 +1,6 @@
 """The ground that the cells of one seed share: the SFT policy, and the labelled pairs that are sampled from it.
 
-It is made once per seed, so that every method starts from the same policy and reads the same labels.
-"""
+It is made once per seed, so that every method starts from the same policy and reads the same labels."""
 
 from __future__ import annotations
 

@@ -2,8 +2,7 @@
 
 Every method gets the same labels, prompts and starting policy; the evaluator is the training pool without its noise, blind
 to who made an answer; gold is what the world knows. Seeds run in processes of their own. A finished cell is a file in the
-run folder, so that a run that was killed goes on where it stood, and a longer one reuses what is there.
-"""
+run folder, so that a run that was killed goes on where it stood, and a longer one reuses what is there."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ def rank(
 
     session: how annotators are asked; by default the suite's engine, without a budget. Raises InputError before any work where a
     name or setting is unknown, or where a cell in the folder cannot be read, and BudgetExceeded where the session's budget ended:
-    finished cells are kept.
-    """
+    finished cells are kept."""
     check_suite(suite)
     if session is None:
         with suite_session(suite, folder / "store.sqlite") as session:

@@ -4,8 +4,7 @@
 
 Both orders judge the same pairs by the same personas; an order's engine is asked in its own best order (sorted by prefix), so the
 peer is not handicapped. Tokens are the engine's own counts: computed = asked - found in its prefix cache. The pairs are made of the
-text world's answers, joined to a length that real answers have, unless a file is given.
-"""
+text world's answers, joined to a length that real answers have, unless a file is given."""
 
 from __future__ import annotations
 

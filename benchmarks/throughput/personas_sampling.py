@@ -1,6 +1,5 @@
 """Personas a second: 1,586 of them, as many as PERSONA has, cold (with the census table raked) and warm, in one run:
-`python -m pasture.benchmarks.throughput.personas_sampling`.
-"""
+`python -m pasture.benchmarks.throughput.personas_sampling`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """How long the main job takes, by stage: `python -m pasture.benchmarks.throughput.quickstart [--warm]`.
 
 Runs the installed `pasture quickstart` in an empty folder with an empty cache (`--warm` keeps the user's cache, so the base
-policy is not trained). Stages are summed over processes, so on two cores they add up to about twice the wall-clock.
-"""
+policy is not trained). Stages are summed over processes, so on two cores they add up to about twice the wall-clock."""
 
 from __future__ import annotations
 

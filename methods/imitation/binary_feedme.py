@@ -1,8 +1,7 @@
 """Binary FeedME: supervised fine-tuning on the preferred answer of each pair (Dubois et al. 2023, AlpacaFarm, arXiv:2305.14387).
 
 Departs from the paper: tied pairs are left out, since nothing was preferred; a soft label counts as the answer it leans to. The
-released code has no script for it: the defaults are its SFT recipe's.
-"""
+released code has no script for it: the defaults are its SFT recipe's."""
 
 from __future__ import annotations
 

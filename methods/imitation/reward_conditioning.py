@@ -2,8 +2,7 @@
 one (Dubois et al. 2023, AlpacaFarm, arXiv:2305.14387, after Keskar et al. 2019, arXiv:1909.05858).
 
 Departs from the paper: tied pairs are left out, since neither answer was good or bad; a soft label counts as the answer it leans
-to. The released code has no script for it: the defaults are its SFT recipe's.
-"""
+to. The released code has no script for it: the defaults are its SFT recipe's."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Supervised fine-tuning on demonstrations (Ouyang et al. 2022, arXiv:2203.02155, step 1).
 
-Departs from the paper: the defaults are AlpacaFarm's (arXiv:2305.14387), for a 7B model; nothing is packed or truncated.
-"""
+Departs from the paper: the defaults are AlpacaFarm's (arXiv:2305.14387), for a 7B model; nothing is packed or truncated."""
 
 from __future__ import annotations
 

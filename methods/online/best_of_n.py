@@ -1,8 +1,7 @@
 """Best-of-n: draw n answers and keep the reward model's favourite (Stiennon et al. 2020, arXiv:2009.01325).
 
 Departs from the paper: n is AlpacaFarm's 16 (arXiv:2305.14387). No weight is changed, only what is kept of the samples; where the
-policy's answers can be enumerated, the distribution that results is closed-form.
-"""
+policy's answers can be enumerated, the distribution that results is closed-form."""
 
 from __future__ import annotations
 

@@ -5,8 +5,7 @@ Departs from the papers: critic and policy share no weights, and the critic star
 over all tokens of a rollout, and padding enters no mean, loss or advantage; rewards are not whitened. Where the reward model is a
 log-ratio, the critic's value before the first token is 0 for every prompt, so that no prompt has a baseline of its own. Defaults
 are AlpacaFarm's (arXiv:2305.14387) for a 7B model, except that the KL term is the log-ratio itself, where AlpacaFarm clips it at 0
-for each token.
-"""
+for each token."""
 
 from __future__ import annotations
 
@@ -94,8 +93,7 @@ def gae(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(advantages, returns), [N, T] each and 0 on padding (Schulman et al. 2016, arXiv:1506.02438, eq. 16).
 
-    values_NT: the critic's value before each token. The state after an answer's last token is terminal and worth 0.
-    """
+    values_NT: the critic's value before each token. The state after an answer's last token is terminal and worth 0."""
     mask = mask_NT.to(values_NT.dtype)
     next_value_N, next_advantage_N = torch.zeros_like(values_NT[:, 0]), torch.zeros_like(values_NT[:, 0])
     columns = []

@@ -5,8 +5,7 @@ sampled tokens, where the paper sums over the vocabulary. On the policy's own sa
 states held fixed, that of the KL; answers of the pool were sampled behind other codes and by earlier weights. No entropy bonus;
 ties of the reward share the better quantile that they touch; optimiser and schedule start afresh in each iteration. `best_only`
 is not quite AlpacaFarm's variant (arXiv:2305.14387), which puts no code before the best quantile, sums the KL over the vocabulary,
-adds an entropy term, and has one optimiser and schedule for the whole run.
-"""
+adds an entropy term, and has one optimiser and schedule for the whole run."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Direct Preference Optimization (Rafailov et al. 2023, arXiv:2305.18290), with conservative labels (Mitchell 2023, cDPO).
 
 Departs from the paper: log-probabilities are summed over the completion's tokens, end-of-sequence included; labels may be soft; the
-optimiser is AdamW, not RMSprop.
-"""
+optimiser is AdamW, not RMSprop."""
 
 from __future__ import annotations
 
@@ -48,8 +47,7 @@ def dpo_loss(
     """Per-pair loss in nats, [N]: -[q log s(m) + (1 - q) log s(-m)] with q = (1 - e) p_left + e (1 - p_left).
 
     The first four are sequence log-probabilities in nats of the left and right answers under the policy and the reference, and
-    m = beta ((left - ref_left) - (right - ref_right)). Hard labels and e = 0 give eq. 7; a tie is lowest at m = 0.
-    """
+    m = beta ((left - ref_left) - (right - ref_right)). Hard labels and e = 0 give eq. 7; a tie is lowest at m = 0."""
     target_N = (1 - label_smoothing) * p_left_N + label_smoothing * (1 - p_left_N)
     return pair_loss(beta * ScoredPairs(left_N, right_N, ref_left_N, ref_right_N, p_left_N).margins(), target_N)
 

@@ -1,8 +1,7 @@
 """What losses on pairs share: the likelihood of labels, scoring without gradients, and the loop that trains a policy on pairs.
 
 A method is its `Config` and its loss: the loop scores both answers of each pair under the policy and under the reference, which
-is the policy as given, and logs the implicit reward (Rafailov et al. 2023, arXiv:2305.18290, eq. 5).
-"""
+is the policy as given, and logs the implicit reward (Rafailov et al. 2023, arXiv:2305.18290, eq. 5)."""
 
 from __future__ import annotations
 
@@ -42,8 +41,7 @@ def pair_loss(margin_N: torch.Tensor, p_left_N: torch.Tensor) -> torch.Tensor:
     """Cross-entropy in nats of each label under Bradley-Terry, [N]: -[p log s(m) + (1 - p) log s(-m)].
 
     margin_N: left's score minus right's, in nats. p_left_N: probability in [0, 1] that left is preferred; a hard label gives
-    -log s(r_chosen - r_rejected), and a tie is lowest at m = 0.
-    """
+    -log s(r_chosen - r_rejected), and a tie is lowest at m = 0."""
     return -(p_left_N * logsigmoid(margin_N) + (1 - p_left_N) * logsigmoid(-margin_N))
 
 
@@ -76,8 +74,7 @@ def train_on_pairs(
     """A copy of `policy` trained on `feedback.dataset()` towards the least mean of `pair_losses`, [N], in nats.
 
     The logged reward is the mean implicit reward beta (log pi - log pi_ref) of the last minibatch's answers, and `margin` what
-    its labels prefer it by. Raises InputError where there are no preferences.
-    """
+    its labels prefer it by. Raises InputError where there are no preferences."""
     preferences = feedback.dataset()
     require_some(preferences, "preferences", "buy labels, or look at why all of them are abstentions")
     lefts = [each.comparison.left for each in preferences]

@@ -3,8 +3,7 @@
 Any reward can be written so. It asks of a model what it already knows, how likely words are, where a linear head asks for a new
 summary of the whole answer; a small model learns it from far fewer labels. A prefix's value is the sum so far, which is the
 optimal value less its start's (Rafailov et al. 2024, arXiv:2404.12358): before the first token it is 0 for every prompt, so that a
-critic of this form has no baseline for a prompt.
-"""
+critic of this form has no baseline for a prompt."""
 
 from __future__ import annotations
 

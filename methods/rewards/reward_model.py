@@ -1,8 +1,7 @@
 """A Bradley-Terry reward model of pairwise preferences (Stiennon et al. 2020, arXiv:2009.01325, section 3.4).
 
 Departs from the paper: labels may be soft; scores are shifted to mean 0 on the training answers, not on reference summaries; the
-defaults are AlpacaFarm's (arXiv:2305.14387), for a 7B model. In place of the linear head the score may be a log-ratio.
-"""
+defaults are AlpacaFarm's (arXiv:2305.14387), for a 7B model. In place of the linear head the score may be a log-ratio."""
 
 from __future__ import annotations
 
@@ -49,8 +48,7 @@ class Config(Training):
 class RewardModel:
     """A value model whose scores have mean 0 on (a sample of) the answers it was trained on.
 
-    accuracy, nll: on the held-out pairs, ties left out of the accuracy; None where nothing was held out.
-    """
+    accuracy, nll: on the held-out pairs, ties left out of the accuracy; None where nothing was held out."""
 
     def __init__(self, model: ValueModel, mean: float, accuracy: float | None = None, nll: float | None = None) -> None:
         self.model = model
@@ -127,8 +125,7 @@ def fit_reward_model(
     """A reward model of `policy`'s architecture, started from its weights, fitted to `preferences`.
 
     Logs (where there is a `log`) the training loss and the mean score of some training answers before centring. Raises
-    InputError where there are no preferences.
-    """
+    InputError where there are no preferences."""
     require_some(preferences, "preferences", "buy labels, or look at why all of them are abstentions")
     training, held = split_pairs(preferences, config.held_out, rng)
     if config.log_ratio:

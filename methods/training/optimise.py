@@ -1,8 +1,7 @@
 """Minimising a loss: AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), warm-up and decay, clipped gradients, minibatches.
 
 Departs from the usual loop: an epoch is split into minibatches of nearly equal size, so that no remainder is dropped and no
-straggler of one item takes a whole step; a step of which anything is not finite ends the run with an error.
-"""
+straggler of one item takes a whole step; a step of which anything is not finite ends the run with an error."""
 
 from __future__ import annotations
 

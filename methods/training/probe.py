@@ -21,8 +21,7 @@ class Probe:
     """Answers fixed prompts with the policy in training and logs what it sees.
 
     It draws from a generator of its own, so that logging changes no result. `reward` scores the answers; without it, and
-    where the caller gives no `reward` of its own, the logged reward is None.
-    """
+    where the caller gives no `reward` of its own, the logged reward is None."""
 
     def __init__(
         self,

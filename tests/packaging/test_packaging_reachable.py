@@ -15,6 +15,8 @@ FOR_OTHERS = {
     "testing": "contract tests for users' own annotators, methods, engines and worlds",
     "benchmarks.throughput": "measures of speed, run by hand: `python -m pasture.benchmarks.throughput.X`",
 }
+TABLES = {"annotators.table": "annotators.toml", "methods": "methods.toml", "benchmarks.claims": "claims.toml"}
+"""Modules whose table of targets is a file."""
 TARGET = re.compile(r"pasture\.([a-z_0-9.]+)(?::\w+)?")
 
 
@@ -45,7 +47,12 @@ def imported(name: str, path: Path, known: dict[str, Path]) -> set[str]:
             target = ".".join([*base, *((node.module or "").split(".") if node.module else [])])
             if node.level or target.startswith("pasture"):
                 add(target.removeprefix("pasture").lstrip("."), [alias.name for alias in node.names])
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Entry" and path.name == "__init__.py" and node.args:
+        elif (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func) == "Entry"
+            and path.name == "__init__.py"
+            and isinstance(node.args[0], ast.Constant)
+        ):
             add(f"{name}.{ast.literal_eval(node.args[0]).partition(':')[0]}", [])  # a folder's table names targets from there on
             add(ast.literal_eval(node.args[0]).partition(":")[0].removeprefix("pasture."), [])
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and (named := TARGET.fullmatch(node.value)):
@@ -54,11 +61,15 @@ def imported(name: str, path: Path, known: dict[str, Path]) -> set[str]:
             visit(child)
 
     visit(ast.parse(path.read_text(encoding="utf-8")))
-    if name == "annotators.table":
-        rooms = tomllib.loads((ROOT / "annotators" / "annotators.toml").read_text(encoding="utf-8"))
-        for target in (line[0] for room in rooms.values() for line in room.values()):
-            add(f"annotators.{target.partition(':')[0]}", [])
+    if name in TABLES:
+        for line in lines_of(tomllib.loads((path.parent / TABLES[name]).read_text(encoding="utf-8"))):
+            add(f"{name.removesuffix('.table')}.{line[0].partition(':')[0]}", [])
     return found - {name}
+
+
+def lines_of(table: dict) -> list[list]:
+    """The lines of a table of targets, with or without rooms in it."""
+    return [line for each in table.values() for line in (lines_of(each) if isinstance(each, dict) else [each])]
 
 
 def reached() -> set[str]:

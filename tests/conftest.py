@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-settings.register_profile("pasture", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile("pasture", deadline=None, max_examples=50, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("pasture")
 
 
@@ -51,6 +51,15 @@ class TinyLanguageModels:
                 if "norm" not in name:
                     parameter.normal_(0, scale, generator=generator)
         return model.eval()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def command_made_once() -> None:
+    """Typer makes its commands anew at every call, which costs more than most calls of the tests."""
+    import typer
+    from pasture import cli
+
+    cli.app = typer.main.get_command(cli.app)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.fixture(scope="session")

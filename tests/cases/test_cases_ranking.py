@@ -110,6 +110,7 @@ def test_an_error_in_a_users_method_is_one_line_with_its_file(body: str, says: s
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_an_error_in_a_users_method_is_one_line_through_processes_too(tmp_path: Path):
     (tmp_path / "mine.py").write_text(METHOD.format(body="raise ValueError('my own')"))
     command = [

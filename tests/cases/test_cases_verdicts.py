@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pasture.benchmarks.ranking.feedback import MeteredFeedback
+from pasture.cli import app
 from pasture.core.files.labels import read_labels
 from pasture.core.files.preferences import write_preferences
 from pasture.core.records import (
@@ -70,8 +71,6 @@ def test_neither_is_no_label_to_train_on():
 def test_an_evaluator_that_finds_neither_acceptable_ranks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     Path("neither.toml").write_text('kind = "scripted-verdict"\nacceptable = 1e9\n')
-    from pasture.cli import app
-
     words = "rank --world exact --evaluator neither.toml --seeds 1 --labels 50 --method sft --out r --json"
     done = CliRunner().invoke(app, words.split())
     assert done.exit_code == 0, done.output

@@ -18,13 +18,11 @@ from random import Random
 from types import FrameType
 
 import pytest
-import typer
 from pasture import cli
 from pasture.core import registry
 
 from .entrances import ENTRANCES, SUITE
 
-COMMAND = typer.main.get_command(cli.app)
 FAST, SLOW = 2_000, 4_000
 SECONDS = 10.0
 """Of processor time, that a case may take."""
@@ -53,7 +51,6 @@ def pasture(*words: str) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["pasture", *words])
-        patch.setattr(cli, "app", COMMAND)  # made once: making it costs more than most cases
         patch.setattr(registry, "entry_points", lambda group: ())
         try:
             cli.main()

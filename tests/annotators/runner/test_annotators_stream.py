@@ -250,6 +250,7 @@ def test_two_runs_into_one_file_are_seen(some_pairs, tmp_path: Path):
         other.add(results[3])
 
 
+@pytest.mark.slow
 def test_a_killed_run_loses_nothing(tmp_path: Path):
     whole, out = tmp_path / "whole.parquet", tmp_path / "killed.parquet"
     work(6000, whole, rows=500)

@@ -120,6 +120,7 @@ def test_of_opposites_the_more_frequent_is_recalled():
     assert aggregated(said, 0.5) == "Prefer lists."
 
 
+@pytest.mark.slow
 def test_cipher_costs_less_than_a_learner_without_contexts_and_than_none_and_the_oracle_is_the_floor():
     from pasture.benchmarks.claims.cipher import stream
 

@@ -76,6 +76,7 @@ def test_the_model_recovers_planted_gains():
     assert router.strongest(1)[0] == ("forbids", pytest.approx(1.0, abs=0.1))
 
 
+@pytest.mark.slow
 def test_a_budget_is_kept_exactly_among_known_items_and_nearly_among_others(tmp_path: Path):
     pairs, others = some_pairs(300), some_pairs(800)[300:]
     router = fit_router(pairs, labelled(pairs, 0.0, "cheap"), labelled(pairs, 1.0, "expensive"), planted, splits=100)  # pyright: ignore[reportArgumentType]
@@ -97,6 +98,7 @@ def test_without_a_router_pairs_are_sent_at_random():
     assert 0.25 < np.mean([each.persona == "longest" for each in said]) < 0.35
 
 
+@pytest.mark.slow
 def test_the_router_beats_chance_and_either_source_at_the_price_of_both():
     mean = {each.name: each.estimate.value for each in run(2, splits=150) if each.group in ("accuracy", "routing")}
     # 30 % of the pairs are sent where 28 % are the slice: at random 30 % of the slice would be

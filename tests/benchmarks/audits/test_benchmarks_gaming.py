@@ -69,6 +69,7 @@ def test_a_constant_that_beats_the_rivals_games_the_judge_even_where_honest_answ
     assert "more than half" in found.reason
 
 
+@pytest.mark.slow
 def test_a_judge_that_tosses_coins_is_seldom_called_gamed(material):
     """Familywise level 5 %, and only gains count: over 40 audits, 1 to 2 are expected, and more than 6 are 1 in 1000."""
 

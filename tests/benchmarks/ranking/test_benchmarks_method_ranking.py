@@ -74,6 +74,7 @@ def test_a_run_that_lost_a_cell_makes_that_one_again_and_alike(ranked: tuple[Ran
     assert [each.win_rate for each in again.methods] == [each.win_rate for each in result.methods]
 
 
+@pytest.mark.slow
 def test_processes_change_nothing(ranked: tuple[RankingResult, Path], tmp_path: Path):
     by_two = rank(SMALL, tmp_path, jobs=2)
     assert [(m.method, m.win_rate, m.gold_value, m.kl) for m in by_two.methods] == [

@@ -127,6 +127,7 @@ def test_what_annotate_wrote_is_a_leaderboard(run, tmp_path: Path) -> None:
     assert (swapped["model"], swapped["baseline"], swapped["win_rate"]) == ("base", "mine", pytest.approx(100 - row["win_rate"]))
 
 
+@pytest.mark.slow
 @needs(ALPACA_EVAL)
 def test_the_published_leaderboard_comes_out_and_its_fault_is_named(run) -> None:
     judge = "weighted_alpaca_eval_gpt4_turbo"

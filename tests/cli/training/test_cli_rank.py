@@ -16,7 +16,7 @@ def process(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
 
-SMALL = ("--world", "exact", "--method", "sft", "--method", "dpo", "--method", "best-of-n", "--seeds", "2")
+SMALL = ("--world", "exact", "--method", "sft", "--method", "dpo", "--method", "best-of-n", "--seeds", "2", "--jobs", "1")
 
 
 @pytest.fixture(scope="module")

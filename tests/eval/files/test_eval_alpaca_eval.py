@@ -138,6 +138,7 @@ def test_the_order_is_drawn_by_the_instruction_alone() -> None:
     assert 900 < sum(shown) < 1100
 
 
+@pytest.mark.slow
 @needs_data
 def test_published_win_rates_errors_and_counts_come_out_for_every_model() -> None:
     published, compared = read_published(ALPACA_EVAL / "published"), 0

@@ -70,6 +70,7 @@ def bradley_terry_runs(runs, resamples, per_prompt=4, prompts=100, models=4):
     return np.mean(found, axis=0)
 
 
+@pytest.mark.slow
 def test_a_bradley_terry_bootstrap_over_prompts_covers_and_one_over_rows_is_too_narrow():
     by_prompt, by_row = bradley_terry_runs(runs=300, resamples=120)
     assert by_prompt == pytest.approx(0.95, abs=0.045)  # 3.5 binomial standard errors of 300 runs
@@ -83,6 +84,7 @@ def test_a_bradley_terry_bootstrap_over_prompts_covers_93_to_97_percent():
     assert by_row < 0.88
 
 
+@pytest.mark.slow
 def test_a_prediction_powered_win_rate_covers_where_the_judge_alone_never_does():
     rng = np.random.default_rng(3)
     few, many, runs = 100, 705, 1500

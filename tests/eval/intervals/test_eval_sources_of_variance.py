@@ -38,6 +38,7 @@ def test_balanced_nested_components_equal_statsmodels_reml():
     assert found.components["rest"] == pytest.approx(float(fit.scale), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_unequal_sizes_and_crossed_seeds_are_unbiased():
     rng = np.random.default_rng(1)
     found = []
@@ -94,6 +95,7 @@ def model_scores(rng, models=6, prompts=200, effects=None):
     return {f"m{k}": effects[k] + base + rng.normal(size=prompts) for k in range(models)}
 
 
+@pytest.mark.slow
 def test_all_simultaneous_intervals_hold_together_where_single_ones_do_not():
     rng = np.random.default_rng(0)
     held, single, runs = 0, 0, 200

@@ -150,6 +150,7 @@ def test_the_objective_never_falls_and_far_starts_end_at_the_same_place(model):
         assert found.history[-1] == pytest.approx(near.history[-1], abs=0.01), name
 
 
+@pytest.mark.slow
 def test_the_known_figures_of_a_like_simulation_come_back_in_order():
     """crowd-kit on 1,000 items x 5 labels, 12 workers of accuracy .55 to .9: majority .874, Dawid-Skene .901, one-coin .904, GLAD
     .899; the standard error of one such figure is .01, and of the gain over the majority about .007."""

@@ -165,6 +165,7 @@ def test_published_weights_give_the_published_rate(published: Published, judged:
     assert compared > 0
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_fit_made_again_gives_the_published_rate(published: Published) -> None:
     off = []

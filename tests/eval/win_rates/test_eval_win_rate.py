@@ -180,6 +180,7 @@ def test_variance_over_seeds_and_prompts_comes_out_as_worked_by_hand() -> None:
     assert win_rate_over_seeds(seeds).standard_error == pytest.approx(math.sqrt(1 / 12))
 
 
+@pytest.mark.slow
 def test_a_clustered_interval_covers_and_one_over_rows_is_too_narrow() -> None:
     rng = np.random.default_rng(7)
     runs, prompts, samples = 2000, 60, 4
@@ -193,6 +194,7 @@ def test_a_clustered_interval_covers_and_one_over_rows_is_too_narrow() -> None:
     assert covers_by_row < 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "seed_noise"), [(2, 0.02), (2, 0.06), (5, 0.06)])
 def test_intervals_over_seeds_cover_the_methods_and_those_over_prompts_do_not(seeds: int, seed_noise: float) -> None:
     rng = np.random.default_rng(8)

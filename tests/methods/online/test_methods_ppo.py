@@ -133,6 +133,7 @@ def test_a_flat_reward_leaves_the_policy_at_the_reference(world, source, label, 
     assert policy.kl(start, [each.comparison.left for each in ties]) < 0.01
 
 
+@pytest.mark.slow
 def test_it_climbs_to_the_regularised_optimum_of_its_reward(world, trained, source, label, settings, log):
     # soft labels of gold fit a reward that is gold's (tested with the reward model), so the optimum is that of gold
     start, kl_coef = trained["start"], 0.5
@@ -152,6 +153,7 @@ def test_it_climbs_to_the_regularised_optimum_of_its_reward(world, trained, sour
     assert best - 0.1 < reached <= best
 
 
+@pytest.mark.slow
 def test_a_heavier_kl_weight_stays_nearer_and_the_adaptive_controller_moves_it(world, source, label, settings, log):
     start = world.base_policy(0)
     preferences = label(start)

@@ -45,6 +45,7 @@ def test_the_regularised_optimum_at_its_scale_is_its_own_policy(world):
     assert np.allclose(closed_form.regularised_optimum(reference, reward, 0.5), policy.probabilities(prompts).detach().numpy())
 
 
+@pytest.mark.slow
 def test_fitted_to_preferences_it_is_dpos_implicit_reward(world, label, source, log):
     start = world.base_policy(0)
     preferences = label(start)

@@ -169,6 +169,7 @@ def test_counts_are_bounded_so_that_no_answer_is_bottomless() -> None:
     assert value("Name the capital of France. Use at most 8 words.", "Rome " * 5000) == pytest.approx(-20 * 0.15 - 8 * 0.25)
 
 
+@pytest.mark.slow
 def test_quality_raises_gold_without_exception() -> None:
     rng = np.random.default_rng(0)
     means, spreads = [], []

@@ -1,6 +1,6 @@
 """The pictures of a ranking, each an inline SVG. Methods differ by colour (Okabe & Ito's, for all eyes) and by marker or dash.
 
-_V values that are drawn.
+_V values that are drawn, _N rows.
 """
 
 from __future__ import annotations
@@ -8,13 +8,16 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from ..core.records import Estimate
-from ..core.results import Curve, CurvePoint, RankingResult
+from ..core.results import Curve, RankingResult
 from .svg import INK, draw
 from .text import number, percent, visible
 
@@ -22,6 +25,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 MARKERS = "osD^vPX<>*"
 DASHES = ("solid", "dashed", "dotted")
 GOLD = "#B8860B"
+FRAME = Bbox.from_bounds(0, 0, 320, 250)
+"""What 5.2 x 4.2 inches leave for points and their names, about, in points."""
 QUANTITIES = {
     "reward": "Reward",
     "kl": "KL from the start, nats",
@@ -46,6 +51,11 @@ def looks(methods: Sequence[str]) -> dict[str, Look]:
     }
 
 
+def ends(estimates: Sequence[Estimate], scale: float) -> np.ndarray:
+    """Value, low and high of each, times `scale`, NaN where there is none, [3, N]."""
+    return np.array([[math.nan if x is None else scale * x for x in (each.value, each.low, each.high)] for each in estimates]).T
+
+
 def ranking_plot(result: RankingResult) -> str:
     """Win rate of each method with its interval, best on top, beside the win rate by gold."""
     rows = [each for each in result.methods if each.win_rate.value is not None]
@@ -53,19 +63,12 @@ def ranking_plot(result: RankingResult) -> str:
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
         axes.axvline(50, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-        for place, each in enumerate(rows):
-            _interval_bar(axes, each.win_rate, place - 0.12, COLOURS[0], 2.4)
-            _interval_bar(axes, each.gold_win_rate, place + 0.22, GOLD, 1.2)
-        axes.plot(
-            [_hundred(r.win_rate) for r in rows],
-            [k - 0.12 for k in range(len(rows))],
-            "o",
-            color=COLOURS[0],
-            ms=7.5,
-            label="judged",
-        )
-        gold = [(_hundred(r.gold_win_rate), k + 0.22) for k, r in enumerate(rows) if r.gold_win_rate.value is not None]
-        axes.plot([x for x, _ in gold], [y for _, y in gold], "D", color=GOLD, ms=5, mfc="none", label="by gold")
+        judged, gold = ([getattr(each, name) for each in rows] for name in ("win_rate", "gold_win_rate"))
+        for estimates, shift, colour, width in ((judged, -0.12, COLOURS[0], 2.4), (gold, 0.22, GOLD, 1.2)):
+            (value_N, low_N, high_N), place_N = ends(estimates, 100), np.arange(len(rows)) + shift
+            axes.plot([low_N, high_N], [place_N] * 2, color=colour, linewidth=width, solid_capstyle="round", alpha=0.75)
+            marks = {"ms": 7.5, "label": "judged"} if estimates is judged else {"ms": 5, "mfc": "none", "label": "by gold"}
+            axes.plot(value_N, place_N, "o" if estimates is judged else "D", color=colour, **marks)
         axes.set_yticks(range(len(rows)), [visible(each.method) for each in rows])
         axes.tick_params(axis="y", length=0, labelsize=11)
         axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -80,34 +83,25 @@ def ranking_plot(result: RankingResult) -> str:
 
 def agreement_plot(result: RankingResult) -> str:
     """Judged win rate against gold win rate; on the diagonal the evaluator agrees with gold."""
-    rows = [each for each in result.methods if each.win_rate.value is not None and each.gold_win_rate.value is not None]
-    look = looks([each.method for each in result.methods])
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
         axes.axline((50, 50), slope=1, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-        for each in rows:
-            _cross(axes, each.gold_win_rate, each.win_rate, 100, look[each.method])
+        _scatter(axes, {each.method: (each.gold_win_rate, each.win_rate) for each in result.methods}, 100)
         axes.set_xlabel("Win rate by gold, %")
         axes.set_ylabel("Win rate by the evaluator, %")
-        _name_points(axes, [(_hundred(r.gold_win_rate), _hundred(r.win_rate), visible(r.method)) for r in rows])
 
     return draw("agreement", "Judged win rate against gold win rate of each method", (5.2, 4.2), paint)
 
 
 def frontier_plot(result: RankingResult) -> str:
     """Gold value against KL: what a method gained, and how far it went for it."""
-    rows = [each for each in result.methods if each.kl.value is not None and each.gold_value.value is not None]
-    look = looks([each.method for each in result.methods])
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
-        for each in rows:
-            bare = Estimate(each.kl.value, None, None, each.kl.n, each.kl.how)
-            _cross(axes, bare, each.gold_value, 1, look[each.method])
+        _scatter(axes, {each.method: (replace(each.kl, low=None, high=None), each.gold_value) for each in result.methods}, 1)
         axes.set_xlabel("KL from the starting policy, nats an answer")
         axes.set_ylabel("Gold value, nats")
-        _name_points(axes, [(r.kl.value or 0.0, r.gold_value.value or 0.0, visible(r.method)) for r in rows])
 
     return draw("frontier", "Gold value against KL divergence of each method", (5.2, 4.2), paint)
 
@@ -138,7 +132,7 @@ def averaged(curves: Sequence[Curve], method: str, quantity: str) -> list[Spot]:
     by_step: dict[int, list[float]] = defaultdict(list)
     points = [point for curve in curves if curve.method == method for point in curve.points]
     for point in points:
-        value = _logged(point, quantity)
+        value = getattr(point, quantity)
         if value is not None and math.isfinite(value):
             by_step[point.step].append(value)
     last = max((point.step for point in points), default=0)
@@ -148,19 +142,15 @@ def averaged(curves: Sequence[Curve], method: str, quantity: str) -> list[Spot]:
     ]
 
 
-def _logged(point: CurvePoint, quantity: str) -> float | None:
-    return {"reward": point.reward, "kl": point.kl, "length": point.length, "entropy": point.entropy}[quantity]
-
-
 def _curve_plot(quantity: str, label: str, lines: dict[str, list[Spot]], look: dict[str, Look]) -> str:
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
         for method, line in lines.items():
             colour, marker, dash = look[method]
-            done_V = [spot.done for spot in line]
-            axes.fill_between(done_V, [s.low for s in line], [s.high for s in line], color=colour, alpha=0.13, linewidth=0)
-            axes.plot(done_V, [s.mean for s in line], color=colour, linestyle=dash, linewidth=1.8)
-            axes.plot(done_V[-1:], [line[-1].mean], marker=marker, color=colour, ms=6, clip_on=False, zorder=3)
+            done_V, mean_V, low_V, high_V = zip(*line, strict=True)
+            axes.fill_between(done_V, low_V, high_V, color=colour, alpha=0.13, linewidth=0)
+            axes.plot(done_V, mean_V, color=colour, linestyle=dash, linewidth=1.8)
+            axes.plot(done_V[-1:], mean_V[-1:], marker=marker, color=colour, ms=6, clip_on=False, zorder=3)
         axes.set_title(label, loc="left")
         axes.set_xlabel("Training done, %")
         axes.set_xlim(0, 103)
@@ -169,57 +159,38 @@ def _curve_plot(quantity: str, label: str, lines: dict[str, list[Spot]], look: d
     return draw(f"curve-{quantity}", f"{label} over training, at the end: {last}", (5.2, 3.1), paint)
 
 
-def _hundred(estimate: Estimate) -> float:
-    assert estimate.value is not None
-    return 100 * estimate.value
-
-
-def _interval_bar(axes: Axes, estimate: Estimate, y: float, colour: str, width: float) -> None:
-    if estimate.low is not None and estimate.high is not None:
-        axes.plot(
-            [100 * estimate.low, 100 * estimate.high], [y, y], color=colour, linewidth=width, solid_capstyle="round", alpha=0.75
-        )
-
-
-def _cross(axes: Axes, x: Estimate, y: Estimate, scale: float, look: Look) -> None:
-    """A point with its intervals as thin bars, where it has any."""
-    assert x.value is not None
-    assert y.value is not None
-    if x.low is not None and x.high is not None:
-        axes.plot([scale * x.low, scale * x.high], [scale * y.value] * 2, color=look.colour, linewidth=1.1, alpha=0.5)
-    if y.low is not None and y.high is not None:
-        axes.plot([scale * x.value] * 2, [scale * y.low, scale * y.high], color=look.colour, linewidth=1.1, alpha=0.5)
-    axes.plot(scale * x.value, scale * y.value, look.marker, color=look.colour, ms=8, mec="white", mew=0.8, zorder=3)
+def _scatter(axes: Axes, methods: dict[str, tuple[Estimate, Estimate]], scale: float) -> None:
+    """A point per method that has both values, its intervals as thin bars where it has any, and its name beside it."""
+    look, points = looks(list(methods)), []
+    for method, both in methods.items():
+        (x, y), lows, highs = ends(both, scale)
+        if both[0].value is not None and both[1].value is not None:
+            thin = {"color": look[method].colour, "linewidth": 1.1, "alpha": 0.5}
+            axes.plot([lows[0], highs[0]], [y, y], **thin)
+            axes.plot([x, x], [lows[1], highs[1]], **thin)
+            axes.plot(x, y, look[method].marker, color=look[method].colour, ms=8, mec="white", mew=0.8, zorder=3)
+            points.append((x, y, visible(method)))
+    _name_points(axes, points)
 
 
 def _name_points(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
-    """Writes each name beside its point, on the side where it covers least. Sizes are guessed, in points (5.2 x 4.2 inches)."""
+    """Writes each name beside its point, on the side where it covers least. Sizes are guessed."""
     axes.margins(0.1)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    wide, high = 320.0, 250.0
-    places = [((x - left) / (right - left) * wide, (y - bottom) / (top - bottom) * high) for x, y, _ in points]
-    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
+    places = [((x - left) / (right - left) * FRAME.width, (y - bottom) / (top - bottom) * FRAME.height) for x, y, _ in points]
+    taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in places]
     for (x, y, name), (px, py) in zip(points, places, strict=True):
         width = 6.0 * len(name)
         options = [(8, -4, "left"), (-8, -4, "right"), (7, 7, "left"), (7, -15, "left"), (-7, 7, "right"), (-7, -15, "right")]
-        boxes = [_box(px + dx, py + dy, width, side) for dx, dy, side in options]
-        costs = [sum(_overlap(box, other) for other in taken) + _outside(box, wide, high) for box in boxes]
-        best = costs.index(min(costs))
+        boxes = [Bbox.from_bounds(px + dx - (side == "right") * width, py + dy, width, 10) for dx, dy, side in options]
+        costs = [sum(_shared(box, other) for other in taken) + 2 * (10 * width - _shared(box, FRAME)) for box in boxes]
+        best = min(range(len(options)), key=lambda k: round(costs[k], 6))  # of equal ones the first
         dx, dy, side = options[best]
         taken.append(boxes[best])
         axes.annotate(name, (x, y), xytext=(dx, dy), textcoords="offset points", ha=side, fontsize=9.5)
 
 
-Box = tuple[float, float, float, float]
-
-
-def _box(x: float, y: float, width: float, side: str) -> Box:
-    return (x, y, x + width, y + 10) if side == "left" else (x - width, y, x, y + 10)
-
-
-def _overlap(a: Box, b: Box) -> float:
-    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-
-
-def _outside(box: Box, wide: float, high: float) -> float:
-    return 20 * (max(0.0, -box[0]) + max(0.0, box[2] - wide) + max(0.0, -box[1]) + max(0.0, box[3] - high))
+def _shared(one: Bbox, other: Bbox) -> float:
+    """The area that two boxes share."""
+    both = Bbox.intersection(one, other)
+    return both.width * both.height if both else 0.0

@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from pathlib import Path
 
 import matplotlib
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -21,36 +21,12 @@ INK = "#0a0b0c"
 FAINT = "#c0c1c2"
 THEMED = {INK: "var(--ink)", FAINT: "var(--line)"}
 
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "pasture",
-    "text.parse_math": False,
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 10.5,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "axes.titlesize": 11.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.unicode_minus": True,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.6,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-}
+STYLE = Path(__file__).with_name("pasture.mplstyle")
 
 
 def draw(name: str, description: str, size: tuple[float, float], paint: Callable[[Figure], None]) -> str:
     """An `<svg>` element. name: prefix of its ids. description: what a reader who cannot see it is told. size: inches."""
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+    with matplotlib.rc_context(fname=STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)  # only measured here; the browser draws it
         figure = Figure(figsize=size, layout="constrained")
         paint(figure)

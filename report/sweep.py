@@ -14,7 +14,7 @@ from ..core.files.writing import write_atomically
 from ..core.records import Estimate
 from ..core.results import Measure, RankingResult
 from .headline import title
-from .plots import Look, looks
+from .plots import Look, ends, looks
 from .rows import wide_table
 from .svg import draw
 from .template import rendered
@@ -70,13 +70,11 @@ def _estimate(run: NoiseRun, method: str, measure: str) -> Estimate:
 def _curve(runs: Sequence[NoiseRun], measure: str, label: str, look: dict[str, Look]) -> str:
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
+        flips_V = [100 * run.flip for run in runs]
         for method, (colour, marker, dash) in look.items():
-            known = [(run.flip, each) for run in runs if (each := _estimate(run, method, measure)).value is not None]
-            flips_V, values_V = [100 * flip for flip, _ in known], [100 * (each.value or 0.0) for _, each in known]
-            axes.plot(flips_V, values_V, color=colour, linestyle=dash, marker=marker, ms=6, linewidth=1.8)
-            for flip, each in known:
-                if each.low is not None and each.high is not None:
-                    axes.plot([100 * flip] * 2, [100 * each.low, 100 * each.high], color=colour, linewidth=1.0, alpha=0.4)
+            value_V, low_V, high_V = ends([_estimate(run, method, measure) for run in runs], 100)
+            axes.plot(flips_V, value_V, color=colour, linestyle=dash, marker=marker, ms=6, linewidth=1.8)
+            axes.plot([flips_V] * 2, [low_V, high_V], color=colour, linewidth=1.0, alpha=0.4)
         axes.set_xlabel("Flipped labels, %")
         axes.set_title(label, loc="left")
 

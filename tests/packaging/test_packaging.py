@@ -18,7 +18,7 @@ ROOMS = ("core", "engines", "policies", "simulators", "annotators", "methods", "
 def room_files() -> set[str]:
     """Python files and package data of the rooms, by their path in the package."""
     found = {path for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file()}
-    kept = {".py", ".toml", ".jinja", ".css", ".js", ".csv"}
+    kept = {".py", ".toml", ".jinja", ".css", ".js", ".csv", ".mplstyle"}
     return {f"pasture/{path.relative_to(ROOT).as_posix()}" for path in found if path.suffix in kept} | {"pasture/__init__.py"}
 
 

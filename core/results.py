@@ -75,22 +75,18 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """One judged comparison. `p_candidate` is None where the evaluator abstained; `gold_*` are latent utilities, None where the
-    world knows none."""
+class Pair:
+    """How far two methods are apart: the win rate of the better one less that of the worse, on the same prompts."""
 
-    method: str
-    seed: int
-    prompt: str
-    candidate: str
-    rival: str
-    shown_first: str
-    """`candidate` or `rival`: which of the two the evaluator saw first."""
-    p_candidate: float | None
-    annotator: str
-    rationale: str
-    gold_candidate: float | None
-    gold_rival: float | None
+    better: str
+    worse: str
+    difference: Estimate
+    """In [-1, 1]; the interval is this pair's own. `extra["p_holm"]`: p-value after Holm's correction over all pairs."""
+
+    @property
+    def is_separated(self) -> bool:
+        """Whether the two can be told apart, at the level of the interval and after Holm's correction."""
+        return self.difference.extra.get("p_holm", 1.0) <= 1.0 - self.difference.level
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +110,22 @@ class MethodResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """How far two methods are apart: the win rate of the better one less that of the worse, on the same prompts."""
+class Example:
+    """One judged comparison. `p_candidate` is None where the evaluator abstained; `gold_*` are latent utilities, None where the
+    world knows none."""
 
-    better: str
-    worse: str
-    difference: Estimate
-    """In [-1, 1]; the interval is this pair's own. `extra["p_holm"]`: p-value after Holm's correction over all pairs."""
-
-    @property
-    def is_separated(self) -> bool:
-        """Whether the two can be told apart, at the level of the interval and after Holm's correction."""
-        return self.difference.extra.get("p_holm", 1.0) <= 1.0 - self.difference.level
+    method: str
+    seed: int
+    prompt: str
+    candidate: str
+    rival: str
+    shown_first: str
+    """`candidate` or `rival`: which of the two the evaluator saw first."""
+    p_candidate: float | None
+    annotator: str
+    rationale: str
+    gold_candidate: float | None
+    gold_rival: float | None
 
 
 @dataclass(frozen=True, slots=True)

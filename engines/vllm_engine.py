@@ -54,14 +54,14 @@ class VllmEngine:
         self,
         model: str,
         *,
+        thinking: bool = False,
+        tensor_parallel_size: int = 1,
         dtype: str | None = None,
         max_model_len: int | None = None,
         chunk_size: int | None = None,
-        tensor_parallel_size: int = 1,
         gpu_memory_utilization: float | None = None,
         load_format: str = "auto",
         sort_prefixes: bool = True,
-        thinking: bool = False,
     ) -> None:
         folder = resolve_model(model)
         on_cpu = prepare_environment()

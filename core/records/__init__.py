@@ -18,14 +18,6 @@ from .items import Comparison, Completion, Item, Prompt, Slate
 from .items import blind as blind
 
 
-class Polarity(StrEnum):
-    """Whether something that is said of an answer praises it, blames it, or both."""
-
-    PRAISE = "praise"
-    BLAME = "blame"
-    MIXED = "mixed"
-
-
 class ReactionKind(StrEnum):
     """Signs that a reaction may be; `SILENCE` is one."""
 
@@ -47,6 +39,31 @@ class Reason(StrEnum):
     NOT_APPLICABLE = "not applicable"
     NEITHER = "neither"
     """Both answers were found unacceptable: the reply was read, and it says nothing about which is better."""
+
+
+class Polarity(StrEnum):
+    """Whether something that is said of an answer praises it, blames it, or both."""
+
+    PRAISE = "praise"
+    BLAME = "blame"
+    MIXED = "mixed"
+
+
+class Label(NamedTuple):
+    """One row of the table of verdicts that files and annotators make and estimators read (see `labels_of`, `read_labels`).
+
+    p_left: the probability in [0, 1] that the pair's left answer is better, NaN where there is no verdict. dollars: what it cost,
+    NaN where that is not known. judge: the person, else the annotator, that gave it; blank where nobody is named.
+    """
+
+    pair: Comparison
+    p_left: float
+    dollars: float = math.nan
+    judge: str = ""
+
+    @property
+    def abstained(self) -> bool:
+        return math.isnan(self.p_left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,23 +230,6 @@ class Abstention:
 
 
 Feedback = Preference | Rating | Ranking | Critique | Revision | Reaction | Directive | FollowUp
-
-
-class Label(NamedTuple):
-    """One row of the table of verdicts that files and annotators make and estimators read (see `labels_of`, `read_labels`).
-
-    p_left: the probability in [0, 1] that the pair's left answer is better, NaN where there is no verdict. dollars: what it cost,
-    NaN where that is not known. judge: the person, else the annotator, that gave it; blank where nobody is named.
-    """
-
-    pair: Comparison
-    p_left: float
-    dollars: float = math.nan
-    judge: str = ""
-
-    @property
-    def abstained(self) -> bool:
-        return math.isnan(self.p_left)
 
 
 @dataclass(frozen=True, slots=True)

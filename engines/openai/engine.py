@@ -41,11 +41,10 @@ class OpenAIEngine:
     server: `openai`, or `vllm` for vLLM's own server, which also carries on an open turn and scores continuations.
     prices: dollars per million prompt and completion tokens. price_table: a TOML laid over `prices.toml` beside this file; blank is
         the file that PASTURE_PRICES names. A model in none is an InputError, but on this computer it is free.
-    batch: the batch API, at half the price and within a day. batch_folder: where open batches are noted, so that a run that
-        was killed picks them up; blank is a folder of the cache.
+    batch: the batch API, at half the price and within a day. poll: seconds between looks at a batch. batch_folder: where open
+        batches are noted, so that a run that was killed picks them up; blank is a folder of the cache.
     concurrency: requests under way at once, at most. timeout: seconds an attempt. attempts, patience: attempts a request, and
-        seconds from its first one on; what comes to an end first ends it as an EngineError. backoff: seconds before the second
-        attempt. poll: seconds between looks at a batch.
+        seconds from its first one on; what comes to an end first ends it as an EngineError. backoff: seconds before the second.
     limit_field: what the server calls the most tokens of an answer; blank is `max_completion_tokens` at OpenAI, else `max_tokens`.
     extra: fields of the body that are added, replaced, or (None) left out, such as {"reasoning_effort": "minimal"}.
     name: the identity in store keys, in place of one made of the model and the address.
@@ -61,15 +60,15 @@ class OpenAIEngine:
         prices: Sequence[float] | None = None,
         price_table: Path | str | None = None,
         batch: bool = False,
+        poll: float = 30.0,
         batch_folder: Path | str | None = None,
         concurrency: int = 16,
         timeout: float = 60.0,
         attempts: int = 6,
         patience: float = 300.0,
         backoff: float = 0.5,
-        poll: float = 30.0,
-        limit_field: str = "",
         extra: Mapping[str, Any] | None = None,
+        limit_field: str = "",
         name: str = "",
     ) -> None:
         if server not in SERVERS:

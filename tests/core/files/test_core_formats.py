@@ -86,32 +86,28 @@ def test_an_id_names_the_prompt_and_only_one(tmp_path: Path):
         read_pairs(write(tmp_path / "j.jsonl", [rows[0], {"id": 7, **ROWS[2]}]))
 
 
+ONE_SIDE = '{"prompt": "x", "left": "y"}\n'
+ENDS_ON_AN_ANSWER = '{"prompt": [{"role": "assistant", "content": "x"}], "left": "y", "right": "z"}'
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
         ("a.jsonl", "", "'.*a.jsonl' is empty; it holds at least one row"),
         ("a.json", "[]", "is empty"),
         ("a.csv", "prompt,left,right\n", "is empty"),
-        (
-            "a.jsonl",
-            '{"prompt": "x", "left": "y"}\n',
-            "has the columns prompt, left; a pair is in one of: prompt, left, right; inst",
-        ),
         ("a.jsonl", '{"prompt": "x", "left": "y", "right": "z"}\n{"prompt": "x", "left"\n', r"line 2 is not JSON .*'{\"prompt\""),
         ("a.jsonl", '{"prompt": "x", "left": "y", "right": "z"}\n{"prompt": "x", "left": "y"}\n', "row 2 has no column `right`"),
         ("a.jsonl", '{"prompt": "x", "left": null, "right": "z"}', "row 1: `left` is null"),
         ("a.jsonl", '{"prompt": "x", "left": 3, "right": "z"}', "row 1: `left` is 3; it is text, or a list of"),
-        (
-            "a.jsonl",
-            '{"prompt": [{"role": "assistant", "content": "x"}], "left": "y", "right": "z"}',
-            "a prompt ends with the user's",
-        ),
         ("a.jsonl", '{"prompt": [{"role": "robot", "content": "x"}], "left": "y", "right": "z"}', "with roles"),
         ("a.jsonl", '{"prompt": "x", "left": "\\ud800", "right": "z"}', "half a surrogate pair at character 0"),
         ("a.jsonl", '{"id": [1], "prompt": "x", "left": "y", "right": "z"}', r"`id` is \[1\]"),
         ("a.jsonl", "[1]\n", "row 1 is '\\[1\\]'; a row is an object"),
         ("a.json", '{"prompt": 1}', "a .json file holds an array"),
         ("a.json", "[", "is not JSON .*one object per line is .jsonl"),
+        ("a.jsonl", ONE_SIDE, "has the columns prompt, left; a pair is in one of: prompt, left, right; inst"),
+        ("a.jsonl", ENDS_ON_AN_ANSWER, "a prompt ends with the user's"),
         ("a.csv", "prompt,left,right\nx,y,z,too much\n", "row 1 has more fields than the header"),
         ("a.csv", 'prompt,left,right\nx,"y,z\n', "is not CSV"),
         ("a.parquet", "no parquet", "cannot be read .*not a parquet file"),

@@ -15,32 +15,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
 from ...core.errors import InputError
+from .parameters import Odds, Parameters
 from .raking import Margin, rake
 
-if TYPE_CHECKING:
-    from .parameters import Odds, Parameters
+OLDEST = 94
+"""The last band is open; nobody is made older."""
 
-BANDS = {
-    "18-19": (18, 19),
-    "20-24": (20, 24),
-    "25-29": (25, 29),
-    "30-34": (30, 34),
-    "35-44": (35, 44),
-    "45-54": (45, 54),
-    "55-64": (55, 64),
-    "65-74": (65, 74),
-    "75-84": (75, 84),
-    "85+": (85, 94),
-}
-"""First and last age of each band. The last is open; nobody is made older than 94."""
-SEED_BANDS = {"18-24": (18, 24), "25-34": (25, 34), "35-44": (35, 44), "45-54": (45, 54), "55-64": (55, 64), "65+": (65, 94)}
+
+def _bands(*firsts: int) -> dict[str, tuple[int, int]]:
+    """First and last age of each band."""
+    lasts = (*(first - 1 for first in firsts[1:]), OLDEST)
+    return {f"{first}-{last}" if last < OLDEST else f"{first}+": (first, last) for first, last in zip(firsts, lasts, strict=True)}
+
+
+BANDS, SEED_BANDS = _bands(18, 20, 25, 30, 35, 45, 55, 65, 75, 85), _bands(18, 25, 35, 45, 55, 65)
 EMPLOYMENT = ("employed", "unemployed", "not in labor force")
 EARNINGS = ("none", "1-15k", "15-35k", "35-60k", "60-100k", "100k+")
 SEXES = ("female", "male")
@@ -65,56 +60,33 @@ class Adults:
 
 
 @lru_cache(maxsize=8)
-def _adults(key: str) -> Adults:
-    from .parameters import Parameters
-
-    return _built(Parameters.model_validate_json(key))
-
-
 def adults(parameters: Parameters) -> Adults:
     """The raked table under the given assumptions; every margin is met to 1e-9. Remembered, as it takes a moment to make."""
-    return _adults(parameters.model_dump_json())
-
-
-def _built(parameters: Parameters) -> Adults:
     published = _published()
-    races = tuple(parameters.seed.race)
-    levels = {
-        "age_band": tuple(BANDS),
-        "sex": SEXES,
-        "race": races,
-        "education": tuple(published["education"]),
-        "employment": EMPLOYMENT,
-        "marital_status": tuple(published["marital_status"]),
-        "earnings": EARNINGS,
-    }
-    people = _by_age_sex_race(races)
+    levels = {"age_band": tuple(BANDS), "sex": SEXES, "race": tuple(parameters.seed.race)}
+    levels |= {"education": tuple(published["education"]), "employment": EMPLOYMENT}
+    levels |= {"marital_status": tuple(published["marital_status"]), "earnings": EARNINGS}
+    people = _by_age_sex_race(levels["race"])
     people /= people.sum()
     over_25 = np.array([first >= 25 for first, _ in BANDS.values()])
+    schooling = _shares(published["education"]) * people[over_25].sum()
     margins = [
         Margin("race by sex by age (ACS 2022)", (0, 1, 2), people),
-        Margin(
-            "education of those over 25 (CPS 2021)",
-            (3,),
-            _shares(published["education"]) * people[over_25].sum(),
-            over_25,
-        ),
+        Margin("education of those over 25 (CPS 2021)", (3,), schooling, over_25),
         Margin("marital status (2016)", (5,), _shares(published["marital_status"])),
     ]
     shares = rake(_seed(parameters, levels), margins)
     for name in ("citizenship", "language", "disability"):
         odds: Odds = getattr(parameters.odds, name)
-        shares = _with_binary(shares, levels, odds, published[name], name)
+        rare = _rare_share(odds, published[name], name)
+        shares = _with_binary(shares, levels, odds, rare, name)
         levels[name] = odds.answers
-        target = np.array([1 - _rare_share(odds, published[name], name), _rare_share(odds, published[name], name)])
-        margins.append(Margin(f"{name} (ACS 2012)", (len(levels) - 1,), target))
+        margins.append(Margin(f"{name} (ACS 2012)", (len(levels) - 1,), np.array([1 - rare, rare])))
     return Adults(shares, levels, tuple(margins))
 
 
-def _with_binary(
-    shares: np.ndarray, levels: Mapping[str, tuple[str, ...]], odds: Odds, published: Mapping[str, float], name: str
-) -> np.ndarray:
-    """The table with one more axis, on which log-odds are the assumed ones plus the intercept that meets the published share."""
+def _with_binary(shares: np.ndarray, levels: Mapping[str, tuple[str, ...]], odds: Odds, rare: float, name: str) -> np.ndarray:
+    """The table with one more axis, on which log-odds are the assumed ones plus the intercept that meets the second's share."""
     offsets = np.zeros(shares.shape)
     for axis, attribute in enumerate(levels):
         given: Mapping[str, float] = getattr(odds, attribute, {})
@@ -122,8 +94,7 @@ def _with_binary(
             raise InputError(f"odds.{name}.{attribute} names {unknown}; known: {', '.join(levels[attribute])}")
         shape = [-1 if each == axis else 1 for each in range(shares.ndim)]
         offsets = offsets + np.array([given.get(level, 0.0) for level in levels[attribute]]).reshape(shape)
-    target = _rare_share(odds, published, name)
-    intercept: Any = brentq(lambda a: float((shares * expit(a + offsets)).sum()) - target, -60.0, 60.0, xtol=1e-13)
+    intercept: Any = brentq(lambda a: float((shares * expit(a + offsets)).sum()) - rare, -60.0, 60.0, xtol=1e-13)
     p = expit(intercept + offsets)
     return np.stack([shares * (1 - p), shares * p], axis=-1)
 
@@ -137,11 +108,9 @@ def _rare_share(odds: Odds, published: Mapping[str, float], name: str) -> float:
 
 def _seed(parameters: Parameters, levels: Mapping[str, tuple[str, ...]]) -> np.ndarray:
     """Weights of the seven attributes that the sample has; coarse answers are divided as the shares or parameters say."""
-    below = {
-        name: share for name, share in _published()["education"].items() if name not in SEED_EDUCATION
-    }  # the split of those below a bachelor's degree
+    below = {name: share for name, share in _published()["education"].items() if name not in SEED_EDUCATION}
     coarse = np.zeros((len(SEED_BANDS), 2, len(levels["race"]), 3, 3, 2, len(EARNINGS)))
-    education = ("below bachelor", "bachelor", "advanced")
+    education = ("below bachelor", *SEED_EDUCATION.values())
     for row in _rows("acs2012_adults_joint.csv"):
         mix = [parameters.seed.race[race].get(row["race"], 0.0) for race in levels["race"]]
         place = (tuple(SEED_BANDS).index(row["age_band"]), SEXES.index(row["sex"]))
@@ -151,13 +120,10 @@ def _seed(parameters: Parameters, levels: Mapping[str, tuple[str, ...]]) -> np.n
     smoothing = parameters.seed.smoothing
     coarse = (1 - smoothing) * coarse + smoothing * by_race * coarse.sum(axis=2, keepdims=True) / coarse.sum()
     bands = np.array([[lo <= first <= hi for lo, hi in SEED_BANDS.values()] for first, _ in BANDS.values()], dtype=float)
-    schooling = np.array(
-        [
-            [below.get(name, 0.0) / sum(below.values()), name == "bachelor's degree", name == "advanced degree"]
-            for name in levels["education"]
-        ]
-    )
-    seed = np.einsum("ab,bsrewmi,Ee->asrEwmi", bands, coarse, schooling)
+    finished = [
+        [below.get(name, 0.0) / sum(below.values()), *(name == each for each in SEED_EDUCATION)] for name in levels["education"]
+    ]
+    seed = np.einsum("ab,bsrewmi,Ee->asrEwmi", bands, coarse, np.array(finished, dtype=float))
     if missing := sorted(set(SEED_BANDS) ^ set(parameters.seed.unmarried)):
         raise InputError(f"seed.unmarried has missing or unknown age bands {missing}; it has {', '.join(SEED_BANDS)}")
     unmarried = np.array([[parameters.seed.unmarried[b].get(m, 0.0) for m in levels["marital_status"]] for b in SEED_BANDS])

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import tomllib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
 
 from ...core.errors import EngineError, InputError
+from ...core.files.reading import read_toml
 from ...core.protocols import Ask
 from ...core.records import Message
 from ...core.requests import Request, Sampling, label_shares
@@ -24,8 +21,7 @@ from .persona import Persona
 from .population import Population, Sampler
 from .words import render
 
-Verdict = Callable[[Persona, Ask], Awaitable[bool | None]]
-"""Whether the persona holds together; None where that cannot be said."""
+TEMPLATE = read_toml(Path(__file__).with_suffix(".toml"), "Pasture's own question about a persona")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +42,21 @@ async def is_consistent(persona: Persona, ask: Ask) -> bool | None:
         reply = await ask(request(persona))
     except EngineError:
         return None
-    labels = _template()["labels"]
+    labels = TEMPLATE["labels"]
     yes = label_shares(reply, labels).shares.get(labels[0], 0.5)
     return None if yes == 0.5 else yes > 0.5
 
 
 def request(persona: Persona) -> Request:
     """What is asked of the model: the template of `filter.toml` with the persona in full."""
-    template, text = _template(), render(persona, "full")
+    template, text = TEMPLATE, render(persona, "full")
     fence = "=" * max(5, 1 + max((len(run) for run in re.findall("=+", text)), default=0))
     question = template["question"].strip().replace("{fence}", fence).replace("{persona}", text)
     messages = (Message("system", template["system"]), Message("user", question))
     return Request(messages, Sampling(max_tokens=1, labels=tuple(template["labels"])))
 
 
-async def filtered(
-    population: Population, ask: Ask, rounds: int = 3, parameters: Parameters | None = None, verdict: Verdict = is_consistent
-) -> Filtered:
+async def filtered(population: Population, ask: Ask, rounds: int = 3, parameters: Parameters | None = None) -> Filtered:
     """The population with the traits of rejected personas drawn again, at most `rounds` times each, all asked at once.
 
     population: as `population(n, seed, parameters)` made it, with these parameters.
@@ -74,7 +68,7 @@ async def filtered(
     places = {place: int(each.id.rsplit("-", 1)[1]) for place, each in found.items()}
     open_places, rejected, abstentions = list(found), 0, 0
     for round in range(1, rounds + 1):
-        verdicts = await asyncio.gather(*(verdict(found[place], ask) for place in open_places))
+        verdicts = await asyncio.gather(*(is_consistent(found[place], ask) for place in open_places))
         abstentions += sum(each is None for each in verdicts)
         open_places = [place for place, each in zip(open_places, verdicts, strict=True) if each is False]
         rejected += len(open_places)
@@ -82,8 +76,3 @@ async def filtered(
             found |= {place: sampler.draw(places[place], round)[0] for place in open_places}
     kept = Population(tuple(found.values()), population.seed, population.redrawn)
     return Filtered(kept, rejected, abstentions, tuple(found[place].id for place in open_places))
-
-
-@cache
-def _template() -> dict[str, Any]:
-    return tomllib.loads(files(__package__ or "").joinpath("filter.toml").read_text(encoding="utf-8"))

@@ -6,10 +6,9 @@ A key that is not known is an error, so that a typing mistake never leaves a def
 from __future__ import annotations
 
 import math
-import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache, cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +25,7 @@ TRAITS = (*BIG_FIVE, *VALUES)
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Seed(_Table):
@@ -104,9 +103,8 @@ class Habit(_Table):
 
     def fits(self, answers: Mapping[str, object]) -> bool:
         """Whether a persona with these answers, by attribute, may have it."""
-        return all(answers[of] in named for of, named in self.only.items()) and not any(
-            answers[of] in named for of, named in self.never.items()
-        )
+        is_allowed = all(answers[of] in named for of, named in self.only.items())
+        return is_allowed and all(answers[of] not in named for of, named in self.never.items())
 
 
 class Parameters(_Table):
@@ -124,6 +122,9 @@ class Parameters(_Table):
     mannerisms: tuple[Habit, ...]
     tastes: Mapping[str, Share]
 
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
     @cached_property
     def habits_by_text(self) -> dict[str, Habit]:
         return {each.text: each for each in (*self.quirks, *self.mannerisms)}
@@ -132,8 +133,7 @@ class Parameters(_Table):
 @cache
 def default_parameters() -> Parameters:
     """The parameters that come with Pasture, `parameters.toml`."""
-    text = files(__package__ or "").joinpath("parameters.toml").read_text(encoding="utf-8")
-    return _checked(tomllib.loads(text), "parameters.toml")
+    return load_parameters(Path(__file__).with_suffix(".toml"))
 
 
 def load_parameters(path: Path | str) -> Parameters:
@@ -147,37 +147,37 @@ def _checked(given: Mapping[str, Any], where: str) -> Parameters:
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{where!r}, {'.'.join(map(str, first['loc']))}: {first['msg']}; see parameters.toml") from error
-    _names(where, "values.angles", set(found.values.angles) ^ set(VALUES))
-    _names(where, "values.big_five", set(found.values.big_five) - set(VALUES))
-    _names(where, "values.big_five", {trait for row in found.values.big_five.values() for trait in row} - set(BIG_FIVE))
-    _names(where, "big_five.correlations", {x for pair in found.big_five.correlations for x in pair.split()} - set(BIG_FIVE))
-    _names(where, "ideology.values and religion.values", {*found.ideology.values, *found.religion.values} - set(VALUES))
-    _names(where, "tastes", {trait for row in found.tastes.values() for trait in row} - set(TRAITS))
-    _names(where, "quirks and mannerisms", {each.trait for each in (*found.quirks, *found.mannerisms)} - {*TRAITS, ""})
-    for pair in found.big_five.correlations:
+    habits, correlations = (*found.quirks, *found.mannerisms), found.big_five.correlations
+    named = {
+        "values.angles": set(found.values.angles) ^ set(VALUES),
+        "values.big_five": {*found.values.big_five} - {*VALUES} | _keys_within(found.values.big_five) - {*BIG_FIVE},
+        "big_five.correlations": {trait for pair in correlations for trait in pair.split()} - {*BIG_FIVE},
+        "ideology.values and religion.values": {*found.ideology.values, *found.religion.values} - {*VALUES},
+        "tastes": _keys_within(found.tastes) - {*TRAITS},
+        "quirks and mannerisms": {each.trait for each in habits} - {*TRAITS, ""},
+    }
+    for key, unknown in named.items():
+        if unknown:
+            raise InputError(f"{where!r}, {key}: unknown or missing names {one_line(sorted(unknown))}; known: {', '.join(TRAITS)}")
+    for pair in correlations:
         if len(set(pair.split())) != 2:
             raise InputError(
                 f"{where!r}, big_five.correlations: {pair!r} names no two traits; write two names with a space between"
             )
-    for name, table in (("ideology", found.ideology), ("religion", found.religion)):
-        total = sum(table.shares.values())
-        if not math.isclose(total, 1.0, abs_tol=1e-9) or min(table.shares.values()) < 0:
-            raise InputError(f"{where!r}, {name}.shares sum to {total:g}; they are 0 or more, and sum to 1")
-    asked = {of for each in (*found.quirks, *found.mannerisms) for of in (*each.only, *each.never)}
-    if unknown := sorted(asked - set(ANSWERS)):
+    for name in ("ideology", "religion"):
+        shares = getattr(found, name).shares.values()
+        if not math.isclose(sum(shares), 1.0, abs_tol=1e-9) or min(shares) < 0:
+            raise InputError(f"{where!r}, {name}.shares sum to {sum(shares):g}; they are 0 or more, and sum to 1")
+    if unknown := sorted({of for each in habits for of in (*each.only, *each.never)} - set(ANSWERS)):
         raise InputError(f"{where!r}, quirks and mannerisms: no attribute is called {unknown}; known: {', '.join(ANSWERS)}")
-    texts = [each.text for each in (*found.quirks, *found.mannerisms)]
-    if twice := sorted({text for text in texts if texts.count(text) > 1}):
+    if twice := sorted(text for text, times in Counter(each.text for each in habits).items() if times > 1):
         raise InputError(f"{where!r}, quirks and mannerisms: {twice[0]!r} is there twice; name each habit once")
-    for name, habits, wanted in (
-        ("quirks", found.quirks, found.habits.quirks_a_persona),
-        ("mannerisms", found.mannerisms, found.habits.mannerisms_a_persona),
-    ):
-        if wanted > len(habits):
-            raise InputError(f"{where!r}, habits: {wanted} {name} a persona were asked for, and there are {len(habits)}")
+    for name in ("quirks", "mannerisms"):
+        wanted, known = getattr(found.habits, f"{name}_a_persona"), len(getattr(found, name))
+        if wanted > known:
+            raise InputError(f"{where!r}, habits: {wanted} {name} a persona were asked for, and there are {known}")
     return found
 
 
-def _names(where: str, key: str, unknown: set[str]) -> None:
-    if unknown:
-        raise InputError(f"{where!r}, {key}: unknown or missing names {one_line(sorted(unknown))}; known: {', '.join(TRAITS)}")
+def _keys_within(table: Mapping[str, Share]) -> set[str]:
+    return {key for row in table.values() for key in row}

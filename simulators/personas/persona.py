@@ -78,25 +78,20 @@ class Persona:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, by field."""
         found = {each.name: getattr(self, each.name) for each in fields(self)}
-        return found | {
-            "big_five": self.big_five._asdict(),
-            "values": self.values._asdict(),
-            "quirks": list(self.quirks),
-            "mannerisms": list(self.mannerisms),
-        }
+        found |= {"big_five": self.big_five._asdict(), "values": self.values._asdict()}
+        return found | {"quirks": list(self.quirks), "mannerisms": list(self.mannerisms)}
 
     @staticmethod
     def from_dict(row: Mapping[str, Any]) -> Persona:
         """The inverse of `to_dict`. Raises InputError naming the field that is missing, unknown or of another type."""
-        names = {each.name for each in fields(Persona)}
-        wrong = sorted(names ^ set(row))
+        wrong = sorted({*ATTRIBUTES, "id"} ^ set(row))
         if wrong:
             raise InputError(f"the persona {row.get('id')!r} has missing or unknown fields: {', '.join(map(str, wrong))}")
         scores = {name: _scores(row[name], kind, name) for name, kind in (("big_five", BigFive), ("values", Values))}
         lists = {name: _texts(row[name], name) for name in ("quirks", "mannerisms")}
         if not isinstance(row["age"], int) or isinstance(row["age"], bool):
             raise InputError(f"the persona {row['id']!r} has the age {row['age']!r}; it is a whole number of years")
-        for name in names - set(scores) - set(lists) - {"age"}:
+        for name in ("id", *ANSWERS):
             if not isinstance(row[name], str) or not row[name]:
                 raise InputError(f"the persona {row['id']!r} has the {name} {row[name]!r}; it is text, and not empty")
         return Persona(**{**row, **scores, **lists})

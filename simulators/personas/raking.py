@@ -7,7 +7,7 @@ stays a zero. Departure: a margin may be one of a part of the table only (`withi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,24 +18,21 @@ from ...core.errors import InputError
 class Margin:
     """What the table sums to over all axes but `axes` (ascending), `target` having their sizes.
 
-    within: True where the margin speaks of a cell; its axes are the table's first ones, each of the table's size or 1. None is
-        everywhere.
+    within: True where the margin speaks of a cell; its axes are the table's first ones, each of the table's size or 1.
     """
 
     name: str
     axes: tuple[int, ...]
     target: np.ndarray
-    within: np.ndarray | None = None
+    within: np.ndarray = field(default_factory=lambda: np.array(True))
 
     def of(self, table: np.ndarray) -> np.ndarray:
         """The table's own margin, of the target's shape."""
-        part = table if self.within is None else table * self.mask(table)
-        return part.sum(axis=tuple(axis for axis in range(table.ndim) if axis not in self.axes))
+        return (table * self.mask(table)).sum(axis=tuple(axis for axis in range(table.ndim) if axis not in self.axes))
 
     def mask(self, table: np.ndarray) -> np.ndarray:
         """`within`, of a shape that broadcasts to the table's."""
-        within = np.array(True) if self.within is None else self.within
-        return within.reshape(within.shape + (1,) * (table.ndim - within.ndim))
+        return self.within.reshape(self.within.shape + (1,) * (table.ndim - self.within.ndim))
 
 
 def rake(seed: np.ndarray, margins: Sequence[Margin], tolerance: float = 1e-10, limit: int = 2000) -> np.ndarray:
@@ -69,11 +66,9 @@ def _check(table: np.ndarray, margin: Margin) -> None:
     shape = tuple(table.shape[axis] for axis in margin.axes)
     if margin.target.shape != shape:
         raise InputError(f"the margin {margin.name!r} has shape {margin.target.shape}, and its axes have sizes {shape}")
-    if not (np.isfinite(margin.target).all() and (margin.target >= 0).all()):
-        raise InputError(f"the margin {margin.name!r} holds a negative or undefined number; give counts or shares, 0 or more")
-    empty = (margin.of(table) == 0) & (margin.target > 0)
-    if empty.any():
-        where = tuple(int(place[0]) for place in np.nonzero(empty))
+    empty = np.argwhere((margin.of(table) == 0) & (margin.target > 0))
+    if len(empty):
+        where = tuple(empty[0].tolist())
         raise InputError(
             f"the margin {margin.name!r} wants {margin.target[where]:g} at {where}, where the seed has nobody; give the seed some "
             "weight there, or the margin none"

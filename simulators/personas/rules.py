@@ -6,9 +6,6 @@ Impossible demographics have weight zero in the census table itself, so a rule n
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 from .parameters import Habit, Parameters
 from .persona import ANSWERS, BIG_FIVE, Persona
 
@@ -16,28 +13,23 @@ FAR = 1.0
 """Standard deviations to the other side from which a trait contradicts a habit."""
 
 
-class ConsistencyRule(NamedTuple):
-    """is_broken: whether the persona contradicts itself in this way."""
-
-    name: str
-    why: str
-    is_broken: Callable[[Persona, Parameters], bool]
-
-
 def broken_rules(persona: Persona, parameters: Parameters) -> tuple[str, ...]:
     """Names of the rules that the persona breaks."""
-    return tuple(rule.name for rule in RULES if rule.is_broken(persona, parameters))
+    return tuple(name for name, is_broken in RULES.items() if is_broken(persona, parameters))
 
 
 def _unbelieving_traditionalist(persona: Persona, parameters: Parameters) -> bool:
+    """An atheist or agnostic puts tradition among the first two values."""
     return persona.religion in ("atheist", "agnostic") and "tradition" in persona.values.ordered()[:2]
 
 
 def _liberal_without_universalism(persona: Persona, parameters: Parameters) -> bool:
+    """A very liberal person puts universalism among the last two."""
     return persona.ideology == "very liberal" and "universalism" in persona.values.ordered()[-2:]
 
 
 def _conservative_without_tradition(persona: Persona, parameters: Parameters) -> bool:
+    """A very conservative person puts tradition among the last two."""
     return persona.ideology == "very conservative" and "tradition" in persona.values.ordered()[-2:]
 
 
@@ -48,39 +40,25 @@ def _habits(persona: Persona, parameters: Parameters) -> list[Habit]:
 
 
 def _habit_of_another(persona: Persona, parameters: Parameters) -> bool:
+    """A habit asks for an answer that the persona does not give (a job, a faith)."""
     answers = {name: getattr(persona, name) for name in ANSWERS}
     return not all(habit.fits(answers) for habit in _habits(persona, parameters))
 
 
 def _habit_against_trait(persona: Persona, parameters: Parameters) -> bool:
+    """A habit goes with one end of a trait, and the persona is far at the other."""
     for habit in _habits(persona, parameters):
-        if habit.trait:
-            scores = persona.big_five if habit.trait in BIG_FIVE else persona.values
-            if habit.sign * getattr(scores, habit.trait) < -FAR:
-                return True
+        scores = persona.big_five if habit.trait in BIG_FIVE else persona.values
+        if habit.trait and habit.sign * getattr(scores, habit.trait) < -FAR:
+            return True
     return False
 
 
-RULES = (
-    ConsistencyRule(
-        "unbelieving traditionalist",
-        "an atheist or agnostic does not put tradition among the first two values",
-        _unbelieving_traditionalist,
-    ),
-    ConsistencyRule(
-        "liberal without universalism",
-        "who is very liberal does not put universalism among the last two",
-        _liberal_without_universalism,
-    ),
-    ConsistencyRule(
-        "conservative without tradition",
-        "who is very conservative does not put tradition among the last two",
-        _conservative_without_tradition,
-    ),
-    ConsistencyRule(
-        "habit of another", "a habit asks for an answer that the persona does not give (a job, a faith)", _habit_of_another
-    ),
-    ConsistencyRule(
-        "habit against trait", "a habit goes with one end of a trait, and the persona is far at the other", _habit_against_trait
-    ),
-)
+RULES = {
+    "unbelieving traditionalist": _unbelieving_traditionalist,
+    "liberal without universalism": _liberal_without_universalism,
+    "conservative without tradition": _conservative_without_tradition,
+    "habit of another": _habit_of_another,
+    "habit against trait": _habit_against_trait,
+}
+"""Name -> whether the persona contradicts itself in this way."""

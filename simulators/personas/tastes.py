@@ -63,11 +63,8 @@ def loadings(attributes: Sequence[str], parameters: Parameters | None = None) ->
     """Weight of each trait of TRAITS in each attribute's departure, [T, D]; a column depends on its own attribute only."""
     known = parameters or default_parameters()
     covariance_TT = trait_model(known).covariance_TT
-    columns = []
-    for name in attributes:
-        raw_T = _stated(name, known) if name in known.tastes else _drawn(name, known, covariance_TT)
-        columns.append(_unit(raw_T, covariance_TT))
-    return np.stack(columns, axis=1) if columns else np.zeros((len(TRAITS), 0))
+    raw = [_stated(name, known) if name in known.tastes else _drawn(name, known, covariance_TT) for name in attributes]
+    return np.stack([_unit(raw_T, covariance_TT) for raw_T in raw], axis=1) if raw else np.zeros((len(TRAITS), 0))
 
 
 def _stated(name: str, parameters: Parameters) -> np.ndarray:

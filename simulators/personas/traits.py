@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 
 import numpy as np
 from scipy.special import ndtri
@@ -56,35 +55,24 @@ class TraitModel:
         """Quirks or mannerisms that fit the answers, without replacement, each with weight exp(strength * sign * score) (Gumbel's
         trick; a uniform a habit)."""
         of: tuple[Habit, ...] = getattr(self.parameters, kind)
-        wanted: int = getattr(self.parameters.habits, f"{kind}_a_persona")
         weights = [each.sign * traits_T[TRAITS.index(each.trait)] if each.trait else 0.0 for each in of]
         keys = self.parameters.habits.strength * np.array(weights) - np.log(-np.log(uniforms))
-        order = [of[place] for place in np.argsort(-keys, kind="stable")]
-        return tuple(each.text for each in islice((each for each in order if each.fits(answers)), wanted))
+        fitting = [of[place].text for place in np.argsort(-keys, kind="stable") if of[place].fits(answers)]
+        return tuple(fitting[: getattr(self.parameters.habits, f"{kind}_a_persona")])
 
 
 @lru_cache(maxsize=8)
-def _trait_model(key: str) -> TraitModel:
-    return _built(Parameters.model_validate_json(key))
-
-
 def trait_model(parameters: Parameters) -> TraitModel:
     """The model under the given assumptions. Remembered."""
-    return _trait_model(parameters.model_dump_json())
-
-
-def _built(parameters: Parameters) -> TraitModel:
     noise = np.eye(NOISES)
     scores: dict[str, np.ndarray] = dict(zip(BIG_FIVE, _big_five(parameters) @ noise[: len(BIG_FIVE)], strict=True))
-    first = len(BIG_FIVE)
-    raw = {}
-    for place, name in enumerate(VALUES):
+    east, north, *own = noise[len(BIG_FIVE) : -2]
+    raw = []
+    for name, own_G in zip(VALUES, own, strict=True):
         angle = np.deg2rad(parameters.values.angles[name])
-        raw[name] = parameters.values.circle * (np.cos(angle) * noise[first] + np.sin(angle) * noise[first + 1])
-        raw[name] = raw[name] + parameters.values.own * noise[first + 2 + place]
-        raw[name] = raw[name] + _mixed(parameters.values.big_five.get(name, {}), scores)
-    mean = np.mean(list(raw.values()), axis=0)
-    scores |= {name: _standard(row - mean) for name, row in raw.items()}
+        row = parameters.values.circle * (np.cos(angle) * east + np.sin(angle) * north) + parameters.values.own * own_G
+        raw.append(row + _mixed(parameters.values.big_five.get(name, {}), scores))
+    scores |= {name: _standard(row - np.mean(raw, axis=0)) for name, row in zip(VALUES, raw, strict=True)}
     ideology = _standard(_mixed(parameters.ideology.values, scores) + parameters.ideology.own * noise[-2])
     religion = _standard(_mixed(parameters.religion.values, scores) + parameters.religion.own * noise[-1])
     rows = np.stack([*(scores[name] for name in TRAITS), ideology, religion])

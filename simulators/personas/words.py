@@ -7,9 +7,10 @@ judge makes of it. Departure: the summary is made by rule, so that it costs no c
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from ...core.errors import UnknownName
-from .persona import ATTRIBUTES, BIG_FIVE, VALUES, Persona
+from .persona import ATTRIBUTES, BIG_FIVE, Persona, Values
 
 LABELS = {"marital_status": "marital status", "earnings": "earnings a year", "language": "language at home", "big_five": "big five"}
 DEGREES = ((-1.5, "very low"), (-0.5, "low"), (0.5, "average"), (1.5, "high"))
@@ -36,18 +37,13 @@ def leave_one_out(persona: Persona, style: str = "full", attributes: Sequence[st
     return {attribute: render(persona, style, (attribute,)) for attribute in attributes}
 
 
-def _none(said: Mapping[str, object]) -> str:
-    return ""
-
-
-def _full(said: Mapping[str, object]) -> str:
+def _full(said: Mapping[str, Any]) -> str:
     lines = []
     for attribute, value in said.items():
         if attribute == "big_five":
-            text = ", ".join(f"{degree(score)} {name}" for name, score in zip(BIG_FIVE, _scores(value), strict=True))
+            text = ", ".join(f"{degree(score)} {name}" for name, score in zip(BIG_FIVE, value, strict=True))
         elif attribute == "values":
-            names = sorted(VALUES, key=lambda name: -getattr(value, name))
-            text = "most to least important: " + ", ".join(name.replace("_", "-") for name in names)
+            text = "most to least important: " + ", ".join(_ordered(value))
         elif isinstance(value, tuple):
             text = "; ".join(map(_one_line, value)) or "none"
         else:
@@ -56,34 +52,33 @@ def _full(said: Mapping[str, object]) -> str:
     return "\n".join(lines)
 
 
-def _summary(said: Mapping[str, object]) -> str:
+def _summary(said: Mapping[str, Any]) -> str:
     age = f"{said['age']}-year-old " if "age" in said else ""
     noun = {"female": "woman", "male": "man"}.get(str(said.get("sex")), "person")
     article = "An" if age.startswith(("8", "18-")) else "A"
-    facts = [_one_line(str(said[name])) for name in ("race", "marital_status", "employment") if name in said]
-    facts += [f"education: {_one_line(str(said['education']))}"] if "education" in said else []
-    facts += [_one_line(str(said["citizenship"]))] if said.get("citizenship", "citizen") != "citizen" else []
-    facts += [f"speaks {_one_line(str(said['language']))} at home"] if said.get("language", "English") != "English" else []
+    lines = {name: _one_line(str(value)) for name, value in said.items()}
+    facts = [lines[name] for name in ("race", "marital_status", "employment") if name in said]
+    facts += [f"education: {lines['education']}"] if "education" in said else []
+    facts += [lines["citizenship"]] if said.get("citizenship", "citizen") != "citizen" else []
+    facts += [f"speaks {lines['language']} at home"] if said.get("language", "English") != "English" else []
     facts += ["has a disability"] if said.get("disability") == "yes" else []
     sentences = [f"{article} {age}{noun}{': ' if facts else ''}{', '.join(facts)}."]
-    beliefs = [_one_line(str(said[name])) for name in ("ideology", "religion") if name in said]
+    beliefs = [lines[name] for name in ("ideology", "religion") if name in said]
     sentences += [f"Politics and faith: {', '.join(beliefs)}."] if beliefs else []
     if "big_five" in said:
-        scores = zip(BIG_FIVE, _scores(said["big_five"]), strict=True)
+        scores = zip(BIG_FIVE, said["big_five"], strict=True)
         notable = [f"{degree(score)} {name}" for name, score in scores if abs(score) >= NOTABLE]
         sentences += [f"Character: {', '.join(notable)}."] if notable else []
     if "values" in said:
-        order = sorted(VALUES, key=lambda name: -getattr(said["values"], name))
-        shown = [name.replace("_", "-") for name in order]
+        shown = _ordered(said["values"])
         sentences.append(f"Cares most about {', '.join(shown[:3])}; least about {shown[-1]}.")
     for name in ("quirks", "mannerisms"):
-        habits = said.get(name, ())
-        if isinstance(habits, tuple) and habits:
-            sentences.append("; ".join(map(_one_line, habits)).capitalize() + ".")
+        if said.get(name):
+            sentences.append("; ".join(map(_one_line, said[name])).capitalize() + ".")
     return " ".join(sentences)
 
 
-STYLES: dict[str, Callable[[Mapping[str, object]], str]] = {"none": _none, "full": _full, "summary": _summary}
+STYLES: dict[str, Callable[[Mapping[str, Any]], str]] = {"none": lambda said: "", "full": _full, "summary": _summary}
 
 
 def degree(score: float) -> str:
@@ -91,9 +86,8 @@ def degree(score: float) -> str:
     return next((word for end, word in DEGREES if score <= end), "very high")
 
 
-def _scores(value: object) -> tuple[float, ...]:
-    assert isinstance(value, tuple)
-    return value
+def _ordered(values: Values) -> list[str]:
+    return [name.replace("_", "-") for name in values.ordered()]
 
 
 def _one_line(text: str) -> str:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pasture.core.errors import InputError, UnknownName
+from pasture.core.errors import InputError
 from pasture.core.records import Comparison, Completion, Prompt
 from pasture.core.seeds import rng_for
-from pasture.simulators.choice import CHOICE_MODELS, bradley_terry, choice_probability, draw, lapse, thurstone
+from pasture.simulators.choice import bradley_terry, draw
 
 PROMPT = Prompt("which?")
 advantages = st.floats(-50, 50)
@@ -23,21 +23,8 @@ def test_bradley_terry_of_worked_numbers() -> None:
     assert bradley_terry(2 * math.log(3), temperature=2.0) == pytest.approx(0.75)
 
 
-def test_thurstone_of_worked_numbers() -> None:
-    # the difference of two unit normals has standard deviation sqrt 2, so an advantage of sqrt 2 is one of them: Phi(1)
-    assert thurstone(math.sqrt(2)) == pytest.approx(0.8413447460685429)
-    assert thurstone(math.sqrt(2) * 3, temperature=3.0) == pytest.approx(0.8413447460685429)
-
-
-def test_a_lapse_tosses_a_coin() -> None:
-    assert lapse(0.9, 0.2) == pytest.approx(0.1 + 0.8 * 0.9)
-    with pytest.raises(InputError, match="lapse rate"):
-        lapse(0.9, 1.2)
-
-
-@pytest.mark.parametrize("model", CHOICE_MODELS)
-def test_no_temperature_takes_the_better_answer_and_ties_are_even(model: str) -> None:
-    assert [choice_probability(du, model, temperature=0.0) for du in (-0.1, 0.0, 0.1)] == [0.0, 0.5, 1.0]
+def test_no_temperature_takes_the_better_answer_and_ties_are_even() -> None:
+    assert [bradley_terry(du, temperature=0.0) for du in (-0.1, 0.0, 0.1)] == [0.0, 0.5, 1.0]
 
 
 def test_functions_take_arrays() -> None:
@@ -50,16 +37,11 @@ def test_a_temperature_below_zero_is_refused(temperature: float) -> None:
         bradley_terry(1.0, temperature)
 
 
-def test_an_unknown_choice_model_is_named_with_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match="bradley-terry"):
-        choice_probability(1.0, "bradly-terry")
-
-
-@given(advantages, st.sampled_from(sorted(CHOICE_MODELS)), st.floats(0, 10), probabilities)
-def test_a_choice_is_a_probability_and_swapping_gives_its_complement(du: float, model: str, tau: float, rate: float) -> None:
-    p = choice_probability(du, model, tau, rate)
+@given(advantages, st.floats(0, 10))
+def test_a_choice_is_a_probability_and_swapping_gives_its_complement(du: float, tau: float) -> None:
+    p = bradley_terry(du, tau)
     assert 0.0 <= p <= 1.0
-    assert p + choice_probability(-du, model, tau, rate) == pytest.approx(1.0, abs=1e-12)
+    assert p + bradley_terry(-du, tau) == pytest.approx(1.0, abs=1e-12)
 
 
 @given(probabilities, st.integers(0, 10_000), st.text(max_size=3), st.text(max_size=3))

@@ -13,13 +13,9 @@ from pasture.simulators.noise import (
     PositionBias,
     PositionConditionalFlip,
     SymmetricFlip,
-    agreement_after_flips,
-    class_conditional_flip,
     corrupt,
     flip,
-    instance_dependent_rate,
     shifted,
-    verbosity_log_odds,
 )
 
 PROMPT = Prompt("which?")
@@ -51,34 +47,29 @@ def test_two_flips_are_one(p: float, one: float, two: float) -> None:
     assert flip(flip(p, one), two) == pytest.approx(flip(p, one * (1 - two) + two * (1 - one)), abs=1e-12)
 
 
-@given(rates)
-def test_two_flipped_labels_agree_as_often_as_the_formula_says(rate: float) -> None:
-    assert agreement_after_flips(rate) == pytest.approx((1 - rate) ** 2 + rate**2, abs=1e-12)
-
-
 @given(rates, rates)
 def test_equal_class_rates_are_symmetric_noise(p: float, rate: float) -> None:
-    assert class_conditional_flip(p, rate, rate) == pytest.approx(flip(p, rate), abs=1e-12)
+    assert flip(p, rate, rate) == pytest.approx(flip(p, rate), abs=1e-12)
 
 
 def test_flips_of_worked_numbers() -> None:
     assert flip(0.9, 0.25) == pytest.approx(0.75 * 0.9 + 0.25 * 0.1)
-    assert agreement_after_flips(0.25) == 0.625
+    assert flip(1 - 0.25, 0.25) == 0.625  # how often two labels agree that are each flipped: 0.75^2 + 0.25^2
     # .8 of labels are "first": a tenth of them go; .2 are "second": a half of them come
-    assert class_conditional_flip(0.8, 0.1, 0.5) == pytest.approx(0.72 + 0.10)
+    assert flip(0.8, 0.1, 0.5) == pytest.approx(0.72 + 0.10)
 
 
 def test_close_pairs_are_flipped_most() -> None:
-    assert instance_dependent_rate(0.0, 0.4, 2.0) == pytest.approx(0.4)
-    assert instance_dependent_rate(-2.0, 0.4, 2.0) == pytest.approx(0.4 / math.e)
-    assert InstanceDependentFlip(0.4, 2.0)(1.0, PAIR, 2.0) == pytest.approx(1 - 0.4 / math.e)
+    noise = InstanceDependentFlip(0.4, 2.0)
+    assert noise(1.0, PAIR, 0.0) == pytest.approx(1 - 0.4)
+    assert noise(1.0, PAIR, 2.0) == noise(1.0, PAIR, -2.0) == pytest.approx(1 - 0.4 / math.e)
 
 
 def test_biases_add_log_odds() -> None:
     assert shifted(0.5, math.log(3)) == pytest.approx(0.75)
     assert shifted(1.0, -5.0) == 1.0
     assert PositionBias(math.log(3))(0.5, PAIR.swapped(), 0.0) == pytest.approx(0.75)
-    assert verbosity_log_odds(1.0, 2.0, 1.0) == pytest.approx(2 * math.tanh(1))
+    assert LengthBias(2.0, scale=5.0)(0.5, PAIR, 0.0) == pytest.approx(shifted(0.5, 2 * math.tanh(1)))
     # 6 words against 1, 5 more: half of the scale
     assert LengthBias(2.0, scale=10.0)(0.5, PAIR, 0.0) == pytest.approx(shifted(0.5, 2 * math.tanh(0.5)))
     assert LengthBias(2.0, scale=10.0)(0.5, PAIR.swapped(), 0.0) < 0.5

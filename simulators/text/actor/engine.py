@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from ....core.errors import EngineError
@@ -51,10 +51,9 @@ class Actor(Habits):
     prices: dollars a million prompt and completion tokens (words).
     """
 
-    @cached_property
-    def name(self) -> str:
-        """What it is called in results: a hash of its habits and of the code and tables that decide what it says."""
-        return f"actor:{digest(repr(self), _source()).hex()[:12]}"
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.name = f"actor:{digest(repr(self), _source()).hex()[:12]}"
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply | Exception]]:
         """Answers in order, one at a time."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pasture.core.errors import EngineError, InputError, UnknownName
 from pasture.core.requests import Reply, Request
+from pasture.simulators.personas import filter
 from pasture.simulators.personas.files import read_personas, write_personas
 from pasture.simulators.personas.filter import filtered, is_consistent, request
 from pasture.simulators.personas.population import Population, population
@@ -125,7 +126,7 @@ def test_the_question_shows_the_persona_inside_a_fence_that_it_cannot_close(some
     assert request(persona).sampling.labels == ("yes", "no")
 
 
-def test_a_filter_draws_traits_again_keeps_demographics_and_counts(some):
+def test_a_filter_draws_traits_again_keeps_demographics_and_counts(some, monkeypatch: pytest.MonkeyPatch):
     async def verdict(persona, ask):
         number = int(persona.id.rsplit("-", 1)[1])
         if number == 3:
@@ -134,7 +135,8 @@ def test_a_filter_draws_traits_again_keeps_demographics_and_counts(some):
             return False  # never content
         return persona.values.power < 0.5
 
-    found = asyncio.run(filtered(some, _says(0.0, -1.0), rounds=4, verdict=verdict))
+    monkeypatch.setattr(filter, "is_consistent", verdict)
+    found = asyncio.run(filtered(some, _says(0.0, -1.0), rounds=4))
     assert len(found.population) == len(some)
     assert found.abstentions == 1
     assert "persona-0-4" in found.contradictory
@@ -146,7 +148,7 @@ def test_a_filter_draws_traits_again_keeps_demographics_and_counts(some):
             assert before == after
         elif after.id not in found.contradictory and before.id != "persona-0-3":
             assert after.values.power < 0.5
-    again = asyncio.run(filtered(some, _says(0.0, -1.0), rounds=4, verdict=verdict))
+    again = asyncio.run(filtered(some, _says(0.0, -1.0), rounds=4))
     assert again == found
     with pytest.raises(InputError, match="0 rounds"):
         asyncio.run(filtered(some, _says(0.0, -1.0), rounds=0))

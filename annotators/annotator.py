@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
-import numpy as np
-
 from ..core.errors import InputError
+from ..core.protocols import Rng
 from ..core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Reason, Slate
 from ..core.seeds import rng_for
 
@@ -20,8 +19,7 @@ class Traits:
 
     engine: it asks a language model. symmetric: it obeys the swap law under every seed (a wrapper: if what it wraps does).
     item: what it reads first, `pair`, `answer` or `slate`. gives: what it says, for annotators that never say which of two answers
-    is better; blank for those that do.
-    """
+    is better; blank for those that do."""
 
     engine: bool = False
     symmetric: bool = False
@@ -82,12 +80,12 @@ def renamed(said: Said, name: str) -> Said:
     return said if said.annotator == name else replace(said, annotator=name)
 
 
-def shared_seed(rng: np.random.Generator) -> int:
+def shared_seed(rng: Rng) -> int:
     """A seed for generators that several parts draw from apart, so that what one draws does not move the others."""
     return int(rng.integers(2**63))
 
 
-def request_seed(rng: np.random.Generator) -> int:
+def request_seed(rng: Rng) -> int:
     """A seed for the draws of one request (`Sampling.seed`)."""
     return int(rng.integers(2**31))
 

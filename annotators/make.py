@@ -14,7 +14,7 @@ import numpy as np
 from ..core.errors import InputError, explained
 from ..core.files.reading import exists, read_toml
 from ..core.options import check_types, parameters_of
-from ..core.protocols import Annotator, Ask, World
+from ..core.protocols import Annotator, Ask, Rng, World
 from ..core.records import Abstention, Comparison, Feedback, Item, Preference
 from ..core.text import one_line
 from .table import ANNOTATORS
@@ -27,8 +27,7 @@ class FunctionAnnotator:
     """Calls `function(item)`, plain or async, and reads what it returns: True for left, False for right, a number in [0, 1]
     for the probability of left, or a finished record (Preference, another kind of feedback, Abstention).
 
-    The function may name `ask` and `rng` (see `core.protocols.Annotator`) and `world`; `options` fill its other parameters.
-    """
+    The function may name `ask` and `rng` (see `core.protocols.Annotator`) and `world`; `options` fill its other parameters."""
 
     def __init__(self, function: Callable[..., Any], name: str = "", options: Mapping[str, Any] | None = None) -> None:
         self.name = name or getattr(function, "__name__", type(function).__name__)
@@ -46,12 +45,10 @@ class FunctionAnnotator:
         for each in parameters[1:]:
             filled = each.name in self._given or each.name in self._options or each.default is not each.empty
             if not filled and each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL):
-                raise InputError(
-                    f"the annotator function {self.name!r} needs {each.name!r}, which nothing gives: give it a default, or set "
-                    "it in a TOML (`ask`, `rng` and `world` are given)"
-                )
+                way_out = "give it a default, or set it in a TOML (`ask`, `rng` and `world` are given)"
+                raise InputError(f"the annotator function {self.name!r} needs {each.name!r}, which nothing gives: {way_out}")
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Feedback | Abstention:
         given = {"ask": ask, "rng": rng}
         said = self._function(item, **{name: given[name] for name in self._given}, **self._options)
         if inspect.isawaitable(said):
@@ -60,9 +57,8 @@ class FunctionAnnotator:
             return Preference(item, float(said), self.name)
         if isinstance(said, Feedback | Abstention):
             return said
-        raise TypeError(
-            f"it returned {said!r}; return True (left), False (right), P(left) in [0, 1], a Preference or an Abstention"
-        )
+        expected = "return True (left), False (right), P(left) in [0, 1], a Preference or an Abstention"
+        raise TypeError(f"it returned {said!r}; {expected}")
 
 
 NESTED = ("inner", "members")
@@ -87,16 +83,14 @@ class _Given(NamedTuple):
 
     def among(self, name: str) -> Sequence[Item]:
         if self.items is None:
-            raise InputError(
-                f"the annotator {name!r} is to know the items of the work (among = {ITEMS!r}), and none are given here"
-            )
+            wanted = f"is to know the items of the work (among = {ITEMS!r})"
+            raise InputError(f"the annotator {name!r} {wanted}, and none are given here")
         return list(self.items)
 
     def required_world(self, name: str) -> World:
         if self.world is None:
-            raise InputError(
-                f"the annotator {name!r} knows a world's true utilities and no world was given; name one, as in --world text"
-            )
+            why = "knows a world's true utilities and no world was given"
+            raise InputError(f"the annotator {name!r} {why}; name one, as in --world text")
         return self.world
 
     def seen(self, value: Any, is_path: bool) -> Any:
@@ -115,8 +109,7 @@ def make_annotator(spec: Any, /, *, world: World | None = None, items: Iterable[
 
     world: handed to whoever takes one. items: of the work, for annotators that cut a budget or batches out beforehand and have
     the option among = "items". options: the annotator's own; `inner` and `members` may name annotators in turn.
-    Raises UnknownName for an unknown name, InputError for a missing world and for options that are missing or unknown.
-    """
+    Raises UnknownName for an unknown name, InputError for a missing world and for options that are missing or unknown."""
     try:
         return _made(spec, options, _Given(world, items, Path()))
     except RecursionError as error:
@@ -176,10 +169,8 @@ def _from_object(found: Any, name: str, options: Mapping[str, Any], given: _Give
     with explained(f"the annotator {name!r}"):
         fits = isinstance(made, Annotator) and isinstance(made.name, str) and inspect.iscoroutinefunction(made.annotate)
     if not fits:
-        raise InputError(
-            f"{name!r} makes a {type(made).__name__}, which is not an annotator: it has a `name` (text) and "
-            "`async def annotate(self, item, ask, rng)`"
-        )
+        expected = "it has a `name` (text) and `async def annotate(self, item, ask, rng)`"
+        raise InputError(f"{name!r} makes a {type(made).__name__}, which is not an annotator: {expected}")
     return made
 
 
@@ -204,11 +195,8 @@ def _arguments(maker: type, name: str, options: Mapping[str, Any], given: _Given
         arguments["world"] = given.required_world(name) if needs_it else given.world
     for key, each in parameters.items():
         if each.default is each.empty and key not in arguments and each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL):
-            example = EXAMPLES.get(key, f"{key} = ...")
-            raise InputError(
-                f"the annotator {name!r} needs the option {key!r}; give it with --set, or in a TOML with "
-                f'kind = "{name}" and {example}'
-            )
+            example = f'kind = "{name}" and {EXAMPLES.get(key, f"{key} = ...")}'
+            raise InputError(f"the annotator {name!r} needs the option {key!r}; give it with --set, or in a TOML with {example}")
     return arguments
 
 

@@ -9,13 +9,15 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
+
 from .records import Abstention, Comparison, Completion, Feedback, Item, Preference, Prompt
 from .requests import Reply, Request
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
+Rng = np.random.Generator
 Ask = Callable[[Request], Awaitable[Reply]]
 """The engine behind the runner. Raises `EngineError` where the engine gave up; an annotator may let it pass, and the
 runner makes it an Abstention."""

@@ -3,8 +3,7 @@
     from pasture.testing import check_annotator
     check_annotator(MyJudge)
 
-Each check raises AssertionError, with a sentence that says which promise is broken and by what.
-"""
+Each check raises AssertionError, with a sentence that says which promise is broken and by what."""
 
 from ..core.public import public
 

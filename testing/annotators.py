@@ -27,8 +27,7 @@ def check_annotator(make: Any, *, engine: Engine | None = None, world: World | N
     they say so.
 
     make: a class, a function, a registered name or a path, as `make_annotator` takes it. options: its own. engine: asked where it
-    asks one; the world's actor by default. world: whose answers are judged; a small text world by default.
-    """
+    asks one; the world's actor by default. world: whose answers are judged; a small text world by default."""
     judged = world or make_world("text", sft=20, preference=30, unlabeled=5, eval=5)
     for law in ANNOTATOR_LAWS:
         law(lambda: make_annotator(make, world=judged, **options), engine or text_actor(), judged)

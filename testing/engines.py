@@ -10,8 +10,7 @@ def check_engine(engine: Engine) -> None:
     """Raises AssertionError where an engine breaks a promise: every request is answered exactly once, equal ones alike; labels,
     choices and continuations are answered as asked; a seed says the same in any order and company, and seeds differ.
 
-    The engine is asked about 40 short requests, some for log-probabilities of labels and of continuations.
-    """
+    The engine is asked about 40 short requests, some for log-probabilities of labels and of continuations."""
     for law in ENGINE_LAWS:
         law(engine)
 

@@ -23,8 +23,7 @@ def check_method(method: Any, **settings: Any) -> None:
     at rising steps; it buys no more labels than it is given.
 
     method: a module with `Config` and `train`, or what names one: a registered name, `module` or `path/to/file.py`. settings: of
-    its `Config`, for a world of 10 prompts with 8 answers each.
-    """
+    its `Config`, for a world of 10 prompts with 8 answers each."""
     module = METHODS.load(method) if isinstance(method, str) else method
     for law in METHOD_LAWS:
         law(module, settings)

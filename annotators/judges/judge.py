@@ -2,8 +2,7 @@
 
 Departs from AlpacaEval (Li et al. 2023) and MT-bench (Zheng et al. 2023, arXiv:2306.05685): one token out, and p_left is the
 softmax over the labels' log-probabilities, so nothing is parsed from text and a judge that leans tells how far. With
-`thinks` it writes its chain of thought first (one more request), and the labels are read after it.
-"""
+`thinks` it writes its chain of thought first (one more request), and the labels are read after it."""
 
 from __future__ import annotations
 
@@ -11,11 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import InputError
 from ...core.options import check_types
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Rng
 from ...core.records import Abstention, Comparison, Item, Message, Preference, Reason
 from ...core.requests import LEAST_MASS, Reply, Request, label_shares
 from ..annotator import Traits, pair_of, shared_seed
@@ -31,8 +28,7 @@ class Judge:
     ask: the question at the end, blank where `pair` is replaced and this is not. labels: what the model says for the answer
     shown first and for the second, one token each where possible. thinks: have it answer `think` in words first; `max_tokens` and
     `temperature` are of those words. template: the file to start from; extras: further variables that the parts may use.
-    least_mass: abstains where the labels together have less of the first token's probability, or the engine gives one none.
-    """
+    least_mass: abstains where the labels together have less of the first token's probability, or the engine gives one none."""
 
     traits = Traits(engine=True)
 
@@ -80,10 +76,10 @@ class Judge:
     def request(self, pair: Comparison, seed: int = 0, **extras: str) -> Request:
         return self.question.request(pair, seed, **extras)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         return await self.verdict(item, ask, rng)
 
-    async def verdict(self, item: Item, ask: Ask, rng: np.random.Generator, **extras: str) -> Preference | Abstention:
+    async def verdict(self, item: Item, ask: Ask, rng: Rng, **extras: str) -> Preference | Abstention:
         """The verdict, with what the template's `extras` show."""
         pair = pair_of(item, self.name)
         request = self.request(pair, shared_seed(rng) if self.thinks else 0, **extras)
@@ -103,8 +99,7 @@ class Judge:
 def check_parts(parts: Mapping[str, Any], who: str) -> None:
     """Raises InputError for a part that one with a judge of its own cannot hand to it, or of another type.
 
-    who: as in "the annotator 'janus'".
-    """
+    who: as in "the annotator 'janus'"."""
     unknown = [each for each in parts if each not in PARTS]
     if unknown:
         raise InputError(f"{who} was given {unknown[0]!r}, which is not a part of its judge; the parts: {', '.join(PARTS)}")
@@ -114,9 +109,8 @@ def check_parts(parts: Mapping[str, Any], who: str) -> None:
 def _two_labels(labels: Any) -> tuple[str, str]:
     found = tuple(labels) if isinstance(labels, list | tuple) else ()
     if len(found) != 2 or not all(isinstance(each, str) and each for each in found) or found[0] == found[1]:
-        raise InputError(
-            f"the labels are {labels!r}; they are two different, non-empty strings, the first for the answer shown first"
-        )
+        expected = "they are two different, non-empty strings, the first for the answer shown first"
+        raise InputError(f"the labels are {labels!r}; {expected}")
     return found
 
 
@@ -124,8 +118,7 @@ class Likelihood:
     """p_left = sigmoid(difference of the answers' mean log-likelihoods / temperature).
 
     temperature: in nats per token, > 0; 0.1 makes a difference of 0.1 nats a token a preference of .73. It sets how sure the
-    label is and never which answer wins. Abstains on an empty answer, which has no mean.
-    """
+    label is and never which answer wins. Abstains on an empty answer, which has no mean."""
 
     traits = Traits(engine=True, symmetric=True)
 
@@ -135,7 +128,7 @@ class Likelihood:
         self.temperature = temperature
         self.name = name
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         if not pair.left.text or not pair.right.text:
             return Abstention(pair, Reason.NOT_APPLICABLE, self.name, "an empty answer has no mean log-likelihood")

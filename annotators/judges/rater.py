@@ -1,22 +1,19 @@
 """Scores of one answer on several aspects by a language model: UltraFeedback (Cui et al. 2023, arXiv:2310.01377) and HelpSteer2's
-attributes (Wang et al. 2024, arXiv:2406.08673).
+attributes (Wang et al. 2024, arXiv:2406.08673). Departures: docs/annotators/ultrafeedback.md and helpsteer2.md.
 
-Departs from UltraFeedback: one request rates one answer on all aspects (the paper shows four answers for each aspect), so that
-answers are rated apart and, at temperature 0, a rating is paid for once, whatever pairs and slates the answer is in. Departs from
-HelpSteer2: the raters are samples of one model, and there are no further ones where the first disagree: the answer is left out.
-"""
+Answers are rated apart, so that at temperature 0 a rating is paid for once, whatever pairs and slates the answer is in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...core.errors import InputError
 from ...core.options import check_types
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Rng
 from ...core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Ranking, Rating, Reason
 from ...core.records.conversions import overall
 from ...core.seeds import rng_for
@@ -35,11 +32,6 @@ def _own_types(
     """Of what types those options are; `aspects` are looked at by themselves."""
 
 
-class _Read(NamedTuple):
-    scores: dict[str, float]
-    rationale: str
-
-
 class PromptedRater:
     """Rates an answer on every aspect; a Comparison by rating both, a Slate by rating all.
 
@@ -52,8 +44,7 @@ class PromptedRater:
 
     A Completion gives a Rating, whose rationale holds the reasons by aspect and the critique; a Comparison a Preference, whose
     strength is the gap of the overall scores; a Slate a Ranking, whose grades are the overall scores, equal ones in the order
-    shown.
-    """
+    shown."""
 
     traits = Traits(engine=True, item="answer")
     template: ClassVar[str] = "ultrafeedback"
@@ -62,7 +53,10 @@ class PromptedRater:
         given = {key: options.pop(key) for key in OWN if options.get(key) is not None}
         check_types(_own_types, given, f"the annotator {name or self.template!r}")
         own = template_file(self.template) | given
-        self.aspects = _aspects(own["aspects"])
+        aspects = own["aspects"] if isinstance(own["aspects"], Mapping) else {}
+        self.aspects = {property_name(str(name)): str(meaning) for name, meaning in aspects.items()}
+        if not self.aspects or len(self.aspects) < len(aspects):
+            raise InputError(f"the aspects are {own['aspects']!r}; they are a table of different names, each with what it means")
         self.low, self.high = int(own["low"]), int(own["high"])
         if self.low >= self.high:
             raise InputError(f"the scale is {self.low} to {self.high}; `low` is below `high`")
@@ -74,10 +68,8 @@ class PromptedRater:
         self.raters, self.disagreement = int(own.get("raters", 1)), float(own.get("disagreement", np.inf))
         self.margin = float(margin)
         if self.raters < 1 or not self.disagreement >= 0 or not self.margin >= 0:
-            raise InputError(
-                f"raters={self.raters}, disagreement={self.disagreement}, margin={self.margin}; expected a rater at least and no "
-                "negative number"
-            )
+            given = f"raters={self.raters}, disagreement={self.disagreement}, margin={self.margin}"
+            raise InputError(f"{given}; expected a rater at least and no negative number")
         grade, schema = {"type": "integer", "minimum": self.low, "maximum": self.high}, {}
         for aspect in self.aspects:
             schema |= {f"{aspect}_rationale": TEXT, aspect: grade}
@@ -96,7 +88,7 @@ class PromptedRater:
             'or most). Its last property is "critique". The aspects:\n' + "\n".join(lines)
         )
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Feedback | Abstention:
         seed = shared_seed(rng)
         if isinstance(item, Completion):
             return await self._rated(item, ask, seed)
@@ -129,22 +121,22 @@ class PromptedRater:
             return foremost(unread)
         read = [each for each in found if each is not None]
         for aspect in self.agree_on:
-            scores = [each.scores[aspect] for each in read]
+            scores = [scores[aspect] for scores, _ in read]
             if max(scores) - min(scores) > self.disagreement:
                 gave = ", ".join(f"{each:g}" for each in scores)
                 said = f"the raters gave {aspect} {gave}; they may differ by {self.disagreement:g}"
                 return Abstention(answer, Reason.NOT_APPLICABLE, self.name, said)
-        scores = {aspect: float(np.mean([each.scores[aspect] for each in read])) for aspect in self.aspects}
-        return Rating(answer, scores, self.name, "\n\n".join(filter(None, (each.rationale for each in read))))
+        scores = {aspect: float(np.mean([scores[aspect] for scores, _ in read])) for aspect in self.aspects}
+        return Rating(answer, scores, self.name, "\n\n".join(filter(None, (rationale for _, rationale in read))))
 
-    def _read(self, said: str) -> _Read | None:
+    def _read(self, said: str) -> tuple[dict[str, float], str] | None:
         scores = read_scores(said, list(self.aspects), self.low, self.high)
         if scores is None:
             return None
         found = read_object(said, *self.aspects) or {}
         reasons = [(aspect, meant(found.get(f"{aspect}_rationale"))) for aspect in self.aspects]
         lines = [f"{aspect}: {why}" for aspect, why in (*reasons, ("critique", meant(found.get("critique")))) if why]
-        return _Read(scores, "\n".join(lines))
+        return scores, "\n".join(lines)
 
 
 class UltraFeedback(PromptedRater):
@@ -155,17 +147,9 @@ class HelpSteer2(PromptedRater):
     """Helpfulness, correctness, coherence, complexity and verbosity, 0 to 4, by three raters who must agree. See `PromptedRater`.
 
     The weights of the overall score are those recommended for the paper's Llama3-70B-SteerLM-RM: complexity and verbosity weigh
-    nothing unless `weights` says so, and then steer.
-    """
+    nothing unless `weights` says so, and then steer."""
 
     template = "helpsteer2"
-
-
-def _aspects(given: Any) -> dict[str, str]:
-    aspects = {property_name(str(name)): str(meaning) for name, meaning in given.items()} if isinstance(given, Mapping) else {}
-    if not aspects or len(aspects) < len(given):
-        raise InputError(f"the aspects are {given!r}; they are a table of different names, each with what it means")
-    return aspects
 
 
 def _known(named: Any, aspects: Mapping[str, str], option: str) -> Any:

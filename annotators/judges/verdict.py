@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
-
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Rng
 from ...core.records import Abstention, Comparison, Feedback, Item, Preference, Ranking, Reason, Slate
 from ..annotator import Traits, slate_of
 from ..parsing.objects import meant, read_object
@@ -22,8 +20,7 @@ P_LEFT = {"A": 1.0, "B": 0.0, "tie": 0.5}
 class PromptedVerdict(Question):
     """Compares two answers in words, then says A, B, a tie or neither, and how strongly: 1 slightly, 2 clearly, 3 much.
 
-    `strength` is None for a tie, and where a reply has a verdict and no strength. "Neither" is an abstention (`Reason.NEITHER`).
-    """
+    `strength` is None for a tie, and where a reply has a verdict and no strength. "Neither" is an abstention (`Reason.NEITHER`)."""
 
     traits = Traits(engine=True)
     template = "verdict"
@@ -59,7 +56,7 @@ class PromptedRanker(Question):
         order = read_ranking(said, len(slate.completions))
         return None if order is None else Ranking(slate, order, self.name)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Feedback | Abstention:
         if not isinstance(item, Comparison):
             return await self.asked(item, ask, rng)
         said = await self.asked(Slate((item.left, item.right)), ask, rng)

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ...core.errors import InputError
-from ...core.protocols import Annotator, Ask
+from ...core.protocols import Annotator, Ask, Rng
 from ...core.records import Abstention, Critique, Directive, Feedback, FollowUp, Item, Polarity, Reaction, ReactionKind, Revision
 from ..annotator import Traits, completion_of
 from ..parsing.objects import read_object, read_text
@@ -28,8 +26,7 @@ class PromptedCritic(Question):
 
     A quote that does not stand in the answer exactly once is left out of `spans`; the critique's text says it all the same.
     A span's category is the reply's own word, or `praise` or `blame` where it gives none. `polarity` is what the reply says, else
-    that of its spans.
-    """
+    that of its spans."""
 
     traits = Traits(engine=True, item="answer", gives="a critique of an answer")
     template = "critic"
@@ -59,8 +56,7 @@ class PromptedEditor(Question):
     """Rewrites one answer in two turns, the critique and then the revision (Saunders et al. 2022, arXiv:2206.05802).
 
     inner: who critiques, any annotator that gives a Critique; by default a `PromptedCritic`. critique: what to heed
-    instead, in your own words, the same for all answers; then no annotator is asked for one.
-    """
+    instead, in your own words, the same for all answers; then no annotator is asked for one."""
 
     traits = Traits(engine=True, item="answer", gives="a revision of an answer")
     template = "editor"
@@ -78,7 +74,7 @@ class PromptedEditor(Question):
         revision = read_text(said, "revision")
         return None if revision is None else Revision(completion_of(item, self.name), revision, self.name)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Feedback | Abstention:
         answer = completion_of(item, self.name)
         if self.critique:
             return await self.revised(Critique(answer, self.critique, "given"), ask, rng)
@@ -89,7 +85,7 @@ class PromptedEditor(Question):
             raise InputError(f"the editor's critic {self.critic.name!r} gave a {type(said).__name__}; wrap one that critiques")
         return await self.revised(said, ask, rng)
 
-    async def revised(self, critique: Critique, ask: Ask, rng: np.random.Generator, **extras: str) -> Revision | Abstention:
+    async def revised(self, critique: Critique, ask: Ask, rng: Rng, **extras: str) -> Revision | Abstention:
         """The answer rewritten to heed this critique of it."""
         said = await self.asked(critique.completion, ask, rng, critique=critique.text, **extras)
         return Revision(said.completion, said.text, self.name, critique) if isinstance(said, Revision) else said  # pyright: ignore[reportReturnType]

@@ -3,8 +3,7 @@ are, and vote (Verga et al. 2024, arXiv:2404.18796; the jury of Arif et al. 2024
 
 With independent members who are right with probability p > 1/2, an odd majority is right more often than any of them
 (Condorcet 1785): sum over k > n/2 of C(n, k) p^k (1 - p)^(n - k). Departs from the papers: a tie stays a tie, and whoever
-abstains is counted and does not vote.
-"""
+abstains is counted and does not vote."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import EngineError, InputError
-from ...core.protocols import Annotator, Ask
+from ...core.protocols import Annotator, Ask, Rng
 from ...core.records import Abstention, Comparison, Feedback, Item, Preference, Reason
 from ...core.requests import Reply, Request
 from ...core.seeds import rng_for
@@ -39,7 +38,7 @@ async def ask_all(
     return verdicts, tuple(each for each in said if isinstance(each, Abstention))
 
 
-async def ask_member(member: Annotator, pair: Comparison, ask: Ask, rng: np.random.Generator, name: str) -> Preference | Abstention:
+async def ask_member(member: Annotator, pair: Comparison, ask: Ask, rng: Rng, name: str) -> Preference | Abstention:
     """The verdict of one member in the panel's `name`; its `persona` says which member gave it."""
     verdict = verdict_of(await member.annotate(pair, ask, rng), member.name, name)
     if isinstance(verdict, Abstention):
@@ -78,7 +77,7 @@ class Pool:
         self.members, self._shares = tuple(members), np.array(weights) / sum(weights)
         self.name = name or f"mixture({', '.join(member.name for member in members)})"
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         member = self.members[int(rng.choice(len(self.members), p=self._shares))]
         return await ask_member(member, pair, ask, rng, self.name)
@@ -93,8 +92,7 @@ class Jury:
     rule: `majority` of the verdicts (p_left is 0, 0.5 or 1; a member's tie counts for neither side), or the `mean` of their p_left.
     quorum: verdicts needed, at least 1; with fewer the jury abstains. A member who finds neither answer acceptable does not vote;
     where more do than give a verdict, so does the jury. `parts` are the members' verdicts, `silent` those who gave none,
-    `rationale` the count. Members draw independently, so two alike err apart.
-    """
+    `rationale` the count. Members draw independently, so two alike err apart."""
 
     traits = Traits(symmetric=True)
 
@@ -108,7 +106,7 @@ class Jury:
         self.members, self.rule, self.quorum = tuple(members), rule, quorum
         self.name = name or f"jury({', '.join(member.name for member in members)})"
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair, seed = pair_of(item, self.name), shared_seed(rng)
 
         async def heard(place: int, member: Annotator) -> Preference | Abstention:
@@ -149,7 +147,7 @@ class OnModel:
         self.inner, self.model = inner, model
         self.name = name or f"{inner.name}@{model}"
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Feedback | Abstention:
         def routed(request: Request) -> Request:
             return request if request.model else replace(request, model=self.model)
 

@@ -4,18 +4,15 @@ improve one answer.
 Debate: Irving et al. 2018, arXiv:1805.00899; for preference data Arif et al. 2024, arXiv:2408.08688. Departs from them: the verdict
 is read from label log-probabilities, and the judge hears the arguments in both orders. Review: the generation half of The
 Fellowship of the LLMs (Arif et al.): the last answer and the first make a pair of preference data. Departs from it: an answer that
-is there is where the loop starts (of a policy, or of a world), and a round that changes nothing ends it.
-"""
+is there is where the loop starts (of a policy, or of a world), and a round that changes nothing ends it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import InputError
-from ...core.protocols import Annotator, Ask, Unread
+from ...core.protocols import Annotator, Ask, Rng, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Preference, Revision
 from ..annotator import Traits, completion_of, pair_of, request_seed
 from ..judges.worded import PromptedEditor
@@ -30,8 +27,7 @@ class Debate:
 
     balanced: ask the judge twice, either argument first, and average; otherwise the argument for A always comes first.
     temperature: of the debaters, >= 0. argument, judge: parts that replace those of `templates/debate_argument.toml` and
-    `templates/debate_judge.toml`. `rationale` holds the arguments. Abstains where an argument or the verdict cannot be read.
-    """
+    `templates/debate_judge.toml`. `rationale` holds the arguments. Abstains where an argument or the verdict cannot be read."""
 
     traits = Traits(engine=True)
 
@@ -52,7 +48,7 @@ class Debate:
         self.debater = Prompted("debate_argument", extras=extras, schema=schema, **parts(name, argument, temperature=temperature))
         self.judge = Prompted("debate_judge", extras=HEARD, labels=SIDES, **parts(name, judge))
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         try:
             argued = await self._argued(pair, ask, rng)
@@ -65,7 +61,7 @@ class Debate:
         rationale = "\n\n".join(f"For {side}: {text}" for side, text in argued.items())
         return Preference(pair, sum(heard) / len(heard), self.name, rationale=rationale)
 
-    async def _argued(self, pair: Comparison, ask: Ask, rng: np.random.Generator) -> dict[str, str]:
+    async def _argued(self, pair: Comparison, ask: Ask, rng: Rng) -> dict[str, str]:
         """All that each side said, by side."""
         argued: dict[str, str] = dict.fromkeys(SIDES, "")
         for _ in range(self.rounds):
@@ -80,8 +76,7 @@ class ReviewLoop:
     """An answer rewritten `rounds` times, 1 or more, each time to heed a new critique of what it has become.
 
     inner: the reviewer, any annotator that gives a Critique (by default a `Critic`); `on-model` lets another model review than
-    writes. It abstains where a round cannot be read; the rounds before are in the store, and are not paid for again.
-    """
+    writes. It abstains where a round cannot be read; the rounds before are in the store, and are not paid for again."""
 
     traits = Traits(engine=True, item="answer", gives="a revision of an answer")
 
@@ -91,7 +86,7 @@ class ReviewLoop:
         self.name, self.rounds = name, rounds
         self._editor = PromptedEditor(inner)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Revision | Abstention:
         first = now = completion_of(item, self.name)
         said: Any = None
         for _ in range(self.rounds):

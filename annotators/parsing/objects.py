@@ -1,8 +1,7 @@
 """Reads what language models really write: an answer after thoughts, JSON among chatter. What is not plain is None, never a guess.
 
 Every parser takes any text, raises nothing, and takes time in proportion to the text, which is given up beyond
-`MOST_CHARACTERS`.
-"""
+`MOST_CHARACTERS`."""
 
 from __future__ import annotations
 
@@ -36,8 +35,7 @@ def read_object(text: str, *required: str) -> dict[str, Any] | None:
     quotes (where no apostrophe makes them ambiguous) are forgiven. Names of properties are read as `property_name` reads them;
     an object with the properties one level down, alone in another, is unwrapped. None for an object that is cut off, that says
     two things of one property, or that is otherwise no JSON, and for two different objects, unless words just before the last
-    announce it as the final one.
-    """
+    announce it as the final one."""
     found = [(whole, is_final) for each, is_final in _parsed_objects(text) or () if (whole := _with(each, required)) is not None]
     if not found:
         return None

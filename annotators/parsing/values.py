@@ -1,7 +1,6 @@
 """Reads strengths, scores, rankings, spans, polarity and reactions as language models really write them; None is "no telling".
 
-The rules of `objects` hold: any text, nothing raised, bounded time, no guess.
-"""
+The rules of `objects` hold: any text, nothing raised, bounded time, no guess."""
 
 from __future__ import annotations
 
@@ -136,8 +135,7 @@ def read_spans(text: str, answer: str, categories: Collection[str] = (), last_of
     count); one that stands nowhere, or in several places, is counted as lost and never placed by guess, unless `last_of_several`: a
     sentence that is said again is a fault where it is said last. A blank quote speaks of
     what is missing: an empty span at the answer's end. categories: all that may be said (none given: any text). None where there
-    is no such list, or an entry has no quote or another category.
-    """
+    is no such list, or an entry has no quote or another category."""
     found = read_object(text, "spans")
     if found is None or not isinstance(found["spans"], list):
         return None
@@ -179,8 +177,7 @@ def polarity_of(value: Any) -> Polarity | None:
 def read_reaction(text: str) -> ReactionKind | None:
     """A reaction, from the property `reaction`, or from text: its name alone, or emoji all of one kind with nothing denied.
 
-    Silence has to be said ("silence", "no reaction", 😶): an empty reply is a failed one, and None.
-    """
+    Silence has to be said ("silence", "no reaction", 😶): an empty reply is a failed one, and None."""
     found = read_object(text, "reaction")
     said = found["reaction"] if found is not None else _plain(text)
     if not isinstance(said, str) or len(said) > 2000:

@@ -1,7 +1,6 @@
 """Reads which of two answers a language model finds better: from its JSON object, or from a verdict in words.
 
-The rules of `objects` hold: any text, nothing raised, bounded time, no guess.
-"""
+The rules of `objects` hold: any text, nothing raised, bounded time, no guess."""
 
 from __future__ import annotations
 
@@ -62,8 +61,7 @@ def read_verdict(text: str) -> Verdict | None:
     """Which of two answers, A or B, is better, a tie, or neither is acceptable: from the property `verdict`, or from words.
 
     None where the text says two things, denies or doubts one ("A is not better", "if B is better"), has an unreadable object,
-    or is not in English beyond its label.
-    """
+    or is not in English beyond its label."""
     found = read_object(text, "verdict")
     if found is not None:
         return verdict_word(found["verdict"])

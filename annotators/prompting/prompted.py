@@ -3,8 +3,7 @@ are made of. `Question` asks one about one item, holds the answer to a JSON Sche
 steps share `together`, `heard`, `label_p_left` and `prose`.
 
 Reasons stand before the verdict in every schema, so that they are written first (Wei et al. 2022, arXiv:2201.11903). Not every
-engine holds to a schema, so `parsing` reads what comes.
-"""
+engine holds to a schema, so `parsing` reads what comes."""
 
 from __future__ import annotations
 
@@ -18,11 +17,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ...core.errors import EngineError, InputError
 from ...core.options import check_types
-from ...core.protocols import Ask, Unread
+from ...core.protocols import Ask, Rng, Unread
 from ...core.records import Abstention, Feedback, Item, Message, Polarity, Reason
 from ...core.requests import Reply, Request, Sampling, label_shares
 from ..annotator import Traits, foremost, request_seed
@@ -46,9 +43,8 @@ class Prompted:
     none), `shared`, the item's part (called `pair`, `answer` or `slate`, as `kind` says), `persona` (who judges), `ask` (the
     question at the end), `think` (which takes the place of `ask` where the model thinks first), `max_tokens` and `temperature`.
     schema: the JSON Schema that the answer is held to, where the engine can. thinks: end with `think`; `ask` is then put by
-    `verdict_after`.
-    Raises InputError for an unknown part, one that nothing would use, and a template that does not fit (see `Template`).
-    """
+    `verdict_after`. Raises InputError for an unknown part, one that nothing would use, and a template that does not fit (see
+    `Template`)."""
 
     def __init__(
         self,
@@ -71,10 +67,8 @@ class Prompted:
         unused = [] if thinks else [each for each in ("think", *(("max_tokens", "temperature") if labels else ())) if each in given]
         if unused:
             which = "`think`, `max_tokens` and `temperature` are" if labels else "`think` is"
-            raise InputError(
-                f"the template {template!r} was given {unused[0]} = {given[unused[0]]!r}: {which} of a judge that thinks first; "
-                "give it thinks = true, or leave this out"
-            )
+            why = f"{which} of a judge that thinks first; give it thinks = true, or leave this out"
+            raise InputError(f"the template {template!r} was given {unused[0]} = {given[unused[0]]!r}: {why}")
         merged = own | {key: each for key, each in given.items() if key != "name" or each}
         self.name = str(merged.get("name", template))
         self.ask = str(merged.get("ask", "")).strip()
@@ -154,10 +148,10 @@ class Question(ABC):
     def read(self, item: Item, said: str) -> Feedback | Abstention | None:
         """The record of a reply's text; None where it cannot be read."""
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Feedback | Abstention:
         return await self.asked(item, ask, rng)
 
-    async def asked(self, item: Item, ask: Ask, rng: np.random.Generator, **extras: str) -> Feedback | Abstention:
+    async def asked(self, item: Item, ask: Ask, rng: Rng, **extras: str) -> Feedback | Abstention:
         """The answer to the template filled with `item` and `extras`."""
         request = self.prompted.request(item, request_seed(rng), **extras)
         reply = await ask(request)

@@ -1,8 +1,7 @@
 """Jinja templates for questions, in parts: checked when they are loaded, sandboxed, and closed to what the answers say.
 
 Answers are data. They are never rendered as a template, and `fence` is a run of `=` longer than any in what is shown (as a
-Markdown code block is fenced), so no answer can close its own fence and speak for the judge.
-"""
+Markdown code block is fenced), so no answer can close its own fence and speak for the judge."""
 
 from __future__ import annotations
 
@@ -101,8 +100,7 @@ class Template:
     An engine with prefix caching reads `shared` once, and the item once for all who judge it. `shared` uses no variables.
     `item` may use the variables of its `kind` (see `VARIABLES`), `fence` and the `extras`, and must show the answers; `last`
     may use the same and need show nothing. Raises InputError, naming the part and the variable, for anything else: when it is
-    made, not at the first item.
-    """
+    made, not at the first item."""
 
     def __deepcopy__(self, memo: object) -> Template:
         return self  # nothing in it changes, and what jinja has compiled cannot be copied

@@ -4,8 +4,7 @@ All items of a window are driven together. Their requests are collected, answere
 prefix order, and sent to the engine in large batches; each reply is in the store before the annotator sees it, so a kill
 loses only what was in flight. Results come back in the order of the items. Nothing depends on window, order or sharding.
 
-`Session` is what asks; `annotate`, `annotate_stream` and `price` are a session of one call.
-"""
+`Session` is what asks; `annotate`, `annotate_stream` and `price` are a session of one call."""
 
 from .run import AnnotatorFailed, Progress
 from .session import DrySession, Session, Watch, annotate, annotate_stream, ledger_of, price

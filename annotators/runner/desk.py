@@ -1,8 +1,7 @@
 """The runner's desk: where requests wait, are answered from the store, and go to the engine in batches.
 
 Two waiting requests of one content are one request. A reply is in the store before anyone sees it. The engine works in a
-thread, so that replies are kept as they come and annotators that wait for something else go on.
-"""
+thread, so that replies are kept as they come and annotators that wait for something else go on."""
 
 from __future__ import annotations
 
@@ -109,9 +108,8 @@ class Desk:
     def reject(self, answers: Iterable[Answer]) -> None:
         """Takes replies that could not be read out of the store: at once for this run, in the file with the next write.
 
-        One that was bought in this run is remembered until its end. One that an earlier run left is forgotten, and asked for
-        anew; it is taken out once, so that a duplicate of the item does not take out the new reply.
-        """
+        One that was bought in this run is remembered until its end. One that an earlier run left is forgotten, and asked for anew;
+        it is taken out once, so that a duplicate of the item does not take out the new reply."""
         for answer in answers:
             if answer.was_held and answer.key in self._removed:
                 continue

@@ -2,8 +2,7 @@
 
 What an annotator asks next can depend on what it was told, so each item is played in several ways (`STYLES`), with the longest
 answers that each request allows, and the dearest way counts. A reply that the store holds is used as it is. An annotator may
-declare `most_requests`, the most that it asks about one item, where made-up answers do not lead to its end.
-"""
+declare `most_requests`, the most that it asks about one item, where made-up answers do not lead to its end."""
 
 from __future__ import annotations
 
@@ -14,10 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ...core.ledger import CHARACTERS_A_TOKEN, Budget, Ledger, Quote, approximate_tokens, most_tokens
-from ...core.protocols import Annotator, Ask
+from ...core.protocols import Annotator, Ask, Rng
 from ...core.records import Abstention, Feedback, Item, Reason
 from ...core.requests import Reply, Request
 from ...core.store import Store
@@ -101,7 +98,7 @@ class _Player:
             self._inner = annotator
         self._declared = getattr(annotator, "most_requests", 0)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Feedback | Abstention:
         play = self.plays[id(item)] = _Play()
         before = rng.bit_generator.state
         said = await self._end(item, rng, play, self._held)
@@ -112,7 +109,7 @@ class _Player:
         play.is_whole = said is not None and not _is_unreadable(said)
         return said or Abstention(item, Reason.UNPARSABLE, self.name)
 
-    async def _end(self, item: Item, rng: np.random.Generator, play: _Play, held: Store | None) -> Feedback | Abstention | None:
+    async def _end(self, item: Item, rng: Rng, play: _Play, held: Store | None) -> Feedback | Abstention | None:
         """What is said in the end; None where the annotator broke on a made-up answer."""
         number = 0
 

@@ -1,8 +1,7 @@
 """A session: the engine, the store, the seed, the budget and the progress of one piece of work, made once and passed down.
 
 Everything that asks annotators asks through one: commands make it from their options, benchmarks and methods are handed it. Its
-budget counts over all that is asked through it. `annotate`, `annotate_stream` and `price` are a session of one call.
-"""
+budget counts over all that is asked through it. `annotate`, `annotate_stream` and `price` are a session of one call."""
 
 from __future__ import annotations
 
@@ -11,11 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
-import numpy as np
-
 from ...core.errors import BudgetExceeded, EngineError
 from ...core.ledger import UNLIMITED, Budget, Ledger, Quote
-from ...core.protocols import Annotator, Ask, Engine, Unread
+from ...core.protocols import Annotator, Ask, Engine, Rng, Unread
 from ...core.records import NOTHING, Abstention, Completion, Directive, Item, Prompt, Reason, Usage
 from ...core.store import Store
 from .desk import Desk
@@ -37,8 +34,7 @@ class Session:
     engine: answers their requests; None for annotators that ask none. store: paid-for replies are read from it and kept in it; None
     keeps them for one call only. seed: of the annotators' random draws. budget: over all that is asked; what does not fit abstains
     as `over budget` (its `labels` are the first items of each call). progress: told how far each call is. window: items in work at
-    once.
-    """
+    once."""
 
     quote = Quote(0)
     """The price of what was asked in a `DrySession`; nothing elsewhere."""
@@ -67,8 +63,7 @@ class Session:
         """One answer per item, in their order. seed: in place of the session's.
 
         An engine's failure on a request makes that item an abstention. Raises AnnotatorFailed where the annotator itself breaks,
-        StoreError, and InputError where an annotator asks and there is no engine; finished replies are in the store by then.
-        """
+        StoreError, and InputError where an annotator asks and there is no engine; finished replies are in the store by then."""
         started = time.perf_counter()
         stream = self.stream(items, annotator, seed)
         results = tuple(stream)
@@ -90,17 +85,17 @@ class Session:
 
         items: may be an iterator; it is read as there is room. No work is done while nobody waits for a result. A store in memory
         (`store=None`) holds all replies of the call: give a file where an engine is asked about very many items. What `ask` raises
-        is raised after the results that came before it.
-        """
+        is raised after the results that came before it."""
+        watch, before, name = self.progress, self._before, annotator.name
+        told = watch and (lambda done, total, spent: watch(name, before + done, total and before + total, spent))
         desk = Desk(self.engine, self.store, self.ledger)
-        return Stream(Run(items, annotator, desk, self.seed if seed is None else seed, self.window, self._progress(annotator.name)))
+        return Stream(Run(items, annotator, desk, self.seed if seed is None else seed, self.window, told))
 
     def run_task(self, name: str, task: Callable[[Ask], Awaitable[Result]]) -> Result:
         """What `task(ask)` returns: one piece of work that asks in many steps, kept, budgeted and resumed as any other.
 
         Where the result has abstentions as its `silent`, replies of theirs that could not be read leave the store. Raises what the
-        task raises, of which EngineError, BudgetExceeded and Unread are not faults of the task.
-        """
+        task raises, of which EngineError, BudgetExceeded and Unread are not faults of the task."""
         doing = _Task(name, task)
         self.ask([_ITEM], doing)
         if doing.error is not None:
@@ -129,10 +124,6 @@ class Session:
         if self.progress:
             self.progress(what, done, total, NOTHING)
 
-    def _progress(self, name: str) -> Progress | None:
-        watch, before = self.progress, self._before
-        return watch and (lambda done, total, spent: watch(name, before + done, total and before + total, spent))
-
 
 class DrySession(Session):
     """A session that buys nothing: who is asked plays to the end with made-up answers, and `quote` is the price of all of it."""
@@ -155,7 +146,7 @@ class _Task(Generic[Result]):
         self.results: list[Result] = []
         self.error: Exception | None = None
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Directive | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Directive | Abstention:
         self.error = None
         try:
             self.results.append(await self.task(ask))

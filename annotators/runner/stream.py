@@ -8,7 +8,7 @@ import gc
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -132,7 +132,7 @@ class Annotations:
         return Counter(each.reason.value for each in self.abstentions)
 
 
-class Stream:
+class Stream(AbstractContextManager["Stream"]):
     """The results of a run, to be read once. `usage` is what was spent so far; `close` ends the run (so does the end of a `with`,
     and reading to the end)."""
 
@@ -151,9 +151,6 @@ class Stream:
 
     def close(self) -> None:
         self._results.close()
-
-    def __enter__(self) -> Stream:
-        return self
 
     def __exit__(self, *raised: object) -> None:
         self.close()

@@ -2,17 +2,14 @@
 noise, and the pool), and by rule: `longest`, `first`, the control that a judge's position bias is measured against, and `spammer`.
 
 Bradley & Terry 1952 for the choice; the pool asks one user of the world a pair, as AlpacaFarm (Dubois et al. 2023,
-arXiv:2305.14387) asks one of its simulated annotators.
-"""
+arXiv:2305.14387) asks one of its simulated annotators."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ...core.errors import InputError
-from ...core.protocols import Ask, World
+from ...core.protocols import Ask, Rng, World
 from ...core.records import Comparison, Item, Preference
 from ...simulators.choice import bradley_terry, draw
 from ..annotator import Traits, pair_of
@@ -27,7 +24,7 @@ class Gold:
     world: World
     name: str = "gold"
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference:
         pair = pair_of(item, self.name)
         advantage = self.world.advantage(pair)
         return Preference(pair, float(bradley_terry(advantage, 0.0)), self.name)
@@ -50,8 +47,7 @@ class WorldUser:
 class BradleyTerry(WorldUser):
     """One user, who prefers left with probability sigmoid(advantage / temperature).
 
-    temperature: noise in nats, >= 0. soft: return that probability; otherwise (the default) a hard label drawn from it.
-    """
+    temperature: noise in nats, >= 0. soft: return that probability; otherwise (the default) a hard label drawn from it."""
 
     traits = Traits(symmetric=True)
 
@@ -67,7 +63,7 @@ class BradleyTerry(WorldUser):
         """What left is worth more than right, in nats."""
         return self.world.advantage(pair, self.user)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference:
         pair = pair_of(item, self.name)
         p_left = float(bradley_terry(self.advantage(pair), self.temperature))
         return Preference(pair, p_left if self.soft else draw(p_left, pair, rng), self.name)
@@ -87,7 +83,7 @@ class UserPool:
     def __post_init__(self) -> None:
         _check_temperature(self.temperature)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference:
         pair = pair_of(item, self.name)
         user = self.world.users[int(rng.integers(len(self.world.users)))]
         p_left = float(bradley_terry(self.world.advantage(pair, user), self.temperature))
@@ -110,7 +106,7 @@ class Longest:
 
     name: str = "longest"
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference:
         pair = pair_of(item, self.name)
         left, right = len(pair.left.text), len(pair.right.text)
         return Preference(pair, 0.5 if left == right else float(left > right), self.name)
@@ -122,7 +118,7 @@ class First:
 
     name: str = "first"
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference:
         return Preference(pair_of(item, self.name), 1.0, self.name)
 
 
@@ -142,7 +138,7 @@ class Spammer:
         if not self.name:
             object.__setattr__(self, "name", f"spammer({self.habit})")
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference:
         pair = pair_of(item, self.name)
         if self.habit == "random":
             return Preference(pair, draw(0.5, pair, rng), self.name)

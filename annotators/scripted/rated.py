@@ -2,8 +2,7 @@
 
 Bradley & Terry 1952 for pairs; Plackett 1975 and Luce 1959 for rankings, by the Gumbel trick (adding Gumbel noise of scale T to
 utilities and sorting draws a Plackett-Luce ranking at temperature T). Noise is drawn an answer in the order of the answers' texts,
-so that no order in which they are shown changes a choice.
-"""
+so that no order in which they are shown changes a choice."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ import numpy as np
 from scipy.special import expit
 
 from ...core.errors import InputError
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Rng
 from ...core.records import Abstention, Comparison, Completion, Item, Preference, Ranking, Rating, Reason
 from ...simulators.choice import bradley_terry, draw
 from ..annotator import Traits, pair_of, slate_of
@@ -38,7 +37,7 @@ class ScriptedRanker(WorldUser):
         super().__post_init__()
         _check_noise(temperature=self.temperature)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Ranking | Preference:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Ranking | Preference:
         if isinstance(item, Comparison):
             p_left = float(bradley_terry(self.world.advantage(item, self.user), self.temperature))
             return Preference(item, p_left if p_left == 0.5 and self.temperature == 0 else draw(p_left, item, rng), self.name)
@@ -55,10 +54,9 @@ class ScriptedRater(WorldUser):
 
     An aspect's score says what it contributes to the user's utility, and `overall` by how much the utility is above the acceptable
     one: low + (high - low) * sigmoid(nats / scale), rounded. noise: standard deviation, in points of the scale, of each score
-    before it is rounded. aspects: those to score; None is all. acceptable: nats; None is the median of the world's rivals.
-    One answer gets a Rating; a pair a Preference by the overall scores (equal ones tie), with their difference as its strength; a
-    slate a Ranking, with the overall scores as its grades and equal ones in an order drawn at random.
-    """
+    before it is rounded. aspects: those to score; None is all. acceptable: nats; None is the median of the world's rivals. One
+    answer gets a Rating; a pair a Preference by the overall scores (equal ones tie), with their difference as its strength; a slate
+    a Ranking, with the overall scores as its grades and equal ones in an order drawn at random."""
 
     traits = Traits(item="answer")
 
@@ -79,7 +77,7 @@ class ScriptedRater(WorldUser):
             if aspect not in self.world.aspects:
                 raise InputError(f"the world {self.world.name!r} has no aspect {aspect!r}; it has: {', '.join(self.world.aspects)}")
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Rating | Preference | Ranking:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Rating | Preference | Ranking:
         if isinstance(item, Completion):
             names, (scores,) = (OVERALL, *self._aspects()), self._scores([item], rng).tolist()
             return Rating(item, dict(zip(names, scores, strict=True)), self.name)
@@ -95,7 +93,7 @@ class ScriptedRater(WorldUser):
     def _aspects(self) -> Sequence[str]:
         return self.world.aspects if self.aspects is None else self.aspects
 
-    def _scores(self, answers: Sequence[Completion], rng: np.random.Generator) -> np.ndarray:
+    def _scores(self, answers: Sequence[Completion], rng: Rng) -> np.ndarray:
         """[K, 1 + aspects], overall first."""
         chosen = [list(self.world.aspects).index(each) for each in self._aspects()]
         overall_K = above_acceptable(self, answers, self.acceptable)
@@ -112,8 +110,7 @@ class ScriptedVerdict(WorldUser):
 
     temperature: noise in nats of each verdict (as Bradley and Terry have it). tie: nats of perceived difference below which they
     tie. acceptable: nats below which an answer is not acceptable; where both are not, it abstains (`Reason.NEITHER`; None: never).
-    `strength` is the perceived difference in nats; the rationale names the worst faults of the worse answer.
-    """
+    `strength` is the perceived difference in nats; the rationale names the worst faults of the worse answer."""
 
     traits = Traits(symmetric=True)
 
@@ -127,7 +124,7 @@ class ScriptedVerdict(WorldUser):
         super().__post_init__()
         _check_noise(temperature=self.temperature, tie=self.tie)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         worth = self.world.utility([pair.left, pair.right], self.user)
         noise = rng.logistic(scale=self.temperature) if self.temperature else 0.0

@@ -1,8 +1,7 @@
 """Scripted users who say what they think of one answer: critique it, edit it, wish for a rule, react with a sign, or write back.
 
 They know a world's truth through its doors alone (`features`, `weights`, `faults`, `mended`), so they work in every world, ask no
-engine, and make noise that is known.
-"""
+engine, and make noise that is known."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ import numpy as np
 from scipy.special import expit
 
 from ...core.errors import InputError
-from ...core.protocols import Ask, Fault, World
+from ...core.protocols import Ask, Fault, Rng, World
 from ...core.records import (
     Abstention,
     Completion,
@@ -63,8 +62,7 @@ class ScriptedCritic(WorldUser):
     """Says what a user finds wrong with an answer, worst first, with the place of each fault.
 
     most: faults that it names at most. miss: how often it overlooks a fault. hallucinate: how often it names, besides, one that is
-    not there. The polarity is praise where it finds nothing, else blame, or mixed for an answer that is acceptable all the same.
-    """
+    not there. The polarity is praise where it finds nothing, else blame, or mixed for an answer that is acceptable all the same."""
 
     traits = Traits(item="answer", gives="a critique of an answer")
 
@@ -80,7 +78,7 @@ class ScriptedCritic(WorldUser):
         if self.most < 1:
             raise InputError(f"at most {self.most} faults are to be named; it is 1 or more")
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Critique:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Critique:
         answer = completion_of(item, self.name)
         found = self.found(answer, rng)
         polarity = Polarity.MIXED if above_acceptable(self, [answer], self.acceptable)[0] >= 0 else Polarity.BLAME
@@ -88,7 +86,7 @@ class ScriptedCritic(WorldUser):
         spans = tuple(Span(each.start, each.end, each.aspect) for each in found)
         return Critique(answer, text, self.name, spans, polarity if found else Polarity.PRAISE)
 
-    def found(self, answer: Completion, rng: np.random.Generator) -> list[Fault]:
+    def found(self, answer: Completion, rng: Rng) -> list[Fault]:
         """The faults that it names."""
         faults = list(self.world.faults(answer, self.user))
         seen = [each for each, drawn in zip(faults, rng.random(len(faults)), strict=True) if drawn >= self.miss][: self.most]
@@ -116,7 +114,7 @@ class ScriptedEditor(WorldUser):
         if self.effort is not None and self.effort < 1:
             raise InputError(f"the effort is {self.effort}; it is the number of aspects that are repaired, 1 or more")
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Revision:
         answer = completion_of(item, self.name)
         critic = ScriptedCritic(self.world, self.user, most=10**6, miss=self.miss, name=self.name)
         critique = await critic.annotate(answer, ask, rng)
@@ -146,17 +144,17 @@ class ScriptedDirectives(WorldUser):
         if self.source not in ("fault", "taste"):
             raise InputError(f"the source is {self.source!r}; it is 'fault' or 'taste'")
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Directive | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Directive | Abstention:
         answer = completion_of(item, self.name)
-        said = self._tastes() if self.source == "taste" else [each.wish for each in self.world.faults(answer, self.user)]
+        if self.source == "taste":
+            gold_A = self.world.weights()
+            departure_A = gold_A if self.user == "gold" else self.world.weights(self.user) - gold_A
+            said = taste_sentences(self.world.aspects, departure_A.tolist())
+        else:
+            said = [each.wish for each in self.world.faults(answer, self.user)]
         if not said:
             return Abstention(answer, Reason.NOT_APPLICABLE, self.name, "there is nothing to wish for")
         return Directive(said[0], self.name, (answer.prompt,))
-
-    def _tastes(self) -> Sequence[str]:
-        gold_A = self.world.weights()
-        departure_A = gold_A if self.user == "gold" else self.world.weights(self.user) - gold_A
-        return taste_sentences(self.world.aspects, departure_A.tolist())
 
 
 @dataclass(frozen=True)
@@ -165,8 +163,7 @@ class ScriptedReactions(WorldUser):
 
     silence: how often it says nothing. Else it is pleased with probability sigmoid((utility - acceptable) / temperature), and
     signs as PRAISE or BLAME say. adversarial: the share of signs that say the opposite. acceptable: nats; None is the median of
-    the world's rivals.
-    """
+    the world's rivals."""
 
     traits = Traits(item="answer", gives="a sign about an answer")
 
@@ -182,7 +179,7 @@ class ScriptedReactions(WorldUser):
         if not self.temperature > 0:
             raise InputError(f"the temperature is {self.temperature}; it is nats, more than 0")
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Reaction:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Reaction:
         answer = completion_of(item, self.name)
         speaks, pleases, lies, which = rng.random(4)
         if speaks < self.silence:
@@ -208,7 +205,7 @@ class ScriptedFollowUps(WorldUser):
         super().__post_init__()
         check_rates(miss=self.miss)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> FollowUp:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> FollowUp:
         answer = completion_of(item, self.name)
         critic = ScriptedCritic(self.world, self.user, most=10**6, miss=self.miss)
         serious = [each for each in critic.found(answer, rng) if each.loss >= self.patience]

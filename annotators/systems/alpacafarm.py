@@ -1,15 +1,9 @@
 """AlpacaFarm's simulated annotators: a pool of 13 prompted judges, one of them drawn a pair, and label noise on top.
 
-Dubois et al. 2023, arXiv:2305.14387. Departures:
-1. The prompts are our own (templates/alpacafarm.toml); the pool has the paper's shape: 5, 4 and 4 members on three models, batches
-   of 1, 4 or 5 pairs, formats, temperature 1. Its biases on single tokens are left out.
-2. A batch must not depend on which pairs happen to wait together. Where the work is known (`among`), it is cut into batches
-   beforehand, and all members of a batch send one and the same request, which is bought once. Where it is not, a batch of b
-   is the pair after b - 1 examples that are judged already: these are the same for all pairs, so that an engine with
-   prefix caching reads them once.
-3. The order of the two answers and the flip are drawn a pair; the paper draws them an instruction. The member is drawn an
-   instruction, as there.
-"""
+Dubois et al. 2023, arXiv:2305.14387; departures: docs/annotators/alpacafarm.md. A batch must not depend on which pairs happen to
+wait together. Where the work is known (`among`), it is cut into batches beforehand, and all members of a batch send one and the
+same request, which is bought once. Where it is not, a batch of b is the pair after b - 1 examples that are judged already, the same
+for all pairs, so that an engine with prefix caching reads them once."""
 
 from __future__ import annotations
 
@@ -18,10 +12,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import InputError, UnknownName
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Rng
 from ...core.records import Abstention, Comparison, Item, Message, Preference, Reason
 from ...core.requests import Reply, Request
 from ...core.seeds import digest, rng_for, seed_for
@@ -52,8 +44,7 @@ class AlpacaFarm:
     which of an engine's models (see `Request.model`) is the pool's `large`, `medium` and `small`; those that are not named ask the
     engine's own, so that one model can play all members. members: ask only these. among: the items of the work, for batches of
     several pairs a request (the flip throws half of their labels away: meant for evaluation). pool_seed: of the draws of members,
-    orders and batches. Abstains where a reply cannot be read.
-    """
+    orders and batches. Abstains where a reply cannot be read."""
 
     traits = Traits(engine=True, symmetric=True)
 
@@ -75,7 +66,7 @@ class AlpacaFarm:
         self.pool = MemberPool(self.name, models or {}, members, among, pool_seed)
         self._noisy = Flip(self.pool, NOISE[purpose] if noise is None else noise, self.name)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         return await self._noisy.annotate(item, ask, rng)
 
 
@@ -104,7 +95,7 @@ class MemberPool:
         first = pair if pair.is_canonical else pair.swapped()
         return first if rng_for(self._seed, "alpacafarm", "order", pair.key).random() < 0.5 else first.swapped()
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         member, shown, seed = self.member(pair), self.shown(pair), shared_seed(rng) >> 33
         if pair.left.text == pair.right.text:

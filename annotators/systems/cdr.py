@@ -1,10 +1,8 @@
-"""Prefers the answer whose density a strong model raises most over a weak one's (Xu et al. 2024, *CDR: Customizable Density Ratios
-of Strong-over-weak LLMs for Preference Annotation*, arXiv:2411.02481).
+"""Prefers the answer whose density a strong model raises most over a weak one's (Xu et al. 2024, arXiv:2411.02481; departures:
+docs/annotators/cdr.md).
 
 reward(y) = log strong(y | x) - log weak(y | x), in nats. Where strong is weak tilted by exp(r / beta), that is r / beta and a
-constant of the prompt, so differences are exactly r / beta's: what DPO calls the implicit reward. Departs from the paper: rewards
-give a probability, not only an order.
-"""
+constant of the prompt, so differences are exactly r / beta's: what DPO calls the implicit reward."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from ...core.errors import InputError, UnknownName
-from ...core.protocols import Ask, Policy, Unread
+from ...core.protocols import Ask, Policy, Rng
 from ...core.records import Abstention, Comparison, Completion, Item, Message, Preference, Prompt, Rating, Reason
 from ...core.requests import Request, Sampling
 from ..annotator import Traits, completion_of
@@ -34,10 +32,9 @@ class Cdr:
     strong, weak: the names of the two. scale: log-odds a nat of reward, > 0. per_token: rewards are means a token, so that a long
     answer has no longer scale than a short one. domain: criterion and exemplars of `templates/cdr.toml`, which both models read
     before the prompt; blank is none, and `route` has the strong model say for each prompt which it is. criterion, exemplars: in
-    place of the domain's, the latter tables of `prompt` and `answer`.
-    A pair gets a Preference with p_left = sigmoid(scale * (reward of left - reward of right)), an answer a Rating (`reward`).
-    Abstains on an empty answer and where a model gives no finite log-likelihood.
-    """
+    place of the domain's, the latter tables of `prompt` and `answer`. A pair gets a Preference with p_left = sigmoid(scale *
+    (reward of left - reward of right)), an answer a Rating (`reward`). Abstains on an empty answer and where a model gives no
+    finite log-likelihood."""
 
     traits = Traits(engine=True, symmetric=True)
 
@@ -74,24 +71,17 @@ class Cdr:
         strong, weak = (Request(turns, continuation=completion.text, model=model) for model in self.models)
         return strong, weak
 
-    async def _domain(self, item: Item, ask: Ask) -> str:
-        """Whose criterion is for this prompt. Raises Unread where the strong model names none."""
-        if self.domain != ROUTE:
-            return self.domain
-        request = replace(self._question.request(item), sampling=self._routing, model=self.models[0])
-        reply = await ask(request)
-        if reply.text not in self._before:
-            raise Unread(self._question.unread(item, request, reply, f"no domain among {', '.join(self._before)}"))
-        return reply.text
-
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Rating | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Rating | Abstention:
         answers = (item.left, item.right) if isinstance(item, Comparison) else (completion_of(item, self.name),)
         if not all(each.text for each in answers):
             return Abstention(item, Reason.NOT_APPLICABLE, self.name, "an empty answer has no density to compare")
-        try:
-            domain = await self._domain(item, ask)
-        except Unread as unread:
-            return unread.because
+        domain = self.domain
+        if domain == ROUTE:  # the strong model names the domain
+            request = replace(self._question.request(item), sampling=self._routing, model=self.models[0])
+            reply = await ask(request)
+            domain = reply.text
+            if domain not in self._before:
+                return self._question.unread(item, request, reply, f"no domain among {', '.join(self._before)}")
         asked = [request for each in answers for request in self.requests(each, domain)]
         scores = [log_likelihood(reply, self.per_token) for reply in await together(map(ask, asked))]
         unread = tuple(request for request, score in zip(asked, scores, strict=True) if score is None)
@@ -107,8 +97,7 @@ class Cdr:
 class CdrPolicies:
     """The same of two policies, or of checkpoint folders of two causal language models, and without an engine.
 
-    Answers with `tokens` are scored as they were sampled. Options are `Cdr`'s. From a folder torch is needed.
-    """
+    Answers with `tokens` are scored as they were sampled. Options are `Cdr`'s. From a folder torch is needed."""
 
     traits = Traits(symmetric=True)
 
@@ -128,7 +117,7 @@ class CdrPolicies:
         strong_N, weak_N = (self._logprobs(policy, completions) for policy in self.policies)
         return strong_N - weak_N
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Rating | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Rating | Abstention:
         answers = (item.left, item.right) if isinstance(item, Comparison) else (completion_of(item, self.name),)
         rewards = [float(self.rewards([each])[0]) for each in answers]  # one at a time: no answer's score leans on its neighbour's
         if not np.isfinite(rewards).all():

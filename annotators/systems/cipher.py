@@ -1,10 +1,5 @@
 """A user who edits what an assistant drafts, by a latent preference that depends on the context, and the steps of CIPHER, which
-learns it from the edits (Gao et al. 2024, *Aligning LLM Agents by Learning Latent Preference from User Edits*, arXiv:2404.15269).
-
-Departs from the paper: the user edits by rule in the text world unless `by="engine"`, where the paper has a language model; the
-retrieved preferences are put together by counting their sentences, where the paper asks a model; the cost of an edit is counted in
-words, where the paper has tokens.
-"""
+learns it from the edits (Gao et al. 2024, arXiv:2404.15269; departures: docs/annotators/cipher.md)."""
 
 from __future__ import annotations
 
@@ -16,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.protocols import Ask, Unread
+from ...core.protocols import Ask, Rng, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Preference, Prompt, Revision
 from ...core.requests import Request
 from ...simulators.text.edits import improve
@@ -50,8 +45,7 @@ class EditingUser:
 
     rules: context -> what the user likes there, in sentences; a context without one is edited by the common taste alone. by: `rule`
     edits by the text world's own steps, those that gain the user something; `engine` asks a language model. context: of a prompt.
-    user: parts that replace those of `templates/cipher_user.toml`.
-    """
+    user: parts that replace those of `templates/cipher_user.toml`."""
 
     traits = Traits(symmetric=True)
 
@@ -77,7 +71,7 @@ class EditingUser:
         """What the user likes in the prompt's context; blank for nothing of their own."""
         return self.rules.get(self.context(prompt), "")
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision | Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Revision | Preference | Abstention:
         answers = (item.left, item.right) if isinstance(item, Comparison) else (completion_of(item, self.name),)
         seed = shared_seed(rng) if self.by == "engine" else 0
         try:
@@ -124,8 +118,7 @@ class Memory:
     """Edits (or what each was taken to mean), by context: CIPHER's retrieval.
 
     k: nearest entries (by cosine) that are recalled. embed: contexts to vectors; the text that is embedded is the prompt's first
-    sentence. share: of the k entries, in which a sentence has to stand.
-    """
+    sentence. share: of the k entries, in which a sentence has to stand."""
 
     def __init__(self, k: int = 5, embed: Embed = tfidf, share: float = 0.4) -> None:
         if k < 1 or not 0 < share <= 1:

@@ -1,8 +1,5 @@
-"""Marks the errors of an answer by category and place: Fine-Grained RLHF (Wu et al. 2023, arXiv:2306.01693).
-
-Departs from the paper: a language model marks, not people; and a comparison is decided by the weighted counts of errors, where the
-paper trains a reward model on the marks of each category (see `weights`, the paper's w_k).
-"""
+"""Marks the errors of an answer by category and place: Fine-Grained RLHF (Wu et al. 2023, arXiv:2306.01693; departures:
+docs/annotators/fine-grained-rlhf.md)."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Rng
 from ...core.records import Abstention, Comparison, Critique, Feedback, Item, Polarity, Preference
 from ...core.seeds import rng_for
 from ..annotator import Traits, foremost, shared_seed
@@ -29,9 +26,8 @@ class FineGrained(PromptedCritic):
     """Critiques a Completion, one span an error; prefers, of a Comparison, the answer whose errors weigh less.
 
     weights: what an error of each category costs, >= 0 and 1 where not given; they steer what is preferred, and the strength of a
-    preference is in their unit. Equal costs are a tie. A quote that stands several times is placed where it stands last, a
-    blank one at the answer's end; where one stands nowhere the answer is unread, as a lost error would look like a better answer.
-    """
+    preference is in their unit. Equal costs are a tie. A quote that stands several times is placed where it stands last, a blank
+    one at the answer's end; where one stands nowhere the answer is unread, as a lost error would look like a better answer."""
 
     traits = Traits(engine=True, item="answer")
 
@@ -57,7 +53,7 @@ class FineGrained(PromptedCritic):
         """The weighted count of a critique's errors."""
         return sum(self.weights[each.category] for each in critique.spans)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Feedback | Abstention:
         if not isinstance(item, Comparison):
             return await self.asked(item, ask, rng)
         seed = shared_seed(rng)  # one answer is sampled alike on either side

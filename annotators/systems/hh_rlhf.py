@@ -1,18 +1,13 @@
-"""Helpful against harmless, the two opposed objectives of HH-RLHF (Bai et al. 2022, arXiv:2204.05862).
-
-Departs from the paper: people chose the more helpful answer in one set of conversations and the more harmful one in another, which
-they had led there; here a language model judges any pair by either objective, or by a mixture of both.
-"""
+"""Helpful against harmless, the two opposed objectives of HH-RLHF (Bai et al. 2022, arXiv:2204.05862; departures:
+docs/annotators/hh-rlhf.md), or a mixture of both."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import InputError
-from ...core.protocols import Ask, Unread
+from ...core.protocols import Ask, Rng, Unread
 from ...core.records import Abstention, Item, Preference
 from ..annotator import Traits, pair_of
 from ..prompting.prompted import Prompted, label_p_left, template_file, together
@@ -27,8 +22,7 @@ class HelpfulHarmless:
         the two verdicts so weighted, and `parts` are the two, named by their objective.
     helpful, harmless: the principles, in your own words; None is the template's. Other keywords replace parts of the template.
 
-    Read from the probabilities of the two labels, as `Judge` is.
-    """
+    Read from the probabilities of the two labels, as `Judge` is."""
 
     traits = Traits(engine=True)
 
@@ -53,7 +47,7 @@ class HelpfulHarmless:
         self.prompted = Prompted("hh-rlhf", kind="pair", extras=("principles",), labels=self.labels, name=name, **parts)
         self.name = name or f"{self.prompted.name}({objective}{f' {mixture:g}' if objective == 'both' else ''})"
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         weights = {objective: weight for objective, weight in self.weights.items() if weight > 0}
         requests = [self.prompted.request(pair, principles=self.principles[objective].strip()) for objective in weights]

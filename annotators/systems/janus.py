@@ -1,10 +1,8 @@
 """Judges who hold a combination of values, one from each dimension of a hierarchy, said to a language model in words.
 
-Janus / Multifaceted (Lee et al. 2024, arXiv:2405.17977): style, background knowledge, informativeness and harmlessness, each
-with values; a combination becomes a system message, and a judge scores by a rubric made of it. Departures: the values are a
-file's sentences (a language model wrote the paper's 192k), they stand after the pair (see `persona`), and a pair is judged by
-label probabilities; an answer alone is scored by the rubric.
-"""
+Janus / Multifaceted (Lee et al. 2024, arXiv:2405.17977; departures: docs/annotators/janus.md): style, background knowledge,
+informativeness and harmlessness, each with values. The combination stands after the pair (see `persona`), and a pair is judged by
+label probabilities; an answer alone is scored by a rubric made of it."""
 
 from __future__ import annotations
 
@@ -12,10 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import InputError, UnknownName
-from ...core.protocols import Ask
+from ...core.protocols import Ask, Rng
 from ...core.records import Abstention, Completion, Item, Preference, Rating
 from ..annotator import Traits, request_seed
 from ..judges.judge import Judge, check_parts
@@ -32,8 +28,7 @@ class Janus:
     values: the combination to judge by, dimension -> value; for a dimension that is left out, each item draws one at random, and
     the drawn combination is the preference's `persona`. hierarchy: dimension -> value -> the sentence that says it; None is that of
     templates/janus.toml. thinks: think in words before the verdict. parts: replaced parts of that template. A Comparison gives a
-    Preference, a Completion a Rating with one score of 1 to 5 a dimension. Raises InputError for an unknown dimension or value.
-    """
+    Preference, a Completion a Rating with one score of 1 to 5 a dimension. Raises InputError for an unknown dimension or value."""
 
     traits = Traits(engine=True)
 
@@ -67,7 +62,7 @@ class Janus:
         """A combination in words, one dimension a line."""
         return "\n".join(f"{dimension}: {self.hierarchy[dimension][value]}" for dimension, value in combination.items())
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Rating | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Rating | Abstention:
         combination = {
             dimension: self.values.get(dimension) or list(known)[int(rng.integers(len(known)))]
             for dimension, known in self.hierarchy.items()

@@ -1,20 +1,14 @@
 """One name for three ways to have pairs judged by language models: a judge, a jury, a debate (Arif et al. 2024, *The Fellowship
-of the LLMs*, arXiv:2408.08688).
-
-Departs from the paper: label log-probabilities in place of generated verdicts where a label is asked for. Its kappa against gold
-is `eval.judges.agreement.cohen_kappa`'s. Its generator-reviewer loop is left out.
-"""
+of the LLMs*, arXiv:2408.08688; departures: docs/annotators/judge-jury-debate.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ...core.errors import InputError
 from ...core.options import check_types
-from ...core.protocols import Annotator, Ask, Unread
+from ...core.protocols import Annotator, Ask, Rng, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Preference
 from ..annotator import Traits, answer_seed, pair_of, renamed, shared_seed, verdict_of
 from ..judges.judge import Judge
@@ -30,15 +24,14 @@ SCALE = (1, 10)
 class ScoreJudge:
     """Scores each answer by itself, 1 to 10, and prefers the higher; equal scores tie. `strength` is the difference.
 
-    parts: replace those of `templates/judge_score.toml`.
-    """
+    parts: replace those of `templates/judge_score.toml`."""
 
     def __init__(self, name: str = "judge-score", **parts: Any) -> None:
         self.name = name
         schema = json_schema({"rationale": {"type": "string"}, "overall": {"type": "integer", "minimum": 1, "maximum": 10}})
         self._question = Prompted("judge_score", kind="answer", schema=schema, name=name, **parts)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair, seed = pair_of(item, self.name), shared_seed(rng)
         try:
             left, right = await together(self._score(answer, pair, ask, seed) for answer in (pair.left, pair.right))
@@ -58,8 +51,7 @@ class ScoreJudge:
 class CombinedJudge(PromptedVerdict):
     """Scores both answers in one prompt, and then says which is better and by how much.
 
-    parts: replace those of `templates/judge_combined.toml`.
-    """
+    parts: replace those of `templates/judge_combined.toml`."""
 
     template = "judge_combined"
     properties: ClassVar = {
@@ -78,8 +70,7 @@ class JudgeJuryDebate:
     arrangement: `judge`, `jury` or `debate`. form: of a judge: `direct` (which is better), `score` (each answer by itself) or
     `combined` (both scored in one prompt). members: of the jury; unless given, the three forms of judge. Other options go to the
     arrangement: `rule` and `quorum` of a jury; `rounds`, `balanced` ... of a debate; a template's parts of a judge. name: unless
-    given, it says the arrangement and the form, as in `judge-jury-debate(score judge)`.
-    """
+    given, it says the arrangement and the form, as in `judge-jury-debate(score judge)`."""
 
     traits = Traits(engine=True)
 
@@ -106,5 +97,5 @@ class JudgeJuryDebate:
         except TypeError as error:
             raise InputError(f"the arrangement {arrangement!r} does not take these options: {error}") from error
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         return renamed(verdict_of(await self.inner.annotate(item, ask, rng), self.inner.name, self.name), self.name)

@@ -1,20 +1,15 @@
-"""Feedback in hindsight: what comes of acting on an answer is simulated, and then it is judged (Liang et al. 2025, *RLHS:
-Mitigating Misalignment in RLHF with Hindsight Simulation*, arXiv:2501.08617).
-
-Judged at once (foresight), an answer is worth what it promises, and a policy trained on that learns to promise. Departs from the
-paper: outcomes are simulated by the judge's own engine, one request an answer, and verdicts are label log-probabilities.
-`Foresight` and `Hindsight` are the same two users by a world's truth, without an engine.
-"""
+"""Feedback in hindsight: what comes of acting on an answer is simulated, and then it is judged (Liang et al. 2025,
+arXiv:2501.08617; departures: docs/annotators/rlhs.md). Judged at once (foresight), an answer is worth what it promises, and a
+policy trained on that learns to promise. `Foresight` and `Hindsight` are the same two users by a world's truth, without an
+engine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import InputError
-from ...core.protocols import Ask, Unread
+from ...core.protocols import Ask, Rng, Unread
 from ...core.records import Abstention, Comparison, Item, Preference
 from ..annotator import Traits, answer_seed, pair_of, shared_seed
 from ..prompting.prompted import Prompted, json_schema, label_p_left, parts, prose, together
@@ -46,7 +41,7 @@ class Rlhs:
         file = "rlhs_judge" if mode == "hindsight" else "rlhs_foresight"
         self._judge = Prompted(file, extras=shown, labels=LABELS, **parts(self.name, judge))
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         try:
             if self.mode == "foresight":

@@ -1,22 +1,17 @@
 """A judge that first answers the instruction itself, under one general principle, and holds both answers against that (Shi et al.
-2024, *Aligning Large Language Models from Self-Reference AI Feedback with one General Principle*, arXiv:2406.11190).
+2024, arXiv:2406.11190; departures: docs/annotators/self-reference.md).
 
 Three steps: its own answer; a critique of A and B against it; the verdict. Critique and verdict are made in both orders and several
 times (self-consistency). `strength` is the inverse of the verdict's semantic perplexity: exp(-mean of -log p_i), where p_i is the
-probability that sample i gives the final verdict; the geometric mean of these probabilities, in (0, 1]. Samples that agree and are
-sure give 1, samples that are split at most 1/2. Departs from the paper: p_i is read from label log-probabilities, where the paper
-scores the generated text, so no text of equal meaning has to be found.
-"""
+probability that sample i gives the final verdict. Samples that agree and are sure give 1, samples that are split at most 1/2."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import InputError
-from ...core.protocols import Ask, Unread
+from ...core.protocols import Ask, Rng, Unread
 from ...core.records import Abstention, Comparison, Item, Preference
 from ..annotator import Traits, pair_of
 from ..prompting.prompted import Prompted, json_schema, label_p_left, parts, prose, together
@@ -31,8 +26,7 @@ class SelfReference:
 
     samples: critiques and verdicts in each order, at least 1. both_orders: ask in both orders. temperature: of the critiques, >= 0;
     at 0 all samples are one. answer, critique, verdict: parts that replace those of the templates `self_reference_answer`,
-    `self_reference_critique` and `self_reference_verdict`. Abstains where a step cannot be read.
-    """
+    `self_reference_critique` and `self_reference_verdict`. Abstains where a step cannot be read."""
 
     traits = Traits(engine=True, symmetric=True)
 
@@ -56,7 +50,7 @@ class SelfReference:
         self._critique = Prompted("self_reference_critique", extras=("reference",), schema=schema, **own)
         self._verdict = Prompted("self_reference_verdict", extras=("reference", "critique"), labels=LABELS, **parts(name, verdict))
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         seeds = [1 + int(each) for each in rng.integers(2**31 - 1, size=self.samples)]
         orders = (False, True) if self.both_orders else (False,)

@@ -2,8 +2,7 @@
 1995, Stat. Sci. 10:273).
 
 Strengths have the prior Normal(0, prior_sd^2) and a Laplace approximation as posterior. A comparison of i and j gains
-1/2 log(1 + p(1 - p) Var(s_i - s_j)) nats to first order: it is worth most where the outcome is open and the difference unknown.
-"""
+1/2 log(1 + p(1 - p) Var(s_i - s_j)) nats to first order: it is worth most where the outcome is open and the difference unknown."""
 
 from __future__ import annotations
 
@@ -14,6 +13,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
 from ...core.errors import InputError
+from ...core.protocols import Rng
 from .search import Pair, Search
 
 
@@ -59,7 +59,7 @@ def information_gain(of: Posterior) -> np.ndarray:
     return 0.5 * np.log1p(p_MM * (1 - p_MM) * of.difference_variance())
 
 
-def active_search(models: int, budget: int, rng: np.random.Generator, batch: int = 1, prior_sd: float = 2.0) -> Search[np.ndarray]:
+def active_search(models: int, budget: int, rng: Rng, batch: int = 1, prior_sd: float = 2.0) -> Search[np.ndarray]:
     """Spends `budget` comparisons, `batch` a round, and returns wins_MM for `posterior` or `bradley_terry`.
 
     Within a round a pair comes up once, and every choice counts those before it as asked at their expected outcome. Ties in
@@ -77,7 +77,7 @@ def active_search(models: int, budget: int, rng: np.random.Generator, batch: int
     return wins_MM
 
 
-def _round(of: Posterior, batch: int, rng: np.random.Generator) -> list[Pair]:
+def _round(of: Posterior, batch: int, rng: Rng) -> list[Pair]:
     first, second = np.triu_indices(len(of.strengths_M), k=1)
     pairs: list[Pair] = []
     open_K = np.ones(len(first), dtype=bool)

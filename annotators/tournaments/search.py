@@ -3,17 +3,15 @@ engine and no async, and whoever drives it may send a round to an engine in one 
 
 `knockout` finds the best of N by single elimination (Liu et al. 2025, arXiv:2501.13007). Departures: the draw is random in every
 round; with an odd number left, one candidate, drawn at random, goes on unmatched; an even verdict goes to the first, which the
-draw has made a coin. `sampled_pairs` compares along random rings, which connect all, as Bradley-Terry needs.
-"""
+draw has made a coin. `sampled_pairs` compares along random rings, which connect all, as Bradley-Terry needs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple, TypeVar
 
-import numpy as np
-
 from ...core.errors import InputError
+from ...core.protocols import Rng
 
 Pair = tuple[int, int]
 Result = TypeVar("Result")
@@ -44,7 +42,7 @@ class Knockout(NamedTuple):
     calls: int
 
 
-def knockout(candidates: int, rng: np.random.Generator) -> Search[Knockout]:
+def knockout(candidates: int, rng: Rng) -> Search[Knockout]:
     """Drive it with `run_search`. Raises InputError for none."""
     if candidates < 1:
         raise InputError(f"there are {candidates} candidates; a tournament needs 1 or more")
@@ -63,7 +61,7 @@ def knockout(candidates: int, rng: np.random.Generator) -> Search[Knockout]:
     return Knockout(alive[0], tuple(survived), calls)
 
 
-def sampled_pairs(models: int, budget: int, rng: np.random.Generator) -> list[Pair]:
+def sampled_pairs(models: int, budget: int, rng: Rng) -> list[Pair]:
     """`budget` pairs (i, j), i and j in random order; all different up to M(M - 1)/2, then over again. Connected from M - 1 on."""
     if models < 2 or budget < 0:
         expected = "a comparison needs 2 models, and the budget is 0 or more"

@@ -2,8 +2,7 @@
 al. 2025, arXiv:2501.13007), comparisons chosen where they tell most, or a connected random set of them.
 
 A search yields the pairs of a round; they are asked about together, the first of a pair being shown first. Wrap the annotator of
-pairs in `swap` to take its liking for a place out.
-"""
+pairs in `swap` to take its liking for a place out."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.protocols import Annotator, Ask
+from ...core.protocols import Annotator, Ask, Rng
 from ...core.records import Abstention, Comparison, Item, Preference, Ranking
 from ...core.seeds import rng_for
 from ..annotator import Traits, foremost, renamed, shared_seed, slate_of, verdict_of
@@ -40,8 +39,7 @@ class Tournament:
     how: `pairs` sorts, with at most N log2 N comparisons of N answers, and keeps several orders open where the verdicts are even;
     `knockout` finds the best with N - 1, and grades by matches survived; `active` and `random` spend `budget` comparisons (by
     default N log2 N) where they tell most, or at random, and grade by Bradley-Terry strength in nats. If one verdict abstains,
-    there is no ranking. Of a pair it is `inner`'s verdict.
-    """
+    there is no ranking. Of a pair it is `inner`'s verdict."""
 
     traits = Traits(item="slate")
 
@@ -53,7 +51,7 @@ class Tournament:
         self.inner, self.how, self.budget = inner, How(how), budget
         self.name = name or f"tournament({inner.name})"
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Ranking | Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Ranking | Preference | Abstention:
         if isinstance(item, Comparison):
             return renamed(verdict_of(await self.inner.annotate(item, ask, rng), self.inner.name, self.name), self.name)
         slate = slate_of(item, self.name)
@@ -72,7 +70,7 @@ class Tournament:
             order, grades = done.value
             return Ranking(slate, tuple(order), self.name, grades)
 
-    def _search(self, n: int, rng: np.random.Generator) -> Search[tuple[Sequence[int], tuple[float, ...] | None]]:
+    def _search(self, n: int, rng: Rng) -> Search[tuple[Sequence[int], tuple[float, ...] | None]]:
         """Yields pairs, and returns (the order, best first, and the grades by answer)."""
         if self.how is How.PAIRS:
             return (yield from pairs_search(n)).order, None
@@ -85,7 +83,7 @@ class Tournament:
         return np.argsort(-grades, kind="stable").tolist(), tuple(grades.tolist())
 
 
-def _all_at_once(n: int, budget: int, rng: np.random.Generator) -> Generator[list[Pair], Sequence[float], np.ndarray]:
+def _all_at_once(n: int, budget: int, rng: Rng) -> Generator[list[Pair], Sequence[float], np.ndarray]:
     """Wins by answer, [N, N], of a connected random set of pairs."""
     wins_NN, pairs = np.zeros((n, n)), sampled_pairs(n, budget, rng)
     for (i, j), p in zip(pairs, (yield pairs), strict=True):

@@ -5,8 +5,7 @@ AlpacaFarm (Dubois et al. 2023, arXiv:2305.14387) flips 25 % of its judge's labe
 pair, not on the instruction, so that two pairs of one prompt err independently; and a label that noise decides is not bought.
 
 A flip at rate r is a fair coin in place of the label with probability 2r. Where the rate differs by verdict, the coin is
-tossed with twice the smaller rate, and the rest is a flip after the verdict.
-"""
+tossed with twice the smaller rate, and the rest is a flip after the verdict."""
 
 from __future__ import annotations
 
@@ -14,10 +13,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from ...core.errors import InputError
-from ...core.protocols import Annotator, Ask, World
+from ...core.protocols import Annotator, Ask, Rng, World
 from ...core.records import Abstention, Comparison, Item, Preference
 from ...core.seeds import digest, rng_for
 from ...simulators.choice import draw
@@ -34,7 +31,7 @@ class Flip(Wrapper):
         super().__init__(inner, name or f"flip({inner.name}, {rate:g})")
         self.noise: Noise = SymmetricFlip(_checked("rate", rate))
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         rate_left, rate_right = self.rates(pair)
         coin = 2.0 * min(rate_left, rate_right)
@@ -92,8 +89,7 @@ class FlipByPosition(Flip):
 class FlipByCloseness(Flip):
     """Close pairs are flipped most: with probability largest * exp(-|true utility difference| / scale).
 
-    largest: rate at equal utilities, in [0, 0.5]. scale: in nats, > 0.
-    """
+    largest: rate at equal utilities, in [0, 0.5]. scale: in nats, > 0."""
 
     def __init__(self, inner: Annotator, world: World, largest: float = 0.5, scale: float = 1.0, name: str = "") -> None:
         Wrapper.__init__(self, inner, name or f"flip-by-closeness({inner.name}, {largest:g}, {scale:g})")
@@ -108,8 +104,7 @@ class FlipByAnnotator(Flip):
     """Each member of a pool errs at its own rate: that of the `persona` of the verdict, or of its `annotator` where it has none.
 
     rates: by name, each in [0, 0.5]. default: of those not named; without it they are an error. No call is saved but what the
-    least rate decides, since who answers shows only in the answer.
-    """
+    least rate decides, since who answers shows only in the answer."""
 
     def __init__(self, inner: Annotator, rates: Mapping[str, float], default: float | None = None, name: str = "") -> None:
         self._rates = {who: _checked(f"the rate of {who!r}", rate) for who, rate in rates.items()}
@@ -138,8 +133,7 @@ class FlipByPrompt(Flip):
     Each pair takes its prompt's own draw with probability sqrt(correlation), and else one of its own; 0 is `Flip`, and at 1 all
     labels of a prompt are flipped or none is, as with noise keyed on the instruction (AlpacaFarm's). seed: of the prompts'
     draws; the run's seed moves the rest. A pair that takes its prompt's draw is asked about: only a flip that is independent
-    can be had without the label.
-    """
+    can be had without the label."""
 
     def __init__(self, inner: Annotator, rate: float, correlation: float = 1.0, seed: int = 0, name: str = "") -> None:
         if not isinstance(correlation, int | float) or not 0.0 <= correlation <= 1.0:
@@ -147,7 +141,7 @@ class FlipByPrompt(Flip):
         super().__init__(inner, rate, name or f"flip-by-prompt({inner.name}, {rate:g}, {correlation:g})")
         self._rate, self._seed, self._shares = float(rate), seed, math.sqrt(correlation)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         if rng.random() >= self._shares:
             return await super().annotate(pair, ask, rng)
@@ -171,8 +165,7 @@ class Drift:
     temperature[0] to temperature[1], both in a straight line over time 0 to 1.
 
     clock: the time of each prompt's id, in [0, 1]; or the ids in the order in which they are worked through. None takes a hash
-    of the id: times spread evenly over prompts, which gives the mixture of early and late labels and no order in time.
-    """
+    of the id: times spread evenly over prompts, which gives the mixture of early and late labels and no order in time."""
 
     traits = Traits(symmetric=True)
 
@@ -194,7 +187,7 @@ class Drift:
         for end in (0, 1):  # both ends are sound, and so is what lies between them
             Flip(Temperature(inner, temperature[end]), rate[end])
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         time = self.time(pair.prompt.id)
         rate, temperature = ((1.0 - time) * ends[0] + time * ends[1] for ends in (self._rate, self._temperature))
@@ -214,13 +207,11 @@ class Drift:
 def _times(clock: Clock | None) -> dict[str, float] | None:
     if clock is None:
         return None
-    if isinstance(clock, Mapping):
-        times = {prompt: float(time) for prompt, time in clock.items()}
-    elif isinstance(clock, str):
+    if isinstance(clock, str):
         raise InputError(f"the clock is {clock!r}; it is a table of times by prompt id, or a list of prompt ids")
-    else:
-        order = list(dict.fromkeys(clock))
-        times = {prompt: place / max(len(order) - 1, 1) for place, prompt in enumerate(order)}
+    order = list(dict.fromkeys(clock))
+    times = clock if isinstance(clock, Mapping) else {prompt: k / max(len(order) - 1, 1) for k, prompt in enumerate(order)}
+    times = {prompt: float(time) for prompt, time in times.items()}
     for prompt, time in times.items():
         if not 0.0 <= time <= 1.0:
             raise InputError(f"the clock gives the prompt {prompt!r} the time {time}; it is in [0, 1]")

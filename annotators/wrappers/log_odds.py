@@ -9,10 +9,8 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-import numpy as np
-
 from ...core.errors import InputError
-from ...core.protocols import Annotator
+from ...core.protocols import Annotator, Rng
 from ...core.records import Comparison, Completion, Preference
 from ...simulators.choice import draw
 from ...simulators.noise import FeatureBias, LengthBias, Noise, PositionBias, corrupt, tempered
@@ -30,7 +28,7 @@ class Temperature(Wrapper):
         super().__init__(inner, name or f"temperature({inner.name}, {temperature:g})")
         self._temperature = float(temperature)
 
-    def change(self, preference: Preference, pair: Comparison, rng: np.random.Generator) -> Preference:
+    def change(self, preference: Preference, pair: Comparison, rng: Rng) -> Preference:
         return replace(preference, p_left=float(tempered(preference.p_left, self._temperature)), annotator=self.name)
 
 
@@ -41,7 +39,7 @@ class Sample(Wrapper):
     def __init__(self, inner: Annotator, name: str = "") -> None:
         super().__init__(inner, name or f"sample({inner.name})")
 
-    def change(self, preference: Preference, pair: Comparison, rng: np.random.Generator) -> Preference:
+    def change(self, preference: Preference, pair: Comparison, rng: Rng) -> Preference:
         return replace(preference, p_left=draw(preference.p_left, pair, rng), annotator=self.name)
 
 
@@ -56,8 +54,7 @@ class Biased(Wrapper):
     position: log-odds for the answer shown first; negative favours the last. length: log-odds for the longer answer, times
     tanh(difference / length_scale). length_scale: in words, > 0. lists: log-odds for an answer with a list over one without.
     own: log-odds for an answer of the `family` over another. Annotators do not see who made an answer (`Completion.model` is
-    blank), so `family` marks them by their text, or is a list of `Completion.key`s that the caller knows.
-    """
+    blank), so `family` marks them by their text, or is a list of `Completion.key`s that the caller knows."""
 
     traits = Traits()
 
@@ -86,7 +83,7 @@ class Biased(Wrapper):
         planted = ", ".join(f"{key}={value:g}" for key, value in biases.items() if value or key in ("position", "length"))
         super().__init__(inner, name or f"biased({inner.name}, {planted})")
 
-    def change(self, preference: Preference, pair: Comparison, rng: np.random.Generator) -> Preference:
+    def change(self, preference: Preference, pair: Comparison, rng: Rng) -> Preference:
         p_left = corrupt(preference.p_left, self.noises, pair, float("nan"))
         return replace(preference, p_left=p_left, annotator=self.name, parts=())
 

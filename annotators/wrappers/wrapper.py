@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import InputError
-from ...core.protocols import Annotator, Ask
+from ...core.protocols import Annotator, Ask, Rng
 from ...core.records import Abstention, Comparison, Feedback, Item, Preference, Reason
 from ...core.seeds import rng_for
 from ..annotator import Traits, foremost, pair_of, renamed, shared_seed, verdict_of
@@ -20,24 +18,23 @@ from ..prompting.prompted import together
 class Wrapper:
     """A subclass gives `change`. An abstention of `inner` stays one, in the wrapper's name; only a preference is changed.
 
-    name: blank for `inner`'s own, which a subclass may want to replace.
-    """
+    name: blank for `inner`'s own, which a subclass may want to replace."""
 
     traits = Traits(symmetric=True)
 
     def __init__(self, inner: Annotator, name: str = "") -> None:
         self.inner, self.name = inner, name or inner.name
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         verdict = await self.verdict(pair, ask, rng)
         return renamed(verdict if isinstance(verdict, Abstention) else self.change(verdict, pair, rng), self.name)
 
-    async def verdict(self, pair: Comparison, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def verdict(self, pair: Comparison, ask: Ask, rng: Rng) -> Preference | Abstention:
         """What `inner` says of the pair. Raises InputError where it gives another kind of feedback."""
         return verdict_of(await self.inner.annotate(pair, ask, rng), self.inner.name, self.name)
 
-    def change(self, preference: Preference, pair: Comparison, rng: np.random.Generator) -> Preference:
+    def change(self, preference: Preference, pair: Comparison, rng: Rng) -> Preference:
         """The preference that the wrapper gives for that of `inner`; as it is, by default."""
         return preference
 
@@ -45,15 +42,14 @@ class Wrapper:
 class Swap:
     """`inner` on the pair and on its swap; p_left and `strength` are means of both, and `parts` hold the two as they were shown.
 
-    Both orders draw from like generators, as they would if they were asked apart. If one order gives no verdict, there is none.
-    """
+    Both orders draw from like generators, as they would if they were asked apart. If one order gives no verdict, there is none."""
 
     traits = Traits(symmetric=True)
 
     def __init__(self, inner: Annotator, name: str = "") -> None:
         self.inner, self.name = inner, name or f"swap({inner.name})"
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair, seed = pair_of(item, self.name), shared_seed(rng)
         orders = [self.inner.annotate(each, ask, rng_for(seed, self.inner.name)) for each in (pair, pair.swapped())]
         first, second = (verdict_of(each, self.inner.name, self.name) for each in await together(orders))
@@ -84,8 +80,7 @@ class Rationed:
     share: in [0, 1], of the items, drawn by the run's seed, the annotator's name and the item: met as a coin meets it.
     labels: how many items, the first distinct ones of `among` (the items of the work, in order); a pair and its swap are one.
     dollars: as `labels`, at `dollars_a_label` each (the price that `pasture annotate --dry-run` says, divided by its pairs).
-    Raises InputError for other combinations, and for an item that is not in `among`.
-    """
+    Raises InputError for other combinations, and for an item that is not in `among`."""
 
     traits = Traits(symmetric=True)
 
@@ -113,15 +108,10 @@ class Rationed:
         self._fits_in = {key: place < (count or 0) for place, key in enumerate(order)}
         self._detail = f"the ration of {size:g} {limit if limit != 'share' else 'of the items'} is used up"
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Feedback | Abstention:
-        if not self._is_asked(item, rng):
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Feedback | Abstention:
+        if self._share is None and item.key not in self._fits_in:
+            raise InputError(f"the item {item.key} is not among the {len(self._fits_in)} that {self.name!r} was given; give it all")
+        if not (self._fits_in[item.key] if self._share is None else rng.random() < self._share):
             return Abstention(item, Reason.OVER_BUDGET, self.name, self._detail)
         said = await self.inner.annotate(item, ask, rng)
         return replace(said, annotator=self.name)
-
-    def _is_asked(self, item: Item, rng: np.random.Generator) -> bool:
-        if self._share is not None:
-            return bool(rng.random() < self._share)
-        if item.key not in self._fits_in:
-            raise InputError(f"the item {item.key} is not among the {len(self._fits_in)} that {self.name!r} was given; give it all")
-        return self._fits_in[item.key]

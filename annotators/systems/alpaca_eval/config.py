@@ -4,8 +4,7 @@ Departures: the model is the engine's, whatever `model_name` says, and prices ar
 pass, after it was split into turns, so that no answer opens a turn or fills a placeholder; the order of the outputs is drawn by the
 pair and not by the instruction alone; a prompt for several examples holds one pair and, in the other places, a fixed example that
 tells nothing, so that no verdict depends on what else was asked; what cannot be read is an abstention, a token without a
-log-probability too (there it has none at all), and two of one log-probability are a tie (there the second wins).
-"""
+log-probability too (there it has none at all), and two of one log-probability are a tie (there the second wins)."""
 
 from __future__ import annotations
 
@@ -17,12 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from ....core.errors import InputError, UnknownName
 from ....core.files.reading import read_text, reading
-from ....core.protocols import Ask
+from ....core.protocols import Ask, Rng
 from ....core.records import Abstention, Comparison, Item, Message, Preference
 from ....core.requests import Reply, Request, Sampling, label_shares
 from ...annotator import Traits, pair_of
@@ -54,21 +52,24 @@ class AlpacaEvalConfig:
     """The evaluators of a `configs.yaml`: one, or several of which one is drawn a pair (`persona` says which).
 
     config: the file. member: only the evaluator of this name. Raises InputError, naming the file, the evaluator and the field, for
-    what is not supported: when it is made, not at the first item.
-    """
+    what is not supported: when it is made, not at the first item."""
 
     traits = Traits(engine=True, symmetric=True)
     most_requests = 1
 
     def __init__(self, config: str | Path, member: str = "", name: str = "") -> None:
         path = Path(config)
-        table = _read(path)
+        expected = "AlpacaEval's configs.yaml"
+        with reading(path, expected):
+            table = yaml.safe_load(read_text(path, expected))
+        if not isinstance(table, Mapping) or not table or not all(isinstance(each, Mapping) for each in table.values()):
+            raise InputError(f"the configuration {str(path)!r} names no evaluators; it maps each one's name to its fields")
         if member and member not in table:
             raise UnknownName("evaluator", member, map(str, table), f"These stand in {str(path)!r}.")
         self.evaluators = [_evaluator(str(key), table[key], path) for key in ([member] if member else table)]
         self.name = name or (self.evaluators[0].name if len(self.evaluators) == 1 else f"{path.parent.name or path.stem} pool")
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         which, is_turned, seed = (int(each) for each in rng.integers([len(self.evaluators), 2, 2**31]))
         one = self.evaluators[which]
@@ -91,8 +92,7 @@ class Evaluator:
     """One evaluator: its prompt's turns, how it is decoded, and how its replies are read.
 
     labels: the tokens whose probabilities are compared, the one for the first output first; empty where the text is parsed.
-    is_binary: the first output wins where its token is the likeliest, as is AlpacaEval's default; otherwise its share is read.
-    """
+    is_binary: the first output wins where its token is the likeliest, as is AlpacaEval's default; otherwise its share is read."""
 
     name: str
     turns: tuple[Message, ...]
@@ -125,15 +125,6 @@ class Evaluator:
             return None, read.why
         first, best = read.shares[self.labels[0]], max(read.shares[each] for each in self.labels[1:])
         return (0.5 + 0.5 * ((first > best) - (first < best)) if self.is_binary else first), ""
-
-
-def _read(path: Path) -> Mapping[Any, Any]:
-    text = read_text(path, "AlpacaEval's configs.yaml")
-    with reading(path, "AlpacaEval's configs.yaml"):
-        table = yaml.safe_load(text)
-    if not isinstance(table, Mapping) or not table or not all(isinstance(each, Mapping) for each in table.values()):
-        raise InputError(f"the configuration {str(path)!r} names no evaluators; it maps each one's name to its fields")
-    return table
 
 
 def _evaluator(name: str, fields: Mapping[str, Any], path: Path) -> Evaluator:

@@ -1,13 +1,10 @@
 """Whom to ask under a budget: a router sends the pairs that gain most from it to an expensive annotator, the rest to a cheap one.
 
-HyPER (Miranda et al. 2024, arXiv:2410.19133): a model is fitted that predicts a reward model's score from *which* pairs were
-labelled by the expensive source, and pairs go there by their predicted gain, best first, until the budget is used. As in the
-paper's linear form, the score is linear in how many of the routed pairs have each tag, so that a pair's gain is the sum of the
-weights of its tags, which are the same for a pair and its swap. Departures: tags are found by words, where the paper has a
-classifier's, and similarity is of words and character trigrams, where it has embeddings'; the candidate splits are tilted towards
-random mixtures of tags, where the paper draws them uniformly, since uniform ones hardly differ in their tags; and the weights are
-shrunk (ridge, its strength by generalised cross-validation).
-"""
+HyPER (Miranda et al. 2024, arXiv:2410.19133; departures: docs/annotators/hyper-routing.md): a model is fitted that predicts a
+reward model's score from *which* pairs were labelled by the expensive source, and pairs go there by their predicted gain, best
+first, until the budget is used. As in the paper's linear form, the score is linear in how many of the routed pairs have each tag,
+so that a pair's gain is the sum of the weights of its tags, which are the same for a pair and its swap. The candidate splits are
+tilted towards random mixtures of tags, since uniform ones hardly differ in their tags."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ from pydantic import TypeAdapter
 from ....core.errors import InputError
 from ....core.files.reading import read_text, reading
 from ....core.files.writing import write_atomically
-from ....core.protocols import Annotator, Ask
+from ....core.protocols import Annotator, Ask, Rng
 from ....core.records import Abstention, Comparison, Item, Preference
 from ....core.seeds import digest, rng_for
 from ....simulators.noise import has_list, words
@@ -51,21 +48,16 @@ def _features(pair: Comparison) -> list[float]:
     left, right = pair.left.text, pair.right.text
     short, long = sorted((words(pair.left), words(pair.right)))
     numbers = [len(pair.prompt.text.split()), short, long, long - short]
-    numbers += [_overlap(set(left.split()), set(right.split())), _overlap(_trigrams(left), _trigrams(right))]
-    tags = [
-        any(pattern.search(text) for text in ((left, right) if name == "refuses" else (pair.prompt.text,)))
-        for name, pattern in _PATTERNS.items()
-    ]
+    trigrams = [{text[k : k + 3] for k in range(len(text) - 2)} for text in (left, right)]
+    numbers += [_overlap(set(left.split()), set(right.split())), _overlap(*trigrams)]
+    texts = {name: (left, right) if name == "refuses" else (pair.prompt.text,) for name in _PATTERNS}
+    tags = [any(map(pattern.search, texts[name])) for name, pattern in _PATTERNS.items()]
     return [*map(float, numbers), *map(float, tags), float(has_list(pair.left) != has_list(pair.right))]
 
 
 def _overlap(one: set[str], other: set[str]) -> float:
     """Jaccard; 1 for two empty sets."""
     return len(one & other) / len(one | other) if one or other else 1.0
-
-
-def _trigrams(text: str) -> set[str]:
-    return {text[k : k + 3] for k in range(len(text) - 2)}
 
 
 def edges(features_NF: np.ndarray) -> np.ndarray:
@@ -102,8 +94,7 @@ class Router:
 
     edges: [F][BINS - 1], see `routing_features`. weights: score gained a routed pair, by tag. gains: of the pairs that it was
     fitted on, ascending, from which a budget's threshold is read. explained: share of the candidate splits' variance that it
-    explains.
-    """
+    explains."""
 
     edges: list[list[float]]
     weights: list[float]
@@ -194,8 +185,7 @@ class HyperRouting:
 
     router: a `Router` or the file of one; None sends pairs at random, which is what a router is to be compared with. budget: in
     [0, 1]. among: the items of the work: exactly that share of them is sent; without it, the share of pairs such as the router was
-    fitted on. Whom a pair is sent to depends on the pair alone (at random: on the run's seed too).
-    """
+    fitted on. Whom a pair is sent to depends on the pair alone (at random: on the run's seed too)."""
 
     traits = Traits(symmetric=True)
 
@@ -220,13 +210,13 @@ class HyperRouting:
         known = None if among is None else list({each.key: pair_of(each, self.name) for each in among}.values())
         self._threshold = 0.0 if self.router is None else self.router.threshold(self.budget, known)
 
-    def is_sent(self, pair: Comparison, rng: np.random.Generator) -> bool:
+    def is_sent(self, pair: Comparison, rng: Rng) -> bool:
         """Whether the expensive member is asked."""
         if self.router is None:
             return bool(rng.random() < self.budget)
         return bool(self.router.gain([pair])[0] >= self._threshold)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         member: Any = self.expensive if self.is_sent(pair, rng) else self.cheap
         return await ask_member(member, pair, ask, rng, self.name)

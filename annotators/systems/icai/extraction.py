@@ -1,13 +1,9 @@
 """Extracts a short constitution from preferences: the principles that best explain them (Inverse Constitutional AI, Findeis et al.
-2024, arXiv:2406.06560).
+2024, arXiv:2406.06560; departures: docs/annotators/icai.md).
 
 A model proposes principles for each preference; alike ones are clustered and one of each cluster is kept; each then votes on all
-pairs; those that speak to few pairs, or mostly against the labels, are dropped; the best make the constitution.
-
-Departs from the paper: clusters are of TF-IDF vectors (or an `embed` of your own) at a distance, where the paper has embeddings
-and k-means; a principle votes by its own label probabilities, one request a pair, principle last so that the pair is shared, and is
-irrelevant where they are near one half; and votes are asked of a sample where there are many pairs.
-"""
+pairs, or a sample of them; those that speak to few pairs, or mostly against the labels, are dropped; the best make the
+constitution."""
 
 from __future__ import annotations
 
@@ -107,26 +103,25 @@ async def extract(
     preferences: Sequence[Preference],
     ask: Ask,
     *,
-    top: int = 5,
-    per_pair: int = 3,
     proposing: int = 100,
-    voting: int = 200,
+    per_pair: int = 3,
     distance: float = 0.9,
+    embed: Embed | None = None,
+    voting: int = 200,
     margin: float = 0.1,
+    voter: Voter | None = None,
+    top: int = 5,
     least_relevance: float = 0.1,
     least_accuracy: float = 0.55,
-    embed: Embed | None = None,
-    voter: Voter | None = None,
     seed: int = 0,
 ) -> Extraction:
     """The constitution of at most `top` principles behind `preferences`; ties among them are left out.
 
     per_pair: principles proposed a pair, at most. proposing, voting: pairs (drawn by `seed`) that principles are proposed for, and
-    vote on, at most. distance: between the vectors (of length 1, so from 0 to 2) of a cluster's parts, on average, at most.
-    margin: a principle votes where its P(A) is further than this from 0.5. least_relevance, least_accuracy: of a kept principle,
-    in [0, 1]. Kept principles are those with most right less wrong votes. A proposal or a vote that cannot be had is one less.
-    Raises InputError where no preference is decided, Unread where no proposal can be had, and BudgetExceeded.
-    """
+    vote on, at most. distance: between the vectors (of length 1, so from 0 to 2) of a cluster's parts, on average, at most. margin:
+    a principle votes where its P(A) is further than this from 0.5. least_relevance, least_accuracy: of a kept principle, in [0, 1].
+    Kept principles are those with most right less wrong votes. A proposal or a vote that cannot be had is one less. Raises
+    InputError where no preference is decided, Unread where no proposal can be had, and BudgetExceeded."""
     decided = [each for each in preferences if not each.is_tied]
     if not decided:
         given = f"there are {len(preferences)} preferences and all are ties"

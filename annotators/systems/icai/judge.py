@@ -1,8 +1,5 @@
 """The judge that follows a constitution, given or extracted from preferences: Inverse Constitutional AI (Findeis et al. 2024,
-arXiv:2406.06560).
-
-Departs from the paper: the verdict is read from label log-probabilities. How principles are found is `constitution`'s.
-"""
+arXiv:2406.06560). The verdict is read from label log-probabilities."""
 
 from __future__ import annotations
 
@@ -13,13 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ....core.errors import InputError
 from ....core.files.labels import read_preferences
 from ....core.files.reading import read_text
 from ....core.options import check_types
-from ....core.protocols import Ask, Unread
+from ....core.protocols import Ask, Rng, Unread
 from ....core.records import Abstention, Comparison, Item, Preference, Reason
 from ...annotator import Traits, pair_of
 from ...panels.panel import nobody
@@ -38,8 +33,7 @@ class Icai:
     preferences: preferences to extract them from, or a file of them; that is done by the same engine when the first pair is judged,
         and its requests are kept, budgeted and resumed as all others (`fit` holds the options of `constitution.extract`).
     judge: parts that replace those of `templates/icai.toml`. Abstains where the verdict cannot be read, and, while preferences are
-    its source, where no principle was found.
-    """
+    its source, where no principle was found."""
 
     traits = Traits(engine=True)
 
@@ -72,7 +66,7 @@ class Icai:
             return self._given
         return self.extraction.constitution if self.extraction else ()
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         unheard: tuple[Abstention, ...] = ()
         try:

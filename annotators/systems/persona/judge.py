@@ -3,8 +3,7 @@ population is asked one by one or all together.
 
 PERSONA (Castricato et al. 2024, arXiv:2407.17387), whose data are made so: critique, revise, and let the persona choose.
 Departures: the person stands last in the prompt, after the pair, so that an engine with prefix caching reads a pair once for all
-who judge it; and the verdict is read from label probabilities.
-"""
+who judge it; and the verdict is read from label probabilities."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ....core.errors import InputError, UnknownName
-from ....core.protocols import Ask
+from ....core.protocols import Ask, Rng
 from ....core.records import Abstention, Comparison, Completion, Item, Preference, Revision
 from ....simulators.personas.files import read_personas
 from ....simulators.personas.persona import Persona
@@ -40,8 +39,7 @@ class PersonaJudge:
     of the sampling. which: ask only this one, by its id. style: `none`, `full`, `summary` or `cot`. without: attributes to keep
     silent about. asks: `one` person a pair, drawn at random (its id is the preference's `persona`), or `all`: p_left is then the
     mean over those who answered, and `parts` holds each. persona_first: put the person before the pair, as others do; it costs many
-    times the prompt tokens. parts: replaced parts of templates/persona.toml, as a `Judge` takes them.
-    """
+    times the prompt tokens. parts: replaced parts of templates/persona.toml, as a `Judge` takes them."""
 
     traits = Traits(engine=True)
 
@@ -64,7 +62,7 @@ class PersonaJudge:
         self._words = {each.id: described(each, style, without) for each in self.personas}
         self._judge = _judge(style, persona_first, name, parts)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)
         if self.asks == "one":
             return await self.verdict(self.personas[int(rng.integers(len(self.personas)))], pair, ask, rng)
@@ -73,7 +71,7 @@ class PersonaJudge:
         asked = [self.verdict(each, pair, ask, draw) for each, draw in zip(self.personas, draws, strict=True)]
         return mean_verdict(pair, *await ask_all(pair, asked, self.name), self.name)
 
-    async def verdict(self, persona: Persona, pair: Comparison, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
+    async def verdict(self, persona: Persona, pair: Comparison, ask: Ask, rng: Rng) -> Preference | Abstention:
         """What one person says of the pair."""
         words = self._words[persona.id]
         said = await self._judge.verdict(pair, ask, rng, **({} if self.style == "none" else {"persona": words}))
@@ -131,8 +129,7 @@ class _EditorFor(PromptedEditor):
 class PersonaEditor:
     """Options as of `PersonaJudge`: whom it writes for, and how it is told of them. Each answer is for one person, drawn at random.
 
-    temperature: of the critique and the revision, so that several seeds give several revisions. Completion -> Revision.
-    """
+    temperature: of the critique and the revision, so that several seeds give several revisions. Completion -> Revision."""
 
     traits = Traits(engine=True, item="answer", gives="a revision of an answer")
 
@@ -153,11 +150,11 @@ class PersonaEditor:
         self._critic = _CriticFor(name, persona=part, temperature=temperature)
         self._editor = _EditorFor(name=name, persona=part, temperature=temperature)
 
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
+    async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Revision | Abstention:
         answer = completion_of(item, self.name)
         return await self.revised(self.personas[int(rng.integers(len(self.personas)))], answer, ask, rng)
 
-    async def revised(self, persona: Persona, answer: Completion, ask: Ask, rng: np.random.Generator) -> Revision | Abstention:
+    async def revised(self, persona: Persona, answer: Completion, ask: Ask, rng: Rng) -> Revision | Abstention:
         """The answer rewritten for one person."""
         critique: Any = await self._critic.asked(answer, ask, rng, persona=self._words[persona.id])
         if isinstance(critique, Abstention):

@@ -94,21 +94,12 @@ class CausalLMPolicy:
         check_tokens(encoded, self.model)
         rooms = [self._room(prompt, len(ids)) for prompt, ids in zip(prompts, encoded, strict=True)]
         order = sorted(range(len(prompts)), key=lambda k: len(encoded[k]))  # alike in length, so that little is padding
-        step = max(MOST_ROWS // n, 1)
+        step, ends = max(MOST_ROWS // n, 1), self.encoder.ends
         answers: list[list[Completion]] = [[] for _ in prompts]
         for start in range(0, len(order), step):
             chosen = order[start : start + step]
-            rows = sample_tokens(
-                self.model,
-                [encoded[k] for k in chosen],
-                n,
-                max_new_tokens=self.max_new_tokens,
-                rooms=[rooms[k] for k in chosen],
-                temperature=temperature,
-                ends=self.encoder.ends,
-                pad=self.encoder.pad,
-                seed=int(rng.integers(2**63)),
-            )
+            read, room, seed = [encoded[k] for k in chosen], [rooms[k] for k in chosen], int(rng.integers(2**63))
+            rows = sample_tokens(self.model, read, n, room, temperature=temperature, ends=ends, pad=self.encoder.pad, seed=seed)
             for k, group in zip(chosen, range(0, len(rows), n), strict=True):
                 answers[k] = [Completion(prompts[k], self.encoder.text(row), tuple(row)) for row in rows[group : group + n]]
         return answers

@@ -18,19 +18,17 @@ def sample_tokens(
     model: Any,
     prompts: Sequence[Sequence[int]],
     n: int,
+    rooms: Sequence[int],
     *,
-    max_new_tokens: int,
     temperature: float,
     ends: frozenset[int],
     pad: int,
     seed: int,
-    rooms: Sequence[int] | None = None,
 ) -> list[list[int]]:
     """n continuations of each prompt, prompt by prompt: lists of ids, the end of sequence included where it was reached.
 
-    temperature: 0 is greedy. ends: the ids that end an answer. rooms: the tokens that each prompt's answers may have, where that
-    is not `max_new_tokens` for all. Raises InputError where the model's probabilities are not finite."""
-    rooms = rooms or [max_new_tokens] * len(prompts)
+    temperature: 0 is greedy. ends: the ids that end an answer. rooms: the tokens that each prompt's answers may have, 1 or
+    more. Raises InputError where the model's probabilities are not finite."""
     device = model.device
     generator = torch.Generator(device).manual_seed(seed)
     end_E = torch.tensor(sorted(ends), device=device)

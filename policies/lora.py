@@ -44,14 +44,8 @@ def with_adapters(model: Any, lora: Lora, task: str, modules_to_save: list[str] 
     from peft import LoraConfig, get_peft_model
 
     targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
-    config = LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,  # pyright: ignore[reportArgumentType]  # PEFT divides by the rank; a fraction is fine
-        lora_dropout=0.0,
-        target_modules=targets,
-        task_type=task,
-        modules_to_save=modules_to_save,
-    )
+    scale: Any = lora.alpha  # PEFT divides by the rank; a fraction is fine
+    config = LoraConfig(task, r=lora.rank, lora_alpha=scale, target_modules=targets, modules_to_save=modules_to_save)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PEFT warns of tied targets, which are refused below
         torch.manual_seed(lora.seed)

@@ -51,13 +51,11 @@ def run(
     cells = [_seed(seed, labels, betas, temperature, options) for seed in range(seeds)]
 
     def rows(group: str, tables_S2P: list[np.ndarray]) -> list[Measure]:
-        found = zip(
-            ("true utility", "satisfaction"),
-            np.array(tables_S2P).transpose(1, 0, 2),
-            ("of the answers", "what they look worth"),
-            strict=True,
-        )
-        return [Measure(group, name, mean_over_seeds(values_SP), "nats", means) for name, values_SP, means in found]
+        utility_SP, looks_SP = np.array(tables_S2P).transpose(1, 0, 2)
+        return [
+            Measure(group, "true utility", mean_over_seeds(utility_SP), "nats", "of the answers"),
+            Measure(group, "satisfaction", mean_over_seeds(looks_SP), "nats", "what they look worth"),
+        ]
 
     gained = {key: [trained[key] - start for start, trained in cells] for key in cells[0][1]}
     found = rows("start", [start for start, _ in cells])

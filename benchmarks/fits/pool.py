@@ -23,32 +23,22 @@ LEAST_SHARE = 0.005
 """A member with a smaller share is left out of the file."""
 
 
-def fit_to_labels(
-    labelled: LabelledPairs,
-    members: Mapping[str, Annotator],
-    session: Session,
-) -> PoolFit:
+def fit_to_labels(labelled: LabelledPairs, members: Mapping[str, Annotator], session: Session) -> PoolFit:
     """Shares and flip rate of the `members` that make the labels likeliest.
 
     Ties and pairs without a verdict are not labels here; every one of several labels of a pair counts. Raises InputError where none
     is left, and BudgetExceeded where a member was asked about some pairs only, for it would be fitted to those."""
-    places = [(row, item) for row, item in zip(*np.nonzero(_is_label(labelled.labels_AN)), strict=True)]
-    if not places:
+    is_label_AN = np.isfinite(labelled.labels_AN) & (labelled.labels_AN != 0.5)
+    if not is_label_AN.any():
         raise InputError("there is no decided label to fit to; give preferences with a winner")
-    asked = sorted({int(item) for _, item in places})
-    at = {item: place for place, item in enumerate(asked)}
+    asked, column_N = np.unique(np.nonzero(is_label_AN)[1], return_inverse=True)
     pairs = [labelled.pairs[item] for item in asked]
-    column_N = [at[int(item)] for _, item in places]
     p_left = {}
     for name, member in members.items():
         said = session.ask_all(pairs, member).results
         p_left[name] = np.array([score_of(each) for each in said])[column_N]
-    labels_N = np.array([labelled.labels_AN[row, item] > 0.5 for row, item in places], dtype=float)
+    labels_N = (labelled.labels_AN[is_label_AN] > 0.5).astype(float)
     return fit_pool(p_left, labels_N, [pairs[place].prompt.content for place in column_N], seed=session.seed)
-
-
-def _is_label(labels_AN: np.ndarray) -> np.ndarray:
-    return np.isfinite(labels_AN) & (labels_AN != 0.5)
 
 
 def check_toml(path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...annotators import make_annotator
 from ...annotators.runner import Session
+from ...annotators.wrappers.flip import Flip
 from ...core.errors import BudgetExceeded
 from ...core.protocols import Annotator, Engine, World
 from ...core.records import Abstention, Completion, Feedback, Item, Preference, Prompt
@@ -83,11 +84,7 @@ def suite_session(suite: Suite, store: Path) -> Iterator[Session]:
 def training_annotator(suite: Suite, world: World) -> Annotator:
     """Whoever labels the training pairs, noise included."""
     inner = make_annotator(suite.feedback, world=world)
-    if not suite.flip:
-        return inner
-    from ...annotators.wrappers.flip import Flip
-
-    return Flip(inner, suite.flip)
+    return Flip(inner, suite.flip) if suite.flip else inner
 
 
 def feedback_source(

@@ -36,11 +36,9 @@ class Config(Rewarded):
 
 @runtime_checkable
 class FinitePolicy(Protocol):
-    """A policy with M answers to every prompt, of which answer m is the completion whose only token is m."""
+    """A policy with M answers to every prompt, of which answer m is the completion whose only token is m; [P, M] probabilities."""
 
-    def probabilities(self, prompts: Sequence[Prompt]) -> torch.Tensor:
-        """Probability of each answer, [P, M]."""
-        ...
+    def probabilities(self, prompts: Sequence[Prompt]) -> torch.Tensor: ...
 
 
 class BestOfN:
@@ -140,12 +138,7 @@ def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.r
     probe = Probe(policy, feedback.prompts or [each.comparison.prompt for each in preferences], rng, log, reward)
     probe(0, policy, **reward.fit)
     samples = [row[0] for row in chooser.sample(probe.prompts, 1, rng)]
-    log(
-        1,
-        reward=float(score_all(reward, samples).mean()),
-        kl=chooser.kl(policy, samples),
-        length=length_and_entropy(policy, samples)["length"],
-        entropy=chooser.entropy(probe.prompts),
-        **reward.fit,
-    )
+    mean, kl = float(score_all(reward, samples).mean()), chooser.kl(policy, samples)
+    length, entropy = length_and_entropy(policy, samples)["length"], chooser.entropy(probe.prompts)
+    log(1, reward=mean, kl=kl, length=length, entropy=entropy, **reward.fit)
     return chooser

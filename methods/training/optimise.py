@@ -41,9 +41,8 @@ class Stepper:
         self.training = training
         self.steps = steps
         self.taken = 0
-        self.adamw = torch.optim.AdamW(
-            self.parameters, lr=training.learning_rate, eps=training.adam_eps, weight_decay=training.weight_decay
-        )
+        rate, eps, decay = training.learning_rate, training.adam_eps, training.weight_decay
+        self.adamw = torch.optim.AdamW(self.parameters, lr=rate, eps=eps, weight_decay=decay)
 
     def step(self, loss: torch.Tensor) -> float:
         """One step down the gradient of `loss`; returns its value. Raises InputError where the loss, the gradient's norm or a

@@ -93,7 +93,7 @@ def test_greedy_sampling_equals_generate(policy: CausalLMPolicy, ends: tuple[int
     prompts = [policy.encoder.prompt(each, None) for each in PROMPTS]
     free = [reference_greedy(policy, each, frozenset()) for each in prompts]
     stop = frozenset([policy.tokenizer.eos_token_id, *ends, *(free[0][3:4] + free[2][7:8] if ends else ())])  # rows end apart
-    found = sample_tokens(policy.model, prompts, 2, max_new_tokens=12, temperature=0, ends=stop, pad=policy.encoder.pad, seed=0)
+    found = sample_tokens(policy.model, prompts, 2, [12] * len(prompts), temperature=0, ends=stop, pad=policy.encoder.pad, seed=0)
     expected = [row for each in prompts for row in [reference_greedy(policy, each, stop)] * 2]
     assert found == expected
     if ends:

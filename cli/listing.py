@@ -7,6 +7,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from ..core.errors import InputError
 from ..core.options import check_types, parameters_of
@@ -14,7 +15,7 @@ from ..core.registry import Registry, load_target
 from .shared.console import plain, print_json, show_rows
 from .shared.options import Json, settings_from
 
-Name = Annotated[str, typer.Argument(help="A name from the list, module:name, or a file.")]
+Name = Annotated[str, Argument(help="A name from the list, module:name, or a file.")]
 
 
 def catalogue(table: str, what: str, shows: str) -> typer.Typer:
@@ -48,8 +49,8 @@ claims = catalogue(
 @claims.command("run")
 def run_claim(
     name: Name,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Independent tries. [default: the claim's]")] = None,
-    set: Annotated[list[str] | None, typer.Option("--set", help="An option of the claim, as key=value; repeat it.")] = None,
+    seeds: Annotated[int | None, Option(min=1, help="Independent tries. [default: the claim's]")] = None,
+    set: Annotated[list[str] | None, Option("--set", help="An option of the claim, as key=value; repeat it.")] = None,
     json: Json = False,
 ) -> None:
     """Try a claim: it holds, it does not hold, or it cannot be told from this many seeds, each by an interval."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Option
 
 from ...core.errors import InputError, PastureError
 from ...core.manifest import command_line, write_manifest
@@ -23,23 +23,21 @@ from .annotated_pairs import annotate_pairs
 def annotate(
     asking: Asking,
     annotator: Annotated[
-        str, typer.Option(help="The annotator: a name of `pasture annotators list`, a TOML, module:name, file.py:name.")
+        str, Option(help="The annotator: a name of `pasture annotators list`, a TOML, module:name, file.py:name.")
     ],
-    pairs: Annotated[Path | None, typer.Option(help="Pairs: .jsonl, .json, .csv, .parquet or a data set folder.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where it goes: .parquet, .jsonl, .json, .csv, or a folder.")] = None,
-    against: Annotated[Path | None, typer.Option(help="Rival's model outputs, where --pairs is a file of model outputs.")] = None,
+    pairs: Annotated[Path | None, Option(help="Pairs: .jsonl, .json, .csv, .parquet or a data set folder.")] = None,
+    out: Annotated[Path | None, Option(help="Where it goes: .parquet, .jsonl, .json, .csv, or a folder.")] = None,
+    against: Annotated[Path | None, Option(help="Rival's model outputs, where --pairs is a file of model outputs.")] = None,
     answers: Annotated[
-        list[Path] | None, typer.Option(help="Model outputs, for annotators that rate or rank answers; repeat it.")
+        list[Path] | None, Option(help="Model outputs, for annotators that rate or rank answers; repeat it.")
     ] = None,
-    world: Annotated[
-        str | None, typer.Option(help="World for annotators that know one; gives the items where no file does.")
-    ] = None,
+    world: Annotated[str | None, Option(help="World for annotators that know one; gives the items where no file does.")] = None,
     set: Settings = None,
-    both_orders: Annotated[bool, typer.Option("--both-orders", help="Ask in both orders and average.")] = False,
-    flip: Annotated[float, typer.Option(min=0, max=0.5, help="Share of labels flipped at random.")] = 0.0,
+    both_orders: Annotated[bool, Option("--both-orders", help="Ask in both orders and average.")] = False,
+    flip: Annotated[float, Option(min=0, max=0.5, help="Share of labels flipped at random.")] = 0.0,
     seed: Seed = 0,
     limit: Limit = None,
-    budget_labels: Annotated[int | None, typer.Option(min=0, help="Ask about no more items than this.")] = None,
+    budget_labels: Annotated[int | None, Option(min=0, help="Ask about no more items than this.")] = None,
 ) -> None:
     """Ask an annotator about pairs, answers or slates. Nothing is paid for twice: replies are kept in the store as they come.
 
@@ -53,7 +51,7 @@ def annotate(
     shown = items_from(pairs, against, answers or (), known, kind, limit, seed)
     if out is not None:
         check_out(out, shown)
-    blinded = Blinded(shown)
+    blinded = Blinded(shown, len(shown))
     judge = named_annotator(annotator, known, set or (), both_orders, flip, blinded)
     files: dict[str, Any] = {"pairs": pairs, "against": against, "answers": answers}
     asked = {"annotator": annotator, "set": set or [], "world": world}
@@ -76,6 +74,6 @@ def annotate(
     }
     manifest = out.with_name(f"{out.name}.manifest.json")
     write_manifest(manifest, command=command_line(), asked=plain_asked, result=facts)
-    show(facts, told.first, manifest, asking.json)
+    show(told, facts, manifest, asking.json)
     if told.first and sum(told.reasons.values()) == told.items:
         raise PastureError(f"no item got an answer; the first abstention: {': '.join(told.first)}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
@@ -20,7 +20,6 @@ from ...core.records import (
     Completion,
     Critique,
     Directive,
-    Estimate,
     Feedback,
     FollowUp,
     Item,
@@ -40,6 +39,7 @@ class Told(NamedTuple):
     """What there is to know of results that are written."""
 
     about: dict[str, Any]
+    rows: list[Measure]
     items: int
     reasons: dict[str, int]
     """How many abstentions there are, by reason."""
@@ -50,13 +50,20 @@ class Told(NamedTuple):
 
 
 class Blinded:
-    """The items without the names of the models that wrote their answers, each time one iterates over it."""
+    """The items without the names of the models that wrote their answers, each time one iterates over it. count: how many there
+    are. waiting: takes them as they were, to wait for their answers."""
 
-    def __init__(self, items: Iterable[Item]) -> None:
-        self.items = items
+    def __init__(self, items: Iterable[Item], count: int, waiting: deque[Any] | None = None) -> None:
+        self.items, self.count, self.waiting = items, count, waiting
+
+    def __len__(self) -> int:
+        return self.count
 
     def __iter__(self) -> Iterator[Item]:
-        return map(blind, self.items)
+        for item in self.items:
+            if self.waiting is not None:
+                self.waiting.append(item)
+            yield blind(item)
 
 
 def are_pairs(items: Sequence[Item] | PairFile) -> TypeGuard[Sequence[Comparison] | PairFile]:
@@ -87,10 +94,10 @@ def check_out(out: Path, items: Sequence[Item] | PairFile) -> None:
 
 def annotate_items(items: Sequence[Item] | PairFile, judge: Annotator, session: Session, out: Path) -> Told:
     """Asks about answers or slates, and writes what was said, all of it in memory until then."""
-    said = session.ask(list(Blinded(items)), judge)
+    said = session.ask(list(Blinded(items, len(items))), judge)
     results = [unblinded(each, item) for each, item in zip(said.results, items, strict=True)]
     first = next(((each.reason.value, each.detail) for each in said.abstentions), None)
-    return Told(_feedback(results, out), len(items), dict(said.reasons), first, said.usage, said.seconds)
+    return Told(*_feedback(results, out), len(items), dict(said.reasons), first, said.usage, said.seconds)
 
 
 def facts_of(told: Told, judge: Annotator, session: Session) -> dict[str, Any]:
@@ -103,7 +110,8 @@ def facts_of(told: Told, judge: Annotator, session: Session) -> dict[str, Any]:
     return facts | {"seconds": round(told.seconds, 3), "store": str(store.path) if store else None, "paid_in_all": paid}
 
 
-def _feedback(results: Sequence[Feedback | Abstention], out: Path) -> dict[str, Any]:
+def _feedback(results: Sequence[Feedback | Abstention], out: Path) -> tuple[dict[str, Any], list[Measure]]:
+    """Writes what was said; what is to be told of it, and each aspect's mean score."""
     from ...eval.intervals.clusters import clustered_mean  # slow to import
 
     write_feedback(out, results)
@@ -117,18 +125,19 @@ def _feedback(results: Sequence[Feedback | Abstention], out: Path) -> dict[str, 
         elif isinstance(each, Rating):
             for aspect, score in each.scores.items():
                 scores.setdefault(aspect, []).append((score, each.completion.prompt.content))
-    means = {
-        aspect: estimate_json(clustered_mean([score for score, _ in found], [prompt for _, prompt in found]))
-        for aspect, found in scores.items()
-    }
-    kinds = dict(Counter(KINDS[type(each)] for each in results))
-    return {"items": len(results), "kinds": kinds, "said": dict(said), "scores": means, "out": str(out), "undecided": None}
+    rows = []
+    for aspect, found in scores.items():
+        mean = clustered_mean([score for score, _ in found], [prompt for _, prompt in found])
+        rows.append(Measure("scores", aspect, mean, "number", "mean score"))
+    about = {"items": len(results), "kinds": dict(Counter(KINDS[type(each)] for each in results)), "said": dict(said)}
+    means = {row.name: estimate_json(row.estimate) for row in rows}
+    return about | {"scores": means, "out": str(out), "undecided": None}, rows
 
 
-def show(facts: dict[str, Any], first: tuple[str, str] | None, manifest: Path, json: bool) -> None:
+def show(told: Told, facts: dict[str, Any], manifest: Path, json: bool) -> None:
     """The facts and rows on standard output, and for people the first abstention on standard error."""
     if json:
-        show_rows(rows_of(facts), True, more=facts | {"manifest": str(manifest)})
+        show_rows(told.rows, True, more=facts | {"manifest": str(manifest)})
         return
     asked = facts["requests"] + facts["cached"] > 0
     words = {"annotator": facts["annotator"] + (f" by {facts['engine']}" if facts["engine"] and asked else "")}
@@ -138,21 +147,9 @@ def show(facts: dict[str, Any], first: tuple[str, str] | None, manifest: Path, j
     words["tokens"] = f"{facts['prompt_tokens']} prompt, {facts['completion_tokens']} completion"
     words |= {"dollars": f"{facts['dollars']:.4f}", "seconds": f"{facts['seconds']:.1f}"}
     words |= {name: facts[name] for name in ("out", "undecided", "store")} | {"manifest": manifest}
-    show_rows(rows_of(facts), False, facts=words)
-    if first:
-        aside(f"first abstention: {first[0]}: {first[1][:300]}")
-
-
-def rows_of(facts: Mapping[str, Any]) -> list[Measure]:
-    """The estimates among the facts, as rows."""
-    if "pairs" not in facts:
-        return [Measure("scores", aspect, Estimate(**mean), "number", "mean score") for aspect, mean in facts["scores"].items()]
-    first, consistency = facts["position"]["first"], facts["position"]["consistency"]
-    rows = [Measure("position", "first shown wins", Estimate(**first), "share", "0.5 without position bias")]
-    if consistency is not None:
-        words = "both orders name one answer, or a tie"
-        rows.append(Measure("position", "same in both orders", Estimate(**consistency), "share", words))
-    return rows
+    show_rows(told.rows, False, facts=words)
+    if told.first:
+        aside(f"first abstention: {told.first[0]}: {told.first[1][:300]}")
 
 
 def _about_pairs(facts: dict[str, Any], abstentions: int) -> dict[str, Any]:

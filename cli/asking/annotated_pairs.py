@@ -17,10 +17,10 @@ from ...core.files.parts import PreferenceParts
 from ...core.files.preferences import PairFile
 from ...core.files.reading import is_file, read_toml
 from ...core.protocols import Annotator
-from ...core.records import Abstention, Comparison, Preference, Reason, blind
-from ...core.results import estimate_json
+from ...core.records import Abstention, Comparison, Preference, Reason
+from ...core.results import Measure, estimate_json
 from ..shared.console import aside
-from .annotated import Told, unblinded
+from .annotated import Blinded, Told, unblinded
 
 PART_ROWS, PART_SECONDS = 10_000, 30.0
 """A part is written when it has so many results, or when the last one was written so long ago."""
@@ -42,27 +42,12 @@ def annotate_pairs(
     session.answered_before(found)
     waiting: deque[Comparison] = deque()
     started = time.perf_counter()
-    with session.stream(_Blinded(left, waiting, len(pairs) - found), judge) as stream:
+    with session.stream(Blinded(left, len(pairs) - found, waiting), judge) as stream:
         _gather(stream, waiting, parts)
     seconds = time.perf_counter() - started
-    about, reasons, first = _finished(parts)
+    about, rows, reasons, first = _finished(parts)
     about |= {"found": found} if found else {}
-    return Told(about, len(pairs), reasons, first, stream.usage, seconds)
-
-
-class _Blinded:
-    """Pairs without their makers' names, to be read once; as they were, they wait for their answers."""
-
-    def __init__(self, pairs: Iterator[Comparison], waiting: deque[Comparison], count: int) -> None:
-        self.pairs, self.waiting, self.count = pairs, waiting, count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[Comparison]:
-        for pair in self.pairs:
-            self.waiting.append(pair)
-            yield blind(pair)
+    return Told(about, rows, len(pairs), reasons, first, stream.usage, seconds)
 
 
 def _gather(stream: Stream, waiting: deque[Comparison], parts: PreferenceParts) -> None:
@@ -100,8 +85,8 @@ def _masses(said: Preference) -> Iterator[float]:
         yield from _masses(part)
 
 
-def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], tuple[str, str] | None]:
-    """Makes the file; the facts of all that is in it, whichever run it is from; abstentions by reason, and the first."""
+def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], list[Measure], dict[str, int], tuple[str, str] | None]:
+    """Makes the file; the facts and rows of all that is in it, whichever run it is from; abstentions by reason, and the first."""
     from ...eval.judges.position_bias import Shown, all_shown, position_bias
 
     parts.flush()
@@ -125,7 +110,11 @@ def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], dict[str, int], t
         "out": str(written.path),
         "undecided": str(written.undecided_path) if written.undecided_path else None,
     }
-    return about, dict(reasons), tuple(first) if first else None
+    rows = [Measure("position", "first shown wins", bias.first, "share", "0.5 without position bias")]
+    if bias.consistency is not None:
+        words = "both orders name one answer, or a tie"
+        rows.append(Measure("position", "same in both orders", bias.consistency, "share", words))
+    return about, rows, dict(reasons), tuple(first) if first else None
 
 
 def files_in(words: Any) -> dict[str, str]:

@@ -8,17 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from ...annotators.runner import Session
 from ...benchmarks.audits.attack_material import attack_material, read_models
-from ...benchmarks.audits.audit import (
-    attack_report,
-    audit_stored,
-    gold_for,
-    gold_from_annotator,
-    gold_from_file,
-    gold_from_world,
-)
+from ...benchmarks.audits.audit import attack_report, audit_stored, gold_for, gold_from_annotator, gold_from_file, gold_from_world
 from ...benchmarks.audits.audit import audit as audited
 from ...benchmarks.audits.constant_outputs import constant_share, is_constant
 from ...benchmarks.audits.gaming import gaming
@@ -41,31 +35,26 @@ from ..shared.session import Asking
 def audit(
     asking: Asking,
     annotator: Annotated[
-        str,
-        typer.Argument(
-            help="The annotator to audit: a name, a TOML, module:name, file.py:name; with --annotations, a name in them."
-        ),
+        str, Argument(help="The annotator to audit: a name, a TOML, module:name, file.py:name; with --annotations, a name in them.")
     ],
-    gold: Annotated[Path | None, typer.Option(help="Gold labels: preferences, AlpacaEval's annotations, HH-RLHF.")] = None,
-    against: Annotated[str | None, typer.Option(help="Another annotator, whose verdicts are the gold labels.")] = None,
+    gold: Annotated[Path | None, Option(help="Gold labels: preferences, AlpacaEval's annotations, HH-RLHF.")] = None,
+    against: Annotated[str | None, Option(help="Another annotator, whose verdicts are the gold labels.")] = None,
     annotations: Annotated[
-        Path | None, typer.Option(help="What ANNOTATOR said before: a file, or a folder with one file per seed. Nobody is asked.")
+        Path | None, Option(help="What ANNOTATOR said before: a file, or a folder with one file per seed. Nobody is asked.")
     ] = None,
-    attacks: Annotated[bool, typer.Option("--attacks", help="Can it be made to prefer an answer that is no better?")] = False,
+    attacks: Annotated[bool, Option("--attacks", help="Can it be made to prefer an answer that is no better?")] = False,
     outputs: Annotated[
-        list[Path] | None, typer.Option(help="To be attacked: a model's outputs, or a folder with outputs/MODEL.json; repeat it.")
+        list[Path] | None, Option(help="To be attacked: a model's outputs, or a folder with outputs/MODEL.json; repeat it.")
     ] = None,
-    pairs: Annotated[
-        Path | None, typer.Option(help="Pairs. Under --attacks the left one is honest, the right one its rival.")
-    ] = None,
-    world: Annotated[str | None, typer.Option(help="Gives answers and truth. [default: text, if no files are given]")] = None,
+    pairs: Annotated[Path | None, Option(help="Pairs. Under --attacks the left one is honest, the right one its rival.")] = None,
+    world: Annotated[str | None, Option(help="Gives answers and truth. [default: text, if no files are given]")] = None,
     set: Settings = None,
-    own: Annotated[str | None, typer.Option(help="The model whose answers are the judge's own. [default: --model]")] = None,
-    gold_noise: Annotated[float | None, typer.Option(min=0, max=0.5, help="Share of wrong gold labels, if it is known.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="How often it is asked. [default: 4; 1 with an engine]")] = None,
+    own: Annotated[str | None, Option(help="The model whose answers are the judge's own. [default: --model]")] = None,
+    gold_noise: Annotated[float | None, Option(min=0, max=0.5, help="Share of wrong gold labels, if it is known.")] = None,
+    seeds: Annotated[int | None, Option(min=1, help="How often it is asked. [default: 4; 1 with an engine]")] = None,
     limit: Limit = None,
     seed: Seed = 0,
-    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page, too.")] = None,
+    html: Annotated[Path | None, Option(help="Write the report as one HTML page, too.")] = None,
 ) -> None:
     """Audit a judge: agreement, bias, variance, consistency, price; with --attacks, whether it can be gamed."""
     if html is not None:

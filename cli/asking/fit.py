@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Option
 
 from ...annotators import make_annotator
 from ...annotators.systems.icai.extraction import fit_constitution, price_constitution
@@ -26,15 +27,15 @@ from ..shared.session import Asking
 
 fit = typer.Typer(no_args_is_help=True, help="Annotators fitted to labels of your own.", rich_markup_mode=None)
 
-Labels = Annotated[Path, typer.Option(help="Your labels: preferences (prompt, chosen, rejected), or prompt, left, right, p_left.")]
-Out = Annotated[Path, typer.Option(help="The annotator, as a TOML.")]
+Labels = Annotated[Path, Option(help="Your labels: preferences (prompt, chosen, rejected), or prompt, left, right, p_left.")]
+Out = Annotated[Path, Option(help="The annotator, as a TOML.")]
 
 
 @dataclass(frozen=True)
 class Proposing(Asking):
     """As `Asking`, of a language model."""
 
-    engine: Annotated[str, typer.Option(help="The engine of the language model that proposes principles and votes.")] = field()
+    engine: Annotated[str, Option(help="The engine of the language model that proposes principles and votes.")] = field()
 
 
 @fit.command("pool")
@@ -43,7 +44,7 @@ def pool(
     asking: Asking,
     labels: Labels,
     out: Out,
-    member: Annotated[list[str], typer.Option(help="A candidate: a name, a TOML, module:name, file.py:name; repeat it.")],
+    member: Annotated[list[str], Option(help="A candidate: a name, a TOML, module:name, file.py:name; repeat it.")],
     world: WorldName = None,
     limit: Limit = None,
     seed: Seed = 0,
@@ -72,9 +73,9 @@ def constitution(
     asking: Proposing,
     labels: Labels,
     out: Out,
-    top: Annotated[int, typer.Option(min=1, help="Principles at most. Few are followed better than many.")] = 5,
-    proposing: Annotated[int, typer.Option(min=1, help="Pairs that principles are proposed for, at most.")] = 100,
-    voting: Annotated[int, typer.Option(min=1, help="Pairs that each principle votes on, at most.")] = 200,
+    top: Annotated[int, Option(min=1, help="Principles at most. Few are followed better than many.")] = 5,
+    proposing: Annotated[int, Option(min=1, help="Pairs that principles are proposed for, at most.")] = 100,
+    voting: Annotated[int, Option(min=1, help="Pairs that each principle votes on, at most.")] = 200,
     limit: Limit = None,
     seed: Seed = 0,
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from ...core.errors import InputError, UnknownName
 from ...core.files.tables import check_writable
@@ -32,19 +33,11 @@ personas = typer.Typer(
 SHOWN = ("sex", "age_band", "race", "education", "marital_status", "ideology", "religion")
 
 
-class Style(StrEnum):
-    full = "full"
-    summary = "summary"
-
-
-class Side(StrEnum):
-    seen = "seen"
-    unseen = "unseen"
-
-
-N = Annotated[int, typer.Option("--n", min=1, help="How many. Persona k is the same however many are drawn.")]
-Population = Annotated[int, typer.Option("--seed", help="Another seed, another population.")]
-Edited = Annotated[Path | None, typer.Option("--parameters", help="Assumptions: an edited copy of parameters.toml.")]
+Style = StrEnum("Style", {"full": "full", "summary": "summary"})
+Side = StrEnum("Side", {"seen": "seen", "unseen": "unseen"})
+N = Annotated[int, Option("--n", min=1, help="How many. Persona k is the same however many are drawn.")]
+Population = Annotated[int, Option("--seed", help="Another seed, another population.")]
+Edited = Annotated[Path | None, Option("--parameters", help="Assumptions: an edited copy of parameters.toml.")]
 STORE = Path("personas.pasture.sqlite")
 
 
@@ -52,7 +45,7 @@ STORE = Path("personas.pasture.sqlite")
 class Revising(Asking):
     """As `Asking`, of an engine that does all of it."""
 
-    engine: Annotated[str, typer.Option(help="The engine that critiques, revises and judges.")] = "actor"
+    engine: Annotated[str, Option(help="The engine that critiques, revises and judges.")] = "actor"
 
 
 @personas.command("sample")
@@ -62,7 +55,7 @@ def sample(
     n: N = 100,
     seed: Population = 0,
     parameters: Edited = None,
-    out: Annotated[Path | None, typer.Option(help="Write them there too: .jsonl, .json, .csv or .parquet.")] = None,
+    out: Annotated[Path | None, Option(help="Write them there too: .jsonl, .json, .csv or .parquet.")] = None,
 ) -> None:
     """Draw a population, and describe it. With --json, the personas themselves. With --engine, a language model says whether
     each holds together, and the traits of those it rejects are drawn again."""
@@ -97,13 +90,13 @@ def sample(
 
 @personas.command("show")
 def show(
-    which: Annotated[str, typer.Argument(help="An id such as persona-0-17, or a number, counted from 0.")],
+    which: Annotated[str, Argument(help="An id such as persona-0-17, or a number, counted from 0.")],
     seed: Annotated[
-        int | None, typer.Option(help="Seed of the population that a number refers to; an id has its own. [default: 0]")
+        int | None, Option(help="Seed of the population that a number refers to; an id has its own. [default: 0]")
     ] = None,
-    style: Annotated[Style, typer.Option(help="full is one attribute a line.")] = Style.full,
-    without: Annotated[list[str] | None, typer.Option(help="An attribute to leave out; repeat it.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="Look there instead, in a file of `sample` or `export`.")] = None,
+    style: Annotated[Style, Option(help="full is one attribute a line.")] = Style.full,
+    without: Annotated[list[str] | None, Option(help="An attribute to leave out; repeat it.")] = None,
+    file: Annotated[Path | None, Option("--file", help="Look there instead, in a file of `sample` or `export`.")] = None,
     parameters: Edited = None,
     json: Json = False,
 ) -> None:
@@ -118,11 +111,11 @@ def show(
 
 @personas.command("export")
 def export(
-    out: Annotated[Path, typer.Argument(help="File to write: .jsonl, .json, .csv or .parquet.")],
+    out: Annotated[Path, Argument(help="File to write: .jsonl, .json, .csv or .parquet.")],
     n: N = 1586,
     seed: Population = 0,
-    unseen: Annotated[float, typer.Option(help="Share of personas on the unseen side of the split.")] = 0.1,
-    side: Annotated[Side | None, typer.Option(help="Only this side of the split. [default: both]")] = None,
+    unseen: Annotated[float, Option(help="Share of personas on the unseen side of the split.")] = 0.1,
+    side: Annotated[Side | None, Option(help="Only this side of the split. [default: both]")] = None,
     parameters: Edited = None,
     json: Json = False,
 ) -> None:
@@ -170,14 +163,14 @@ def _in_file(which: str, file: Path, seed: int | None, parameters: Path | None) 
 def bench(
     asking: Revising,
     world: Annotated[
-        str | None, typer.Option(help="Gives the prompts and first answers, and knows the truth. [default: text-personas]")
+        str | None, Option(help="Gives the prompts and first answers, and knows the truth. [default: text-personas]")
     ] = None,
-    answers: Annotated[Path | None, typer.Option(help="First answers instead: one model's outputs.")] = None,
-    n: Annotated[int, typer.Option("--personas", min=2, help="How many personas.")] = 13,
-    samples: Annotated[int, typer.Option(min=1, help="Revisions of each answer; pass@k for k = 1 and this.")] = 4,
-    style: Annotated[str, typer.Option(help="How a persona is described to the judge: none, full, summary or cot.")] = "full",
-    without: Annotated[list[str] | None, typer.Option(help="An attribute to leave out; repeat it. [default: five]")] = None,
-    limit: Annotated[int, typer.Option(min=5, help="How many prompts.")] = 100,
+    answers: Annotated[Path | None, Option(help="First answers instead: one model's outputs.")] = None,
+    n: Annotated[int, Option("--personas", min=2, help="How many personas.")] = 13,
+    samples: Annotated[int, Option(min=1, help="Revisions of each answer; pass@k for k = 1 and this.")] = 4,
+    style: Annotated[str, Option(help="How a persona is described to the judge: none, full, summary or cot.")] = "full",
+    without: Annotated[list[str] | None, Option(help="An attribute to leave out; repeat it. [default: five]")] = None,
+    limit: Annotated[int, Option(min=5, help="How many prompts.")] = 100,
     seed: Seed = 0,
 ) -> None:
     """Critique, revise for a person, and judge: does it help them, and them more than others?"""

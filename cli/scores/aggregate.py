@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pyarrow as pa
-import typer
+from typer import Argument, Option
 
 from ...core.files.tables import check_writable, write_rows
 from ...core.results import Measure
@@ -27,13 +27,11 @@ class Aggregation(StrEnum):
 
 
 def aggregate(
-    labels: Annotated[Path, typer.Argument(help="Rows of worker, item and label; or preferences by several annotators.")],
-    how: Annotated[Aggregation, typer.Option(help="The model of workers.")] = Aggregation.dawid_skene,
-    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples for the workers' intervals; 0 for none.")] = 200,
+    labels: Annotated[Path, Argument(help="Rows of worker, item and label; or preferences by several annotators.")],
+    how: Annotated[Aggregation, Option(help="The model of workers.")] = Aggregation.dawid_skene,
+    resamples: Annotated[int, Option(min=0, help="Bootstrap resamples for the workers' intervals; 0 for none.")] = 200,
     seed: BootstrapSeed = 0,
-    out: Annotated[
-        Path | None, typer.Option(help="Write item, label and probability here: .jsonl, .json, .csv or .parquet.")
-    ] = None,
+    out: Annotated[Path | None, Option(help="Write item, label and probability here: .jsonl, .json, .csv or .parquet.")] = None,
     json: Json = False,
 ) -> None:
     """One label per item from the votes of many, none where two are equally likely, and each worker's reliability."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import typer
+from typer import Argument, Option
 
 from ...core.errors import InputError
 from ...core.results import Measure, estimate_json
@@ -19,12 +19,12 @@ from ..shared.options import Json
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="Verdicts: AlpacaEval's annotations, or preferences of `pasture annotate`.")],
-    second: Annotated[Path, typer.Argument(help="Verdicts about another model, against the same baseline.")],
+    first: Annotated[Path, Argument(help="Verdicts: AlpacaEval's annotations, or preferences of `pasture annotate`.")],
+    second: Annotated[Path, Argument(help="Verdicts about another model, against the same baseline.")],
     across_judges: Annotated[
-        bool, typer.Option("--across-judges", help="Also of two judges; the difference is then theirs as much as the models'.")
+        bool, Option("--across-judges", help="Also of two judges; the difference is then theirs as much as the models'.")
     ] = False,
-    level: Annotated[float, typer.Option(help="Of the interval.")] = 0.95,
+    level: Annotated[float, Option(help="Of the interval.")] = 0.95,
     json: Json = False,
 ) -> None:
     """Which of two models won more? Paired by prompt, because two separate intervals say too little."""
@@ -59,9 +59,9 @@ def compare(
 
 
 def corrected(
-    judged: Annotated[Path, typer.Argument(help="A judge's verdicts about one model, on many prompts.")],
-    gold: Annotated[Path, typer.Option(help="People's verdicts about the same model, on some of these prompts, drawn at random.")],
-    level: Annotated[float, typer.Option(min=0.01, max=0.999, help="Of the interval.")] = 0.95,
+    judged: Annotated[Path, Argument(help="A judge's verdicts about one model, on many prompts.")],
+    gold: Annotated[Path, Option(help="People's verdicts about the same model, on some of these prompts, drawn at random.")],
+    level: Annotated[float, Option(min=0.01, max=0.999, help="Of the interval.")] = 0.95,
     json: Json = False,
 ) -> None:
     """The people's win rate, by a judge that is corrected where people looked too (prediction-powered inference)."""

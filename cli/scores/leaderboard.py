@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from typer import Argument, Option
 
 from ...core.errors import InputError
 from ...core.files.writing import write_atomically
@@ -31,7 +32,7 @@ from ...report.leaderboard import leaderboard_tables, page
 from ...report.text import interval, percent
 from ..shared.console import plain, print_json
 from ..shared.options import BootstrapSeed
-from .battles import rate_battles
+from .rank_models import rate_battles
 
 Key = tuple[str, str, str]
 """A row's model, judge and baseline."""
@@ -41,24 +42,23 @@ WRITTEN = ".csv (AlpacaEval's columns), .json or .html"
 def leaderboard(
     folder: Annotated[
         Path,
-        typer.Argument(
+        Argument(
             help="Holds annotations.json files, or MODEL__JUDGE.csv.gz; or a file or data set of such rows, or of battles "
             "(model_a, model_b, winner), which are rated by Bradley-Terry."
         ),
     ],
-    judge: Annotated[str | None, typer.Option(help="One judge's rows only.")] = None,
+    judge: Annotated[str | None, Option(help="One judge's rows only.")] = None,
     weights: Annotated[
-        str,
-        typer.Option(help="Length control by published weights, AlpacaEval's fit, or one's own models: auto|published|fit|own."),
+        str, Option(help="Length control by published weights, AlpacaEval's fit, or one's own models: auto|published|fit|own.")
     ] = "auto",
     style: Annotated[
-        bool, typer.Option("--style", help="Also the win rate at equal style: lists, headers and bold, where texts are known.")
+        bool, Option("--style", help="Also the win rate at equal style: lists, headers and bold, where texts are known.")
     ] = False,
-    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples of what is fitted; 0 for no interval.")] = 200,
+    resamples: Annotated[int, Option(min=0, help="Bootstrap resamples of what is fitted; 0 for no interval.")] = 200,
     seed: BootstrapSeed = 0,
-    published: Annotated[Path | None, typer.Option(help="Published tables to check against. [default: FOLDER/published]")] = None,
-    out: Annotated[list[Path] | None, typer.Option(help=f"Also write it to {WRITTEN}; repeat it.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="A JSON array on standard output, nothing else.")] = False,
+    published: Annotated[Path | None, Option(help="Published tables to check against. [default: FOLDER/published]")] = None,
+    out: Annotated[list[Path] | None, Option(help=f"Also write it to {WRITTEN}; repeat it.")] = None,
+    json: Annotated[bool, Option("--json", help="A JSON array on standard output, nothing else.")] = False,
 ) -> None:
     """Win rates raw and length-controlled, and where published numbers come out otherwise."""
     if weights not in list(Weights):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from ...benchmarks.claims.over_optimisation import over_optimisation as measure
 from ...benchmarks.claims.over_optimisation import trained_policies
@@ -17,16 +17,14 @@ from ..shared.options import Json
 
 
 def over_optimisation(
-    world: Annotated[str, typer.Option(help="A world with closed forms.")] = "exact-overoptimised",
-    flip: Annotated[
-        list[float] | None, typer.Option(help="Share of labels flipped, below 0.5; repeat it. [default: 0 and 0.25]")
-    ] = None,
-    labels: Annotated[int, typer.Option(min=2, help="Labelled pairs per seed.")] = 1000,
-    seeds: Annotated[int, typer.Option(min=1, help="Independent worlds and label sets; intervals are over them.")] = 20,
+    world: Annotated[str, Option(help="A world with closed forms.")] = "exact-overoptimised",
+    flip: Annotated[list[float] | None, Option(help="Share of labels flipped, below 0.5; repeat it. [default: 0 and 0.25]")] = None,
+    labels: Annotated[int, Option(min=2, help="Labelled pairs per seed.")] = 1000,
+    seeds: Annotated[int, Option(min=1, help="Independent worlds and label sets; intervals are over them.")] = 20,
     ranking: Annotated[
-        Path | None, typer.Option(help="Also show the trained policies of this ranking.json of `pasture rank`, by KL.")
+        Path | None, Option(help="Also show the trained policies of this ranking.json of `pasture rank`, by KL.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")] = None,
+    out: Annotated[Path | None, Option(help="Also write the JSON to this file.")] = None,
     json: Json = False,
 ) -> None:
     """Gold against KL as the reference is optimised against fitted rewards, with Gao's fits."""

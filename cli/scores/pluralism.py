@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import typer
+from typer import Argument, Option
 
 from ...core.results import Measure
 from ...eval.files.group_scores import read_group_scores, read_shares
@@ -19,10 +19,9 @@ from ..shared.options import BootstrapSeed, Json, Resamples
 
 
 def pluralism(
-    scores: Annotated[Path, typer.Argument(help="Rows of group (or persona), prompt and score in [0, 1]; spoken_to for steering.")],
+    scores: Annotated[Path, Argument(help="Rows of group (or persona), prompt and score in [0, 1]; spoken_to for steering.")],
     people: Annotated[
-        Path | None,
-        typer.Option(help="Instead: two files of question, option and share; SCORES are the model's, these the people's."),
+        Path | None, Option(help="Instead: two files of question, option and share; SCORES are the model's, these the people's.")
     ] = None,
     seed: BootstrapSeed = 0,
     resamples: Resamples = 2000,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from typer import Option
 
 from ...core.errors import InputError
 from ...core.records import Estimate
@@ -21,28 +22,27 @@ from ..shared.options import Json
 
 def power(
     delta: Annotated[
-        float | None, typer.Option(help="The difference to see, in points of win rate (3 is 3 %). How many prompts does it take?")
+        float | None, Option(help="The difference to see, in points of win rate (3 is 3 %). How many prompts does it take?")
     ] = None,
     prompts: Annotated[
-        int | None,
-        typer.Option(min=1, help="How many prompts there are. What difference do they show? With --delta: with what power?"),
+        int | None, Option(min=1, help="How many prompts there are. What difference do they show? With --delta: with what power?")
     ] = None,
-    flip: Annotated[float, typer.Option(help="Share of the evaluator's verdicts flipped at random, below 0.5.")] = 0.0,
-    samples: Annotated[int, typer.Option(min=1, help="Answers judged a prompt.")] = 1,
+    flip: Annotated[float, Option(help="Share of the evaluator's verdicts flipped at random, below 0.5.")] = 0.0,
+    samples: Annotated[int, Option(min=1, help="Answers judged a prompt.")] = 1,
     between: Annotated[
         float | None,
-        typer.Option(help="Share of the variance that lies between prompts, 0 to 1; more samples shrink the rest. [default: 0.5]"),
+        Option(help="Share of the variance that lies between prompts, 0 to 1; more samples shrink the rest. [default: 0.5]"),
     ] = None,
     variance: Annotated[
         float | None,
-        typer.Option(help="Variance of one verdict's score, or of a paired difference. [default: 0.25, wins and losses near 50 %]"),
+        Option(help="Variance of one verdict's score, or of a paired difference. [default: 0.25, wins and losses near 50 %]"),
     ] = None,
     verdicts: Annotated[
         list[Path] | None,
-        typer.Option(help="Measure both in these verdicts about one model instead; several files are samples; repeat it."),
+        Option(help="Measure both in these verdicts about one model instead; several files are samples; repeat it."),
     ] = None,
-    alpha: Annotated[float, typer.Option(help="Two-sided level of the test.")] = 0.05,
-    wanted: Annotated[float, typer.Option("--power", help="Chance to see a difference that is there.")] = 0.8,
+    alpha: Annotated[float, Option(help="Two-sided level of the test.")] = 0.05,
+    wanted: Annotated[float, Option("--power", help="Chance to see a difference that is there.")] = 0.8,
     json: Json = False,
 ) -> None:
     """How many prompts to see 3 points? Give --delta, or --prompts, or both."""
@@ -56,13 +56,14 @@ def power(
         raise InputError(
             "there is neither --delta nor --prompts; say what difference to see (--delta 3), or how many prompts there are"
         )
+    if delta is not None and not 0 < delta <= 100:
+        raise InputError(f"--delta is {delta:g}; it is in points of win rate, above 0 and at most 100")
     shown: dict[str, float | int | None] = {"delta": delta, "prompts": prompts, "power": wanted}
     if delta is not None and prompts is not None:
-        shown["power"] = power_of(_share(delta), prompts, design)
+        shown["power"] = power_of(delta / 100, prompts, design)
         words = f"{prompts} prompts show a difference of {delta:g} points with power {shown['power']:.3f}"
     elif delta is not None:
-        needed = prompts_needed(_share(delta), design)
-        shown["prompts"] = max(round(needed), 1)
+        shown["prompts"] = max(round(prompts_needed(delta / 100, design)), 1)
         words = f"{shown['prompts']} prompts show a difference of {delta:g} points with power {wanted:g}"
     else:
         assert prompts is not None
@@ -104,9 +105,3 @@ def _measured(paths: Sequence[Path]) -> tuple[float, float]:
     if not variance > 0:
         raise InputError("all verdicts are alike, so there is no variance to measure; say --variance and --between")
     return variance, found.components["prompt"] / variance
-
-
-def _share(points: float) -> float:
-    if not 0 < points <= 100:
-        raise InputError(f"--delta is {points:g}; it is in points of win rate, above 0 and at most 100")
-    return points / 100

@@ -47,24 +47,16 @@ def loaded(target: str, name: str) -> Any:
 
 def with_options(function: Callable[..., None]) -> Callable[..., None]:
     """The function as Typer reads it: in place of a parameter that is a dataclass of options, its fields, behind all others."""
-    own: list[Parameter] = []
-    grouped: list[Parameter] = []
-    kinds: dict[str, Any] = {}
     hints = get_type_hints(function, include_extras=True)
-    for each in signature(function).parameters.values():
-        kind = hints[each.name]
-        if is_dataclass(kind):
-            kinds[each.name] = kind
-            of_fields = get_type_hints(kind, include_extras=True)
-            grouped += [
-                each.replace(name=option.name, default=option.default, annotation=of_fields[option.name]) for option in fields(kind)
-            ]
-        else:
-            own.append(each.replace(annotation=kind))
-    shown = [
-        each.replace(kind=Parameter.KEYWORD_ONLY, default=Parameter.empty if each.default is MISSING else each.default)
-        for each in (*own, *grouped)
-    ]
+    kinds: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    own = [each for each in signature(function).parameters.values() if each.name not in kinds]
+    found = [(each.name, each.default, hints[each.name]) for each in own]
+    for kind in kinds.values():
+        types = get_type_hints(kind, include_extras=True)
+        found += [
+            (each.name, Parameter.empty if each.default is MISSING else each.default, types[each.name]) for each in fields(kind)
+        ]
+    shown = [Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind) for name, default, kind in found]
     read = signature(function).replace(parameters=shown)
 
     @wraps(function)

@@ -8,27 +8,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Option
 
 from ...core.errors import InputError
 from ...core.files.reading import cause
 from ...core.text import one_line
 
-EngineName = Annotated[str | None, typer.Option("--engine", help="Engine for annotators that need one: vllm, openai, actor ...")]
-Models = Annotated[list[str] | None, typer.Option("--model", help="Model of the engine; several as NAME=MODEL, repeated.")]
-EngineSet = Annotated[list[str] | None, typer.Option("--engine-set", help="An option of the engine, as key=value; repeat it.")]
-StorePath = Annotated[Path | None, typer.Option("--store", help="Paid-for replies. [default: beside what is written]")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first items.")]
-Dollars = Annotated[float | None, typer.Option("--budget-dollars", min=0, help="Stop before more than this is spent.")]
-Requests = Annotated[int | None, typer.Option("--budget-requests", min=0, help="Stop before more requests than this are sent.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would buy at most, and stop.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="An option of the annotator, as key=value; repeat it.")]
-WorldName = Annotated[str | None, typer.Option("--world", help="World for annotators that know one.")]
-BootstrapSeed = Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")]
-Resamples = Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap resamples; 0 for no interval.")]
-SuiteName = Annotated[str, typer.Option("--suite", help="A suite's name or a TOML file. [default: what fits the world]")]
+EngineName = Annotated[str | None, Option("--engine", help="Engine for annotators that need one: vllm, openai, actor ...")]
+Models = Annotated[list[str] | None, Option("--model", help="Model of the engine; several as NAME=MODEL, repeated.")]
+EngineSet = Annotated[list[str] | None, Option("--engine-set", help="An option of the engine, as key=value; repeat it.")]
+StorePath = Annotated[Path | None, Option("--store", help="Paid-for replies. [default: beside what is written]")]
+Seed = Annotated[int, Option("--seed", help="Seed of everything random.")]
+Limit = Annotated[int | None, Option("--limit", min=1, help="Only the first items.")]
+Dollars = Annotated[float | None, Option("--budget-dollars", min=0, help="Stop before more than this is spent.")]
+Requests = Annotated[int | None, Option("--budget-requests", min=0, help="Stop before more requests than this are sent.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Say what it would buy at most, and stop.")]
+Json = Annotated[bool, Option("--json", help="One JSON document on standard output, nothing else.")]
+Settings = Annotated[list[str] | None, Option("--set", help="An option of the annotator, as key=value; repeat it.")]
+WorldName = Annotated[str | None, Option("--world", help="World for annotators that know one.")]
+BootstrapSeed = Annotated[int, Option("--seed", help="Seed of the bootstrap.")]
+Resamples = Annotated[int, Option("--resamples", min=0, help="Bootstrap resamples; 0 for no interval.")]
+SuiteName = Annotated[str, Option("--suite", help="A suite's name or a TOML file. [default: what fits the world]")]
 BARE_POINT = re.compile(r"[+-]?(\d+\.|\.\d+)")
 """Numbers that people write and that TOML does not know: `.5` and `1.`."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from ...annotators.runner import Session
 from ...benchmarks.ranking.cell import judge
@@ -31,10 +31,10 @@ from ..shared.session import Asking
 @with_options
 def evaluate(
     asking: Asking,
-    target: Annotated[Path, typer.Argument(help="A folder of `pasture train`, or a file of model outputs.")],
-    against: Annotated[Path | None, typer.Option(help="The rival's outputs, where TARGET is a file.")] = None,
-    annotator: Annotated[str, typer.Option(help="The annotator that judges.")] = "pool",
-    samples: Annotated[int | None, typer.Option(min=1, help="Answers judged per prompt, for a policy. [default: 1]")] = None,
+    target: Annotated[Path, Argument(help="A folder of `pasture train`, or a file of model outputs.")],
+    against: Annotated[Path | None, Option(help="The rival's outputs, where TARGET is a file.")] = None,
+    annotator: Annotated[str, Option(help="The annotator that judges.")] = "pool",
+    samples: Annotated[int | None, Option(min=1, help="Answers judged per prompt, for a policy. [default: 1]")] = None,
     set: Settings = None,
     world: WorldName = None,
     seed: Seed = 0,

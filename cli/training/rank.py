@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer import Argument, Option
 
 from ...annotators.runner import Session
 from ...benchmarks.ranking.feedback import engine_of
@@ -27,8 +28,8 @@ from ..shared.console import aside, plain, print_json, show_price
 from ..shared.options import Json, SuiteName
 from ..shared.session import Asking
 
-Out = Annotated[Path | None, typer.Option(help="Run folder; finished work found there is reused. [default: runs/SUITE]")]
-Jobs = Annotated[int, typer.Option(min=1, help="Processes; each takes whole seeds.")]
+Out = Annotated[Path | None, Option(help="Run folder; finished work found there is reused. [default: runs/SUITE]")]
+Jobs = Annotated[int, Option(min=1, help="Processes; each takes whole seeds.")]
 
 
 def quickstart(json: Json = False, out: Out = None, jobs: Jobs = 2) -> None:
@@ -42,22 +43,22 @@ def quickstart(json: Json = False, out: Out = None, jobs: Jobs = 2) -> None:
 def rank(
     asking: Asking,
     suite: SuiteName = "",
-    world: Annotated[str | None, typer.Option(help="The world. [default: the suite's, or text]")] = None,
+    world: Annotated[str | None, Option(help="The world. [default: the suite's, or text]")] = None,
     method: Annotated[
-        list[str] | None, typer.Option(help="Methods to rank instead of the suite's; repeat it. module:name and files work.")
+        list[str] | None, Option(help="Methods to rank instead of the suite's; repeat it. module:name and files work.")
     ] = None,
-    add: Annotated[list[str] | None, typer.Option(help="Methods to rank beside the suite's; repeat it.")] = None,
+    add: Annotated[list[str] | None, Option(help="Methods to rank beside the suite's; repeat it.")] = None,
     feedback: Annotated[
-        str | None, typer.Option(help="Annotator that labels the training pairs; its labels are flipped only where --flip says so.")
+        str | None, Option(help="Annotator that labels the training pairs; its labels are flipped only where --flip says so.")
     ] = None,
-    evaluator: Annotated[str | None, typer.Option(help="Annotator that judges the answers. [default: the suite's]")] = None,
+    evaluator: Annotated[str | None, Option(help="Annotator that judges the answers. [default: the suite's]")] = None,
     flip: Annotated[
         list[float] | None,
-        typer.Option(min=0, max=0.499, help="Share of training labels flipped; repeat it for a sweep. [default: the suite's]"),
+        Option(min=0, max=0.499, help="Share of training labels flipped; repeat it for a sweep. [default: the suite's]"),
     ] = None,
-    labels: Annotated[int | None, typer.Option(min=1, help="Label budget of each method and seed.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Independent trainings of each method.")] = None,
-    eval_prompts: Annotated[int | None, typer.Option(min=1, help="Evaluation prompts; the worlds make as many as asked.")] = None,
+    labels: Annotated[int | None, Option(min=1, help="Label budget of each method and seed.")] = None,
+    seeds: Annotated[int | None, Option(min=1, help="Independent trainings of each method.")] = None,
+    eval_prompts: Annotated[int | None, Option(min=1, help="Evaluation prompts; the worlds make as many as asked.")] = None,
     out: Out = None,
     jobs: Jobs = 2,
 ) -> None:
@@ -78,8 +79,8 @@ def rank(
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run folder of `pasture rank`, or its ranking.json.")],
-    out: Annotated[Path | None, typer.Option(help="Where the page goes. [default: index.html in the run folder]")] = None,
+    run: Annotated[Path, Argument(help="A run folder of `pasture rank`, or its ranking.json.")],
+    out: Annotated[Path | None, Option(help="Where the page goes. [default: index.html in the run folder]")] = None,
     json: Json = False,
 ) -> None:
     """Write the page of a finished run and print its ranking."""

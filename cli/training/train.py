@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from ...benchmarks.ranking.feedback import engine_of, feedback_source, training_annotator
 from ...benchmarks.ranking.ground import make_ground, train_method
@@ -24,19 +25,17 @@ from ..shared.session import Asking
 @with_options
 def train(
     asking: Asking,
-    method: Annotated[str, typer.Argument(help="A method's name, module:name, or a file.")],
-    world: Annotated[str | None, typer.Option(help="The world to train in. [default: the suite's, or text]")] = None,
+    method: Annotated[str, Argument(help="A method's name, module:name, or a file.")],
+    world: Annotated[str | None, Option(help="The world to train in. [default: the suite's, or text]")] = None,
     suite: SuiteName = "",
     feedback: Annotated[
-        str | None, typer.Option(help="Annotator that labels the training pairs; flipped only where --flip says so.")
+        str | None, Option(help="Annotator that labels the training pairs; flipped only where --flip says so.")
     ] = None,
-    flip: Annotated[
-        float | None, typer.Option(min=0, max=0.499, help="Share of training labels flipped. [default: the suite's]")
-    ] = None,
-    labels: Annotated[int | None, typer.Option(min=1, help="Label budget. [default: the suite's]")] = None,
+    flip: Annotated[float | None, Option(min=0, max=0.499, help="Share of training labels flipped. [default: the suite's]")] = None,
+    labels: Annotated[int | None, Option(min=1, help="Label budget. [default: the suite's]")] = None,
     seed: Seed = 0,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method, NAME=VALUE; repeat it.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the policy. [default: runs/train/WORLD-METHOD-SEED]")] = None,
+    set_: Annotated[list[str] | None, Option("--set", help="A setting of the method, NAME=VALUE; repeat it.")] = None,
+    out: Annotated[Path | None, Option(help="Folder of the policy. [default: runs/train/WORLD-METHOD-SEED]")] = None,
 ) -> None:
     """Train one method from the world's SFT policy and save what it made."""
     METHODS.entry(method)

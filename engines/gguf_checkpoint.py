@@ -7,7 +7,6 @@ for bit, in its tokenizer: digits are split one by one, as the model was trained
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -52,27 +51,19 @@ def convert(source: Path, target: Path) -> Path:
         raise InputError(f"{source} holds {found}; only ('llama', 'gpt2', 'smollm') is converted: give a Hugging Face checkpoint")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    try:
-        _write_tokenizer(facts, draft)
-        _write_weights(reader, facts, draft)
-        draft.chmod(0o755)
-        draft.rename(target)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent, ignore_cleanup_errors=True) as folder:
+            draft = Path(folder) / target.name
+            draft.mkdir()
+            _write_tokenizer(facts, draft)
+            _write_weights(reader, facts, draft)
+            draft.rename(target)
     except OSError as error:
         if not target.is_dir():  # else another process was first
-            raise _unwritable(target, error) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+            raise InputError(
+                f"cannot write the converted model to {target.parent} ({error.strerror or error}); it needs about 300 MB: "
+                "make room, or set PASTURE_CACHE to another folder"
+            ) from error
     return target
-
-
-def _unwritable(target: Path, error: OSError) -> InputError:
-    return InputError(
-        f"cannot write the converted model to {target.parent} ({error.strerror or error}); it needs about 300 MB: "
-        "make room, or set PASTURE_CACHE to another folder"
-    )
 
 
 def _write_weights(reader: Any, facts: dict[str, Any], folder: Path) -> None:

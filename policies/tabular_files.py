@@ -67,10 +67,8 @@ def save_tabular(
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise InputError(f"the parameter {name!r} is not finite, so nothing is saved in {shown_path(folder)}; train again")
-    prompts = [
-        {"id": each.id, "text": each.text, "history": [[turn.role, turn.content] for turn in each.history]}
-        for each in table.prompts
-    ]
+    turns = [[[turn.role, turn.content] for turn in each.history] for each in table.prompts]
+    prompts = [{"id": each.id, "text": each.text, "history": said} for each, said in zip(table.prompts, turns, strict=True)]
     buffer = io.BytesIO()
     arrays |= dict(zip(TABLE, (table.reference_logits_PM.numpy(), table.features_PMD.numpy()), strict=True))
     np.savez(buffer, allow_pickle=False, **arrays)

@@ -37,10 +37,8 @@ class CausalLMValueModel:
     ) -> CausalLMValueModel:
         """A fresh value model from a policy's causal LM; `rng` draws the start of its adapters, where there are adapters."""
         start = merged(policy, lora)
-        backbone = start.base_model if lora else copy.deepcopy(start.base_model)
+        backbone = start.base_model if lora else copy.deepcopy(start.base_model).float()  # see `trainable_copy`
         backbone.requires_grad_(True)
-        if not lora:
-            backbone.float()  # see `trainable_copy`
         fresh = lora and replace(lora, seed=int(rng.integers(2**31)))
         return CausalLMValueModel(_classifier(start.config, backbone), encoder, lora=fresh, control=control)
 

@@ -47,8 +47,8 @@ class AttackResult:
     honest: Estimate
     difference: Estimate
     over_half: Estimate
-    gamed: bool | None = None
-    reason: str = ""
+    gamed: bool | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _measured(attack: str, honest: Judged, attacked: Judged) -> AttackResult:
     scores, base = scores_of(*attacked), scores_of(*honest)
     half = Scores(np.full(len(scores.scores_N), 0.5), scores.clusters_N)
     difference, over_half = (paired_difference([scores], [each], trained=False) for each in (base, half))
-    return AttackResult(attack, win_rate(*attacked), win_rate(*honest), difference, over_half)
+    return AttackResult(attack, win_rate(*attacked), win_rate(*honest), difference, over_half, None, "")
 
 
 def _with_verdicts(results: Sequence[AttackResult], constant: set[str], no_self_preference: str) -> tuple[AttackResult, ...]:

@@ -171,10 +171,8 @@ def run(seeds: int = 5, prompts: int = 60, personas: int = 13) -> list[Measure]:
         options = {"personas": people, "samples": 1, "attributes": (), "world": world, "temperature": 0.0}
         found.append(persona_bench(answers, Session(Actor(), seed=seed), **options))
     by_S = {name: [each.row(name).value for each in found] for name in ("as its person", "as another person", "by true utility")}
-    rows = [
-        Measure("revision wins", name, share_over_seeds(values), "share", "against the first answer")
-        for name, values in by_S.items()
-    ]
+    means = "against the first answer"
+    rows = [Measure("revision wins", name, share_over_seeds(values), "share", means) for name, values in by_S.items()]
     gain = [own - other for own, other in zip(by_S["as its person"], by_S["as another person"], strict=True)]
     return [*rows, Measure("revision wins", GAIN, over_seeds(gain), "difference", "paired by seed")]
 

@@ -61,9 +61,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     made = read_json(path, TRAINED)
     method, world = (made.get(name) if isinstance(made, dict) else None for name in ("method", "world"))
     if not (isinstance(method, str) and isinstance(world, str)):
-        raise InputError(
-            f"{shown_path(path)} does not say in words which `method` was trained in which `world`; expected {TRAINED}"
-        )
+        untold = "does not say in words which `method` was trained in which `world`"
+        raise InputError(f"{shown_path(path)} {untold}; expected {TRAINED}")
     if world not in WORLDS.entries():
         raise UnknownName("world", world, WORLDS.entries(), f"It stands in {shown_path(path)}.")
     return made

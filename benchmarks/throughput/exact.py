@@ -21,10 +21,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for flip in FLIPS:
             result = rank(replace(suite, flip=flip), Path(folder) / f"{flip:g}")
-            print(
-                f"flip {flip:<4g} spearman {result.spearman.value:.3f}  "
-                + "  ".join(f"{m.method} {m.gold_value.value:.2f}" for m in result.methods)
-            )
+            values = "  ".join(f"{each.method} {each.gold_value.value:.2f}" for each in result.methods)
+            print(f"flip {flip:<4g} spearman {result.spearman.value:.3f}  {values}")
     cells = len(FLIPS) * SEEDS * len(suite.ranked)
     print(f"{cells} trainings and evaluations in {time.perf_counter() - started:.1f} s (the bar is {BAR_SECONDS} s)")
 

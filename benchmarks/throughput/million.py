@@ -106,10 +106,8 @@ def main(
             found = _apart(count, path, rows, killed)
             same = content_hash(path)
             path.unlink()
-            print(
-                f"{count:>12,}{found['peak_mib']:>10.0f}{found['pairs_a_second']:>10,.0f}{found['seconds']:>9.1f}{killed:>7}"
-                f"{found['found']:>9,}  {same}"
-            )
+            figures = f"{found['peak_mib']:>10.0f}{found['pairs_a_second']:>10,.0f}{found['seconds']:>9.1f}"
+            print(f"{count:>12,}{figures}{killed:>7}{found['found']:>9,}  {same}")
             if hashes.setdefault(count, same) != same:
                 raise SystemExit(f"the killed run of {count} wrote {same}, the whole one {hashes[count]}")
 

@@ -7,13 +7,14 @@ fitted once."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from ...core.protocols import FeedbackSource, Policy, TrainingLog
 from ..online.best_of_n import BestOfN
 from ..rewards.reward_model import Rewarded, rewarded_start
-from ..training.config import Training
+from ..training.config import AT_LEAST_1, Training
 from .sft import imitate
 
 
@@ -26,10 +27,7 @@ class Config(Rewarded, Training):
     n: int = 16
     """Answers drawn to each prompt, of which the reward model's favourite is imitated; at least 1."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require("rounds", self.rounds >= 1, "at least 1")
-        self.require("n", self.n >= 1, "at least 1")
+    limits: ClassVar = {"rounds": AT_LEAST_1, "n": AT_LEAST_1}
 
 
 def train(policy: Policy, feedback: FeedbackSource, config: Config, *, rng: np.random.Generator, log: TrainingLog) -> Policy:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from ...core.protocols import FeedbackSource, Policy, TokenScores, TrainingLog, 
 from ...core.records import Completion, Prompt
 from ...policies import closed_form
 from ..rewards.reward_model import Rewarded, fit_reward_model, score_all
+from ..training.config import AT_LEAST_1
 from ..training.probe import Probe, length_and_entropy
 
 
@@ -29,9 +30,7 @@ class Config(Rewarded):
     n: int = 16
     """Answers drawn for each one kept, at least 1."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require("n", self.n >= 1, "at least 1")
+    limits: ClassVar = {"n": AT_LEAST_1}
 
 
 @runtime_checkable
@@ -45,13 +44,8 @@ class BestOfN:
     """Answers with the reward model's favourite of n draws from `base`, whose weights it shares; of tied favourites the first."""
 
     def __init__(self, base: Policy, reward: ValueModel, n: int) -> None:
-        self.base = base
-        self.reward = reward
-        self.n = n
-
-    @property
-    def controls(self) -> int:
-        return self.base.controls
+        self.base, self.reward, self.n = base, reward, n
+        self.controls = base.controls
 
     def sample(
         self, prompts: Sequence[Prompt], n: int, rng: np.random.Generator, temperature: float = 1.0

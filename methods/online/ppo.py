@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ import torch
 from ...core.protocols import FeedbackSource, Policy, TrainingLog, ValueModel
 from ...core.records import Completion, Prompt
 from ..rewards.reward_model import Rewarded, rewarded_start
-from ..training.config import Training
+from ..training.config import ABOVE_0, AT_LEAST_0, AT_LEAST_1, Limit, Training
 from ..training.optimise import Stepper, batches_in, minibatches
 
 
@@ -54,17 +54,13 @@ class Config(Rewarded, Training):
     value_coef: float = 0.1
     """Weight of the critic's loss, > 0."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("rollouts", "rollout_size"):
-            self.require(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("clip", "value_clip", "value_coef"):
-            self.require(name, getattr(self, name) > 0, "more than 0")
-        for name in ("kl_coef", "kl_target"):
-            self.require(name, getattr(self, name) >= 0, "at least 0")
-        self.require("kl_gain", 0 < self.kl_gain <= 1, "in (0, 1]")
-        self.require("gamma", 0 < self.gamma <= 1, "in (0, 1]")
-        self.require("lam", 0 <= self.lam <= 1, "in [0, 1]")
+    limits: ClassVar = {
+        **dict.fromkeys(("rollouts", "rollout_size"), AT_LEAST_1),
+        **dict.fromkeys(("clip", "value_clip", "value_coef"), ABOVE_0),
+        **dict.fromkeys(("kl_coef", "kl_target"), AT_LEAST_0),
+        **dict.fromkeys(("kl_gain", "gamma"), Limit("in (0, 1]", lambda value: 0 < value <= 1)),
+        "lam": Limit("in [0, 1]", lambda value: 0 <= value <= 1),
+    }
 
 
 def masked_mean(values_NT: torch.Tensor, mask_NT: torch.Tensor) -> torch.Tensor:

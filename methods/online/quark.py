@@ -10,6 +10,7 @@ adds an entropy term, and has one optimiser and schedule for the whole run."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from ...core.protocols import FeedbackSource, Policy, TrainingLog
 from ...core.records import Completion
 from ..imitation.reward_conditioning import coded_scores, conditioned_loss, require_controls
 from ..rewards.reward_model import Rewarded, rewarded_start, score_all
-from ..training.config import Training
+from ..training.config import AT_LEAST_0, AT_LEAST_1, Limit, Training
 from ..training.optimise import minimise
 
 BEST = 0
@@ -44,12 +45,11 @@ class Config(Rewarded, Training):
     kl_coef: float = 0.05
     """Weight of the penalty for leaving the reference, at least 0."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("iterations", "samples"):
-            self.require(name, getattr(self, name) >= 1, "at least 1")
-        self.require("quantiles", self.quantiles >= 2, "at least 2")
-        self.require("kl_coef", self.kl_coef >= 0, "at least 0")
+    limits: ClassVar = {
+        **dict.fromkeys(("iterations", "samples"), AT_LEAST_1),
+        "quantiles": Limit("at least 2", lambda value: value >= 2),
+        "kl_coef": AT_LEAST_0,
+    }
 
 
 def quantile_codes(scores_N: np.ndarray, quantiles: int) -> np.ndarray:

@@ -6,12 +6,13 @@ optimiser is AdamW, not RMSprop."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from ...core.protocols import FeedbackSource, Policy, TrainingLog
-from ..training.config import Training
+from ..training.config import ABOVE_0, Limit, Training
 from .loop import ScoredPairs, pair_loss, train_on_pairs
 
 
@@ -19,20 +20,17 @@ from .loop import ScoredPairs, pair_loss, train_on_pairs
 class Config(Training):
     """The paper's recipe: beta 0.1, 1e-6 in batches of 64 pairs after a linear warm-up."""
 
+    beta: float = 0.1
+    """Weight in nats of the KL to the reference that the loss implies, > 0; lower moves further away."""
+    label_smoothing: float = 0.0
+    """Probability that a label is taken to be flipped, in [0, 0.5)."""
     learning_rate: float = 1e-6
     epochs: int = 2
     batch_size: int = 64
     schedule: str = "constant"
     warmup: float = 0.1
-    beta: float = 0.1
-    """Weight in nats of the KL to the reference that the loss implies, > 0; lower moves further away."""
-    label_smoothing: float = 0.0
-    """Probability that a label is taken to be flipped, in [0, 0.5)."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require("beta", self.beta > 0, "more than 0")
-        self.require("label_smoothing", 0 <= self.label_smoothing < 0.5, "in [0, 0.5)")
+    limits: ClassVar = {"beta": ABOVE_0, "label_smoothing": Limit("in [0, 0.5)", lambda value: 0 <= value < 0.5)}
 
 
 def dpo_loss(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from ...core.protocols import FeedbackSource, Policy, TrainingLog, ValueModel
 from ...core.records import Completion, Preference, Prompt
 from ...core.seeds import rng_for
 from ..pairwise.loop import labels, pair_loss, scored_in_parts
-from ..training.config import Checked, Training
+from ..training.config import AT_LEAST_0, Checked, Limit, Training
 from ..training.optimise import minimise, require_some
 from ..training.probe import Probe
 from .log_ratio import LogRatio
@@ -39,10 +40,7 @@ class Config(Training):
     held_out: float = 0.1
     """Share of the distinct pairs kept from training to report accuracy and log-loss on, in [0, 1)."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require("log_ratio", self.log_ratio >= 0, "at least 0")
-        self.require("held_out", 0 <= self.held_out < 1, "a share in [0, 1)")
+    limits: ClassVar = {"log_ratio": AT_LEAST_0, "held_out": Limit("a share in [0, 1)", lambda value: 0 <= value < 1)}
 
 
 class RewardModel:
@@ -99,10 +97,8 @@ def split_pairs(
     """(training, held out): whole pairs, so that no comparison is on both sides. Nothing is held out of very few pairs."""
     keys = sorted({each.comparison.key for each in preferences})
     held = {keys[i] for i in rng.permutation(len(keys))[: int(share * len(keys))]}
-    return (
-        [each for each in preferences if each.comparison.key not in held],
-        [each for each in preferences if each.comparison.key in held],
-    )
+    training = [each for each in preferences if each.comparison.key not in held]
+    return training, [each for each in preferences if each.comparison.key in held]
 
 
 def held_out_fit(model: ValueModel, preferences: Sequence[Preference]) -> tuple[float | None, float | None]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 from ...core.errors import InputError
 from ...core.text import one_line
@@ -15,13 +15,31 @@ LARGEST = 10**18
 """No whole number of a setting reaches it: numbers beyond are too large for floating point or for torch."""
 
 
+class Limit(NamedTuple):
+    """What the value of a field must be, in words, and whether one is."""
+
+    expected: str
+    allows: Callable[[Any], bool]
+
+
+ABOVE_0 = Limit("more than 0", lambda value: value > 0)
+AT_LEAST_0 = Limit("at least 0", lambda value: value >= 0)
+AT_LEAST_1 = Limit("at least 1", lambda value: value >= 1)
+
+
 @dataclass(frozen=True)
 class Checked:
-    """The base of every `Config`. A field holds what its default holds; a nested one may be given as a table of its fields."""
+    """The base of every `Config`. A field holds what its default holds, within the `limits` of its class and the bases; a nested
+    one may be given as a table of its fields."""
+
+    limits: ClassVar[Mapping[str, Limit]] = {}
 
     def __post_init__(self) -> None:
         for each in fields(self):
             self._check_kind(each.name, getattr(self, each.name), each.default)
+        for kind in reversed(type(self).__mro__):
+            for field, (expected, allows) in vars(kind).get("limits", {}).items():
+                self.require(field, allows(getattr(self, field)), expected)
 
     def require(self, field: str, holds: bool, expected: str) -> None:
         """Raises InputError unless `holds`."""
@@ -86,13 +104,10 @@ class Training(Checked):
     adam_eps: float = 1e-8
     """AdamW's term in the denominator, > 0."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require("learning_rate", self.learning_rate > 0, "more than 0")
-        self.require("epochs", self.epochs >= 1, "at least 1")
-        self.require("batch_size", self.batch_size >= 1, "at least 1")
-        self.require("schedule", self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}")
-        self.require("warmup", 0 <= self.warmup < 1, "a share of the steps, in [0, 1)")
-        self.require("max_grad_norm", self.max_grad_norm > 0, "more than 0")
-        self.require("weight_decay", self.weight_decay >= 0, "at least 0")
-        self.require("adam_eps", self.adam_eps > 0, "more than 0")
+    limits: ClassVar = {
+        **dict.fromkeys(("learning_rate", "max_grad_norm", "adam_eps"), ABOVE_0),
+        **dict.fromkeys(("epochs", "batch_size"), AT_LEAST_1),
+        "schedule": Limit(f"one of {', '.join(SCHEDULES)}", SCHEDULES.__contains__),
+        "warmup": Limit("a share of the steps, in [0, 1)", lambda value: 0 <= value < 1),
+        "weight_decay": AT_LEAST_0,
+    }

@@ -138,20 +138,8 @@ def test_a_result_is_written_whole_or_not_at_all(folder: Path, monkeypatch: pyte
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_ranking_that_is_ended_leaves_no_process_behind(how: signal.Signals, tmp_path: Path):
-    command = [
-        sys.executable,
-        "-m",
-        "pasture.cli",
-        "rank",
-        "--world",
-        "exact",
-        "--seeds",
-        "8",
-        "--jobs",
-        "2",
-        "--out",
-        str(tmp_path),
-    ]
+    words = "-m pasture.cli rank --world exact --seeds 8 --jobs 2 --out"
+    command = [sys.executable, *words.split(), str(tmp_path)]
     started = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         for _ in range(600):

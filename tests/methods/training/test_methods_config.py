@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pasture.core.errors import InputError
 from pasture.methods import METHODS
+from pasture.methods.imitation import expert_iteration
 from pasture.methods.online import best_of_n, ppo, quark
 from pasture.methods.pairwise import dpo
 from pasture.methods.rewards import reward_model
@@ -18,37 +19,22 @@ def test_the_defaults_are_valid_and_can_be_told_apart_by_value(kind):
     assert kind() == kind()
 
 
+WRONG = {
+    Training: {"learning_rate": (0.0, -1.0, float("nan"), "fast"), "epochs": (0, 1.5), "batch_size": (0,), "schedule": ("cosin",)}
+    | {"warmup": (1.0,), "max_grad_norm": (0.0,), "weight_decay": (-0.1,), "adam_eps": (0.0,)},
+    reward_model.Config: {"held_out": (1.0,), "log_ratio": (-0.1,)},
+    best_of_n.Config: {"n": (0,), "reward_model": (3,)},
+    expert_iteration.Config: {"rounds": (0,), "n": (0,)},
+    dpo.Config: {"beta": (0.0,), "label_smoothing": (0.5,)},
+    ppo.Config: {"rollouts": (0,), "rollout_size": (0,), "clip": (0.0,), "value_clip": (0.0,), "value_coef": (0.0,)}
+    | {"kl_coef": (-1.0,), "kl_target": (-1.0,), "kl_gain": (0.0,), "gamma": (0.0,), "lam": (1.1,), "learning_rate": (0.0,)},
+    quark.Config: {"quantiles": (1,), "keep_pool": (1,), "iterations": (0,), "samples": (0,), "kl_coef": (-1.0,)},
+}
+
+
 @pytest.mark.parametrize(
     ("kind", "field", "value"),
-    [
-        (Training, "learning_rate", 0.0),
-        (Training, "learning_rate", -1.0),
-        (Training, "learning_rate", float("nan")),
-        (Training, "learning_rate", "fast"),
-        (Training, "epochs", 0),
-        (Training, "epochs", 1.5),
-        (Training, "batch_size", 0),
-        (Training, "schedule", "cosin"),
-        (Training, "warmup", 1.0),
-        (Training, "max_grad_norm", 0.0),
-        (Training, "weight_decay", -0.1),
-        (Training, "adam_eps", 0.0),
-        (reward_model.Config, "held_out", 1.0),
-        (best_of_n.Config, "n", 0),
-        (best_of_n.Config, "reward_model", 3),
-        (dpo.Config, "beta", 0.0),
-        (dpo.Config, "label_smoothing", 0.5),
-        (ppo.Config, "rollouts", 0),
-        (ppo.Config, "rollout_size", 0),
-        (ppo.Config, "clip", 0.0),
-        (ppo.Config, "kl_coef", -1.0),
-        (ppo.Config, "kl_gain", 0.0),
-        (ppo.Config, "gamma", 0.0),
-        (ppo.Config, "lam", 1.1),
-        (quark.Config, "quantiles", 1),
-        (quark.Config, "keep_pool", 1),
-        (quark.Config, "iterations", 0),
-    ],
+    [(kind, field, value) for kind, wrong in WRONG.items() for field, values in wrong.items() for value in values],
 )
 def test_a_value_out_of_range_is_refused_by_name_and_value(kind, field, value):
     with pytest.raises(InputError, match=field) as caught:

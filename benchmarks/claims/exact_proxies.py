@@ -15,7 +15,7 @@ import numpy as np
 
 from ...core.records import Comparison
 from ...core.seeds import rng_for
-from ...eval.over_optimisation.ensembles import mean_reward, standardised, uncertainty_weighted_reward, worst_case_reward
+from ...eval.over_optimisation.curves import mean_reward, standardised, uncertainty_weighted_reward, worst_case_reward
 from ...policies import closed_form
 from ...simulators.exact.world import SPLITS, ExactWorld
 from ...simulators.noise import flip as flipped

@@ -21,13 +21,12 @@ from ...eval.files.alpaca_eval import (
     read_outputs_by_model,
     read_table,
 )
-from ...eval.leaderboards.leaderboard import LeaderboardRow, Weights
+from ...eval.leaderboards.leaderboard import LeaderboardRow, Weights, to_csv
 from ...eval.leaderboards.leaderboard import leaderboard as ranked
 from ...eval.leaderboards.leaderboard import percent as in_percent
 from ...eval.leaderboards.published import PUBLISHED, read_published
 from ...eval.leaderboards.reproduction import JoinFault, PublishedCheck, checks, join_faults, with_faults
 from ...eval.leaderboards.style_control import style_controlled
-from ...eval.leaderboards.tables import to_csv
 from ...report.leaderboard import leaderboard_tables, page
 from ...report.text import interval, percent
 from ..shared.console import plain, print_json

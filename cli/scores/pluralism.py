@@ -12,7 +12,7 @@ from ...core.results import Measure
 from ...eval.files.group_scores import read_group_scores, read_shares
 from ...eval.groups import distributions
 from ...eval.groups.pluralism import pluralism as measured
-from ...eval.groups.steerability import steerability
+from ...eval.groups.pluralism import steerability
 from ...eval.intervals.clusters import clustered_mean
 from ..shared.console import show_rows
 from ..shared.options import BootstrapSeed, Json, Resamples

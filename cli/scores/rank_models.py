@@ -21,17 +21,17 @@ from ...core.records import Estimate
 from ...core.results import Measure
 from ...eval.files.battles import battles_of_rows
 from ...eval.files.verdicts import read_verdicts
-from ...eval.intervals.multiple import simultaneous_differences
 from ...eval.labels.crowd_bt import crowd_bradley_terry
+from ...eval.leaderboards.leaderboard import csv_text
 from ...eval.leaderboards.mediators import style_counts
-from ...eval.leaderboards.tables import csv_text
 from ...eval.rankings import social_choice
 from ...eval.rankings.battles import Battles, win_matrix
 from ...eval.rankings.bradley_terry import ELO_A_NAT, bradley_terry_ratings
 from ...eval.rankings.contextual_bradley_terry import ratings_with_style, style_features
 from ...eval.rankings.elo import elo_ratings
-from ...eval.rankings.leaderboards_compared import correlation_under_errors, separability
+from ...eval.rankings.rank_correlation import correlation_under_errors, separability
 from ...eval.rankings.tie_models import TieModel, ratings_with_ties, tie_probability
+from ...eval.win_rates.difference import simultaneous_differences
 from ...eval.win_rates.win_rate import win_rate_from_scores
 from ..shared.console import print_json, show_rows
 from ..shared.options import BootstrapSeed, Json, Resamples

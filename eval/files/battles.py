@@ -4,7 +4,7 @@ lines, CSV or Parquet.
 `winner` is `model_a`, `model_b`, `tie` or `tie (bothbad)` (a tie too, as the arena counts it), however it is spelt. Rows that share
 `question_id`, `id` or the prompt's text (`prompt`, or the first turn of `conversation_a`) are of one prompt, because an `id` may
 only number the rows; without any of these each battle is a prompt of its own. Departure: `p_a`, where it is there, is the
-probability that a is better, so that soft verdicts survive a round trip."""
+probability that a is better."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from scipy.sparse.csgraph import connected_components
 from ...core.errors import InputError
 from ...core.files.cells import name_of, number_of, truth_of
 from ...core.files.tables import Row, read_rows
-from ...core.files.writing import write_atomically
 from ...core.text import listed, one_line
 from ..rankings.battles import Battles, battles
 
@@ -35,8 +34,8 @@ NONE = (None, "")
 
 
 def read_battles(path: Path | str) -> Battles:
-    """The battles of a file; a row without a winner, and one of a model with itself, is an abstention. Raises InputError naming the
-    file and the row."""
+    """The battles of a file; a row without a winner, or of a model with itself, is an abstention. Raises InputError naming file and
+    row."""
     return battles_of_rows(read_rows(path), path)
 
 
@@ -125,23 +124,3 @@ def _winner(row: Row, where: str) -> float | None:
 def _is_set(value: Any, where: str) -> bool:
     """Whether that side won; an empty cell says that it did not."""
     return value not in NONE and truth_of(value.strip().removesuffix(".0") if isinstance(value, str) else value, where)
-
-
-def write_battles(path: Path, of: Battles) -> None:
-    """Writes JSON lines: question_id, model_a, model_b, winner, and p_a. Abstentions are rows of no battle, and are not written."""
-    names = {1.0: "model_a", 0.0: "model_b", 0.5: "tie"}
-    rows = zip(of.prompts_N.tolist(), of.left_N.tolist(), of.right_N.tolist(), of.p_left_N.tolist(), strict=True)
-    lines = [
-        json.dumps(
-            {
-                "question_id": prompt,
-                "model_a": of.models[left],
-                "model_b": of.models[right],
-                "winner": names[float(p > 0.5) if p != 0.5 else 0.5],
-                "p_a": p,
-            },
-            ensure_ascii=False,
-        )
-        for prompt, left, right, p in rows
-    ]
-    write_atomically(path, "".join(f"{line}\n" for line in lines))

@@ -70,6 +70,13 @@ class Judgments:
         return self.lengths_N is not None and self.baseline_lengths_N is not None
 
     @property
+    def lengths(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the model's answers and of the baseline's, where `has_lengths`."""
+        assert self.lengths_N is not None
+        assert self.baseline_lengths_N is not None
+        return self.lengths_N, self.baseline_lengths_N
+
+    @property
     def is_itself(self) -> bool:
         """Whether the model is its own baseline."""
         return self.model == self.baseline
@@ -219,8 +226,7 @@ def was_switched(instruction: str) -> bool:
 
 def score_from_logprobs(top_logprobs: Mapping[str, float], switched: bool) -> float:
     """The model's score in [0, 1] from the judge's first token, `m` for the answer shown first and `M` for the second: p(second) /
-    (p(first) + p(second)), or 1 less that if switched. A token that is not among the likeliest has probability 0; NaN where neither
-    is."""
+    (p(first) + p(second)), or 1 less that if switched. Tokens not among the likeliest have probability 0; NaN where both do."""
     first, second = (math.exp(top_logprobs[token]) if token in top_logprobs else 0.0 for token in ("m", "M"))
     if first + second == 0:
         return math.nan

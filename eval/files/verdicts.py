@@ -1,8 +1,7 @@
 """Reads one model's verdicts from a file of judgments: AlpacaEval's annotations, or what `pasture annotate` wrote.
 
 AlpacaEval: `preference` from 1 (the baseline, output 1, wins) to 2 (the model, output 2, wins), 1.5 or 0 a tie, empty no verdict.
-Pasture's: `p_chosen` of `chosen` over `rejected`, `left_was_chosen`; the left answer is the model, and ties and abstentions stand
-in `<stem>.undecided.jsonl` beside it."""
+Pasture's: `p_chosen`, `left_was_chosen`; the left answer is the model; ties and abstentions are in `<stem>.undecided.jsonl`."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from ...core.errors import InputError
 from ...core.files.cells import given, name_of
 from ...core.files.labels import preference_score, read_labels
 from ...core.files.tables import Row, read_rows
-from ...core.records import Label, Prompt
+from ...core.records import Label
 from ...core.text import listed
 from ..intervals.clusters import Scores
 
@@ -38,8 +37,7 @@ class Verdicts:
 
 
 def read_verdicts(path: Path | str) -> Verdicts:
-    """Raises InputError, naming file, row and column, for other columns, a preference out of range, and several models or
-    baselines."""
+    """Raises InputError, naming file, row and column, for other columns, preferences out of range, several models or baselines."""
     rows = read_rows(path)
     columns = rows[0].keys()
     prompt_column = next((each for each in PROMPT_COLUMNS if each in columns), None)
@@ -68,8 +66,10 @@ def _alpaca_eval(path: Path | str, rows: Sequence[Row], prompt_column: str) -> V
 
 
 def _pasture(path: Path | str, labels: Sequence[Label]) -> Verdicts:
-    said = [(each.p_left, _key(each.pair.prompt)) for each in labels if not each.abstained]
-    scores = Scores(np.array([p for p, _ in said]), [key for _, key in said], len(labels) - len(said))
+    said = [each for each in labels if not each.abstained]
+    asked = [(pair.prompt.text, [[turn.role, turn.content] for turn in pair.prompt.history]) for pair, *_ in said]
+    prompts = [json.dumps([*before, text]) if before else text for text, before in asked]
+    scores = Scores(np.array([each.p_left for each in said]), prompts, len(labels) - len(said))
     names = _two(path, [(each.pair.left.model, each.pair.right.model) for each in labels])
     return Verdicts(scores, *names, "prompt", frozenset(each.judge for each in labels) - {""})
 
@@ -83,7 +83,3 @@ def _two(path: Path | str, sides: Sequence[Sequence[str]]) -> tuple[str, str]:
             raise InputError(f"{str(path)!r} has several {what} ({', '.join(known[:5])}); give one model and one baseline per file")
         found.append(known[0] if known else "")
     return found[0], found[1]
-
-
-def _key(prompt: Prompt) -> str:
-    return json.dumps([[turn.role, turn.content] for turn in prompt.history] + [prompt.text]) if prompt.history else prompt.text

@@ -38,8 +38,7 @@ def total_variation(p_QK: np.ndarray, q_QK: np.ndarray) -> np.ndarray:
 
 
 def argmax_match(p_QK: np.ndarray, q_QK: np.ndarray) -> np.ndarray:
-    """How far the most frequent option is the same: 1, 0, or where several are most frequent the chance that a draw from each
-    is."""
+    """How far the most frequent option is the same: 1, 0, or the chance for a draw from each side's most frequent ones."""
     p_QK, q_QK = _checked(p_QK, q_QK)
     top_p, top_q = ((each == each.max(axis=1, keepdims=True)).astype(float) for each in (p_QK, q_QK))
     return (top_p * top_q).sum(axis=1) / (top_p.sum(axis=1) * top_q.sum(axis=1))

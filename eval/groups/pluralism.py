@@ -1,8 +1,9 @@
-"""Who is served, and who is left out: win rates by persona or group, and what the mean hides (worst group, 10th percentile, Gini).
+"""Who is served, and who is left out: win rates by persona or group, and what the mean hides (worst group, 10th percentile, Gini);
+and does a policy told who it speaks to please that persona, and not just everyone (steerable pluralism)?
 
 scores_GP: one row a persona (or group), one column a prompt, in [0, 1], NaN where not judged; 0.5 is no better than the rival. The
 minimum of noisy rates is below the true minimum, and their Gini above; the bootstrap shows noise, not that bias. Coverage is
-Overton's (Sorensen et al. 2024, arXiv:2402.05070; Feng et al. 2024, arXiv:2406.15951)."""
+Overton's (Sorensen et al. 2024, arXiv:2402.05070; Feng et al. 2024, arXiv:2406.15951; Castricato et al. 2024, arXiv:2407.17387)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from ..intervals.clusters import mean_over_seeds
+from ..intervals.interval import bootstrap_estimate, prompt_counts
 from ..win_rates.win_rate import win_rate_from_scores
 
 
@@ -87,8 +89,8 @@ def tenth_percentile(rates_G: np.ndarray, weights_G: np.ndarray) -> float:
 
 
 def gini(rates_G: np.ndarray, weights_G: np.ndarray | None = None) -> float:
-    """Mean absolute difference of two people's rates over twice the mean, in [0, 1): 0 where all are served alike. NaN where all
-    rates are 0."""
+    """Mean absolute difference of two people's rates over twice the mean, in [0, 1): 0 if all are served alike; NaN if all are
+    0."""
     weights_G = np.ones(len(rates_G)) if weights_G is None else weights_G
     share_G = weights_G / weights_G.sum()
     mean = float(share_G @ rates_G)
@@ -100,3 +102,45 @@ def _rates(scores_GP: np.ndarray, counts_RP: np.ndarray) -> np.ndarray:
     sizes_RG = counts_RP @ judged_GP.T.astype(float)
     sums_RG = counts_RP @ np.where(judged_GP, scores_GP, 0.0).T
     return np.divide(sums_RG, sizes_RG, out=np.full(sizes_RG.shape, np.nan), where=sizes_RG > 0)
+
+
+class Steerability(NamedTuple):
+    """matrix_GG: mean scores, row the persona spoken to, column the judge; NaN where not judged. diagonal, off_diagonal: their
+    means. steerability: diagonal less off-diagonal, in [-1, 1], 0 for a policy that ignores the persona."""
+
+    matrix_GG: np.ndarray
+    diagonal: Estimate
+    off_diagonal: Estimate
+    steerability: Estimate
+
+
+def steerability(scores_GHP: np.ndarray) -> Steerability:
+    """Each prompt counts the same, over those where something on and something off the diagonal was judged; t intervals over
+    prompts. Undefined for fewer than 2 personas."""
+    scores_GHP = np.asarray(scores_GHP, dtype=float)
+    if scores_GHP.ndim != 3 or scores_GHP.shape[0] != scores_GHP.shape[1]:
+        raise InputError(
+            f"scores have shape {scores_GHP.shape}; give [persona spoken to, persona judging, prompt] with the same personas twice"
+        )
+    judged = np.isfinite(scores_GHP)
+    if judged.any() and not (scores_GHP[judged].min() >= 0 and scores_GHP[judged].max() <= 1):
+        raise InputError(
+            f"scores go from {scores_GHP[judged].min():g} to {scores_GHP[judged].max():g}; a verdict's score is in [0, 1]"
+        )
+    matrix_GG = _mean(scores_GHP, axis=2)
+    on_GG = np.eye(len(scores_GHP), dtype=bool)
+    diagonal_P, rest_P = _mean(scores_GHP[on_GG], axis=0), _mean(scores_GHP[~on_GG], axis=0)
+    both_P = np.isfinite(diagonal_P) & np.isfinite(rest_P)
+    if not both_P.any():
+        why = f"undefined: no prompt judged on and off the diagonal of {len(on_GG)} personas"
+        nothing = Estimate(None, None, None, 0, why)
+        return Steerability(matrix_GG, nothing, nothing, nothing)
+    parts = (diagonal_P[both_P], rest_P[both_P], (diagonal_P - rest_P)[both_P])
+    return Steerability(matrix_GG, *(mean_over_seeds(each_P[None]) for each_P in parts))
+
+
+def _mean(values: np.ndarray, axis: int) -> np.ndarray:
+    """The mean over what was judged; NaN where nothing was."""
+    judged = np.isfinite(values)
+    counts = judged.sum(axis=axis)
+    return np.divide(np.where(judged, values, 0.0).sum(axis=axis), counts, out=np.full(counts.shape, np.nan), where=counts > 0)

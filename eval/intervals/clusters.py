@@ -19,8 +19,7 @@ from .interval import NO_SPREAD, Spread, t_estimate
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the verdicts said of one method: scores in [0, 1] (1 won, 0.5 tied), the prompt of each, and how many answers got no
-    verdict."""
+    """What the verdicts said of one method: scores in [0, 1] (1 won, 0.5 tied), their prompts, and how many answers got none."""
 
     scores_N: np.ndarray
     clusters_N: Sequence[Hashable] | np.ndarray
@@ -81,8 +80,7 @@ def layers(contributions_SP: np.ndarray) -> Layers:
 
 def pooled_seed_noise(methods: Sequence[Layers], independent: int | None = None) -> SeedNoise:
     """The seed noise that the methods are taken to share, which is what makes 2 or 3 seeds enough: one method's own 2 seeds have 1
-    degree of freedom, and an interval from them is useless. independent: how many of them are, if not all (of the differences of M
-    methods, M - 1)."""
+    degree of freedom, and an interval from them is useless. independent: how many are, if not all."""
     weight = sum(each.seeds - 1 for each in methods)
     if weight == 0:
         return NO_SEED_NOISE
@@ -92,8 +90,8 @@ def pooled_seed_noise(methods: Sequence[Layers], independent: int | None = None)
 
 
 def spread(own: Layers, noise: SeedNoise) -> Spread:
-    """Var = of_prompts + max(0, noise)/S: over prompts and, where there are several seeds, over seeds. Degrees of freedom are
-    Satterthwaite's (1946)."""
+    """Var = of_prompts + max(0, noise)/S: over prompts and, where there are several seeds, over seeds. Satterthwaite's (1946)
+    df."""
     if own.prompts < 2:
         return NO_SPREAD
     df = own.prompts - 1

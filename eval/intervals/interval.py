@@ -1,17 +1,21 @@
-"""Intervals for a mean: Student's t, and Wilson's score interval where t would leave [0, 1].
+"""Intervals: Student's t, Wilson's score interval where t would leave [0, 1], and the bootstrap over prompts.
 
 A t interval of a rate near 0 or 1, or from few prompts, can leave [0, 1]; cutting it off would hide how little is known. There the
 Wilson interval is used at the effective sample size m(1 - m)/SE^2 and the t quantile (the modified Wilson interval; Dean & Pagano
-2015, J. Survey Stat. Methodol. 3:484); with no spread to measure, at one verdict a prompt. So no interval of a rate leaves [0, 1],
-and none has zero width."""
+2015, J. Survey Stat. Methodol. 3:484); with no spread to measure, at one verdict a prompt.
+
+A bootstrap of P prompts has a variance (P - 1)/P of the right one and normal tails, so its percentiles are widened as t is
+(Hesterberg 2015, Am. Statistician 69:371): the tail taken is Phi(-t_{P-1} sqrt(P/(P-1))), at the place (R + 1) * tail of R sorted
+draws. Draws that all agree say nothing of the error. So no interval of a rate leaves [0, 1], and none has zero width."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from scipy.special import ndtri, stdtr, stdtrit
+import numpy as np
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from ...core.records import Estimate
 
@@ -53,8 +57,8 @@ def t_estimate(
 
 
 def wilson_interval(rate: float, n: float, level: float, df: float = math.inf) -> tuple[float, float]:
-    """Wilson's (1927) score interval of a rate in [0, 1] from `n` > 0 verdicts; `n` may be an effective size. df: of the t
-    quantile, infinite is the normal one."""
+    """Wilson's (1927) score interval of a rate in [0, 1] from `n` > 0 verdicts; `n` may be an effective size. df: of t, infinite:
+    normal."""
     z2 = t_quantile(level, df) ** 2
     centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (rate * (1 - rate) / n + z2 / (4 * n * n))) / (1 + z2 / n)
@@ -84,3 +88,68 @@ def t_quantile(level: float, df: float) -> float:
 def two_sided_p(value: float, standard_error: float, df: float) -> float:
     """The p-value of a t test that the true value is 0."""
     return float(2 * stdtr(df, -abs(value) / standard_error))
+
+
+NO_WIDTH = 1e-9
+"""Width of an interval, as a part of the value or of 1, that is rounding and no spread."""
+
+
+def prompt_counts(prompts: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """counts_RP: how often each of P prompts comes up in each of R draws of P with replacement (the cluster bootstrap)."""
+    return rng.multinomial(prompts, np.full(prompts, 1 / prompts), size=resamples).astype(float)
+
+
+def bootstrap_estimate(
+    value: float,
+    drawn_R: Sequence[float] | np.ndarray,
+    clusters: int,
+    n: int,
+    how: str,
+    *,
+    unit: str = "prompt",
+    widened: bool = True,
+    around: bool = False,
+    abstentions: int = 0,
+    level: float = 0.95,
+    extra: Mapping[str, float] | None = None,
+) -> Estimate:
+    """`value` with the percentiles and the standard deviation of its resamples as interval and standard error.
+
+    drawn_R: the value in each resample, NaN where it was undefined there. clusters: how many were drawn from; unit: the name of
+    one, for `how`. widened: whether the tail is `expanded_tail`. around: stretches the interval to the value where resampling adds
+    a bias. No interval and no standard error, and `how` says why, for fewer than 2 clusters, where more than a tail of the
+    resamples are undefined, and where the ends of the interval are one number."""
+    drawn_R = np.asarray(drawn_R, dtype=float)
+    defined_R = drawn_R[np.isfinite(drawn_R)]
+    lost = len(drawn_R) - len(defined_R)
+    low, high, reason = value, value, ""
+    if clusters < 2:
+        reason = f"{'no' if clusters < 1 else 'one'} {unit}"
+    elif len(drawn_R) < 2:
+        reason = f"{len(drawn_R)} resamples were asked for"
+    elif len(defined_R) < 2 or lost > (1 - level) / 2 * len(drawn_R):
+        reason = f"undefined in {lost} of {len(drawn_R)} resamples"
+    else:
+        low, high = map(float, percentile_interval(defined_R, clusters if widened else None, level))
+        if not high - low > NO_WIDTH * max(1.0, abs(value)):
+            reason = f"no spread to measure over {clusters} {unit}s"
+    if reason:
+        why = f"{how}; no interval: {reason}"
+        return Estimate(value, None, None, n, why, abstentions, level=level, extra=extra or {})
+    how = f"{how}; bootstrap over {clusters} {unit}s, {len(drawn_R)} resamples, percentiles"
+    if around:
+        low, high = min(low, value), max(high, value)
+    return Estimate(value, low, high, n, how, abstentions, float(defined_R.std(ddof=1)), level, extra or {})
+
+
+def percentile_interval(drawn_R: np.ndarray, prompts: int | None, level: float) -> np.ndarray:
+    """(low, high) along the first axis, for R >= 2 draws that each resampled P >= 2 prompts; plain without `prompts`."""
+    if prompts is None:
+        return np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    tail = expanded_tail(prompts, level)
+    return np.quantile(drawn_R, [tail, 1 - tail], axis=0, method="weibull")
+
+
+def expanded_tail(prompts: int, level: float) -> float:
+    """The share of draws beyond either end."""
+    return float(ndtr(-t_quantile(level, prompts - 1) * math.sqrt(prompts / (prompts - 1))))

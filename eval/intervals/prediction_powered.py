@@ -4,8 +4,7 @@ Angelopoulos et al. 2023, arXiv:2301.09633; PPI++, Angelopoulos, Duchi & Zrnic 2
     theta = lam * mean(judge, many) + mean(human - lam * judge, few)
 
 However wrong the judge, this is centred on the humans' mean; a useless judge gets lam near 0 and costs nothing. Departures:
-variances are divided by n - 1, and the interval is Student's t with Satterthwaite's degrees of freedom, as the few are often
-few."""
+variances are divided by n - 1, and the interval is Student's t with Satterthwaite's degrees of freedom."""
 
 from __future__ import annotations
 

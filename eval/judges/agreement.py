@@ -2,13 +2,13 @@
 
 labels_AN: one row an annotator, one column an item, NaN where there is no label. A number here means little without the ceiling
 that the annotators' own noise sets: `agreement_ceiling`. kappa is statsmodels' (Cohen 1960; its standard error Fleiss, Cohen &
-Everitt 1969), alpha evalica's (Krippendorff 2018). Departures: where several labels are the mode, agreement is averaged over them
-instead of drawing one."""
+Everitt 1969), alpha evalica's (Krippendorff 2018). Departure: agreement is averaged over several modes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from itertools import compress
 from typing import Any
 
 import evalica
@@ -19,9 +19,8 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import bootstrap_estimate
 from ..intervals.clusters import cluster_index
-from ..intervals.interval import t_interval
+from ..intervals.interval import bootstrap_estimate, t_interval
 from ..win_rates.win_rate import share_of
 
 Clusters = Sequence[Hashable] | np.ndarray
@@ -53,9 +52,10 @@ def cohen_kappa(
         found: Any = cohens_kappa(table)
     value, error, how = float(found.kappa), float(found.std_kappa), f"Cohen's kappa of {n} items"
     if clusters_N is not None:
-        rows = _rows_by_cluster([each for each, both in zip(clusters_N, both_N, strict=True) if both])
-        drawn = _resampled_kappas(first_N, second_N, rows, rng_for(seed, "kappa"), resamples)
-        return bootstrap_estimate(value, drawn, len(rows), n, how, abstentions=missing)
+        index = cluster_index(clusters := list(compress(clusters_N, both_N)))
+        places_N = np.array([index[each] for each in clusters])
+        drawn = _resampled_kappas(first_N, second_N, places_N, rng_for(seed, "kappa"), resamples)
+        return bootstrap_estimate(value, drawn, len(index), n, how, abstentions=missing)
     if not error > 1e-12:
         return Estimate(value, None, None, n, f"{how}, normal interval; none: no spread to measure", missing)
     low, high = t_interval(value, error, math.inf, 0.95)
@@ -70,18 +70,11 @@ def _table(first_N: np.ndarray, second_N: np.ndarray) -> np.ndarray:
     return counts.reshape(len(kinds), len(kinds)).astype(float)
 
 
-def _rows_by_cluster(clusters: Sequence[Hashable]) -> list[np.ndarray]:
-    places: dict[Hashable, list[int]] = {cluster: [] for cluster in cluster_index(clusters)}
-    for row, cluster in enumerate(clusters):
-        places[cluster].append(row)
-    return [np.array(each) for each in places.values()]
-
-
 def _resampled_kappas(
-    first_N: np.ndarray, second_N: np.ndarray, rows: Sequence[np.ndarray], rng: np.random.Generator, resamples: int
+    first_N: np.ndarray, second_N: np.ndarray, places_N: np.ndarray, rng: np.random.Generator, resamples: int
 ) -> list[float]:
-    """Of the resamples in which two labels were given."""
-    drawn = []
+    """Of the resamples in which two labels were given. places_N: the cluster of each item, from 0."""
+    rows, drawn = [np.flatnonzero(places_N == place) for place in range(places_N.max() + 1)], []
     for _ in range(resamples if len(rows) > 1 else 0):
         some = np.concatenate([rows[each] for each in rng.integers(len(rows), size=len(rows))])
         table = _table(first_N[some], second_N[some])
@@ -107,10 +100,8 @@ def krippendorff_alpha(labels_AN: np.ndarray, distance: str = "nominal", resampl
     rng = rng_for(0, "alpha")
     drawn = [_alpha(paired_AN[:, rng.integers(items, size=items)], distance) for _ in range(resamples)]
     defined = [each for each in drawn if each is not None]
-    how, extra = (
-        f"Krippendorff's alpha ({distance}) of {len(labels_AN)} annotators",
-        {"undefined_resamples": float(resamples - len(defined))},
-    )
+    how = f"Krippendorff's alpha ({distance}) of {len(labels_AN)} annotators"
+    extra = {"undefined_resamples": float(resamples - len(defined))}
     return bootstrap_estimate(value, defined, items, items, how, unit="item", abstentions=left_out, extra=extra)
 
 

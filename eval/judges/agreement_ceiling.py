@@ -1,8 +1,7 @@
 """What agreement can be reached where labels are flipped at random: the ceiling to print beside every agreement.
 
 A true binary label is flipped with probability e, independently by each annotator. Then two copies agree (1-e)^2 + e^2 of the time,
-with kappa (1-2e)^2 where labels are balanced, and not even a perfect judge agrees with the mode of k copies every time. Elementary;
-no paper."""
+with kappa (1-2e)^2 where labels are balanced, and not even a perfect judge agrees with the mode of k copies every time."""
 
 from __future__ import annotations
 
@@ -20,8 +19,8 @@ from ..win_rates.win_rate import win_rate_from_scores
 
 
 def ceiling(flip: float, voters: int) -> float:
-    """How often the truth is the mode of `voters` copies (an even vote counts half): the most that any judge can agree with it.
-    0.844 for e = 0.25 and 3 voters."""
+    """How often the truth is the mode of `voters` copies (an even vote is half): any judge's ceiling. 0.844 for e = 0.25 and 3
+    voters."""
     if not 0 <= flip <= 0.5:
         raise InputError(f"the flip rate is {flip}; it is in [0, 0.5], and 0.5 is a coin")
     if voters < 1:

@@ -20,9 +20,16 @@ from ..win_rates.difference import paired_difference
 from ..win_rates.win_rate import share_of
 from .agreement import cohen_kappa, leave_one_out, mode_weights
 from .agreement_ceiling import ceiling_of_labels
-from .judge_quality import agreement_leaving_one_out, judge_bias, judge_variance, prefers_lists, prefers_longer, verbosity_bias
+from .judge_quality import (
+    agreement_leaving_one_out,
+    intransitivity,
+    judge_bias,
+    judge_variance,
+    prefers_lists,
+    prefers_longer,
+    verbosity_bias,
+)
 from .position_bias import position_bias
-from .transitivity import intransitivity
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,9 @@ class AuditReport:
 def audit_measures(asked: Asked, gold: GoldLabels | None = None, seed: int = 0) -> list[Measure]:
     """All measures, those that are undefined too. Without gold labels, only those that need none. seed: of kappa's bootstrap."""
     labels_SN, prompts = _hard(asked.labels_SN), [pair.prompt.content for pair in asked.pairs]
-    p_N = _of_both_orders(asked) if asked.both_orders else labels_SN[0]
+    # a place is no reason: the mean of both orders, where they were asked
+    both = [each.p_left if isinstance(each, Preference) else np.nan for each in asked.both_orders]
+    p_N = _hard(np.array(both)) if both else labels_SN[0]
     gold_N = _mode(_hard(gold.labels_AN)) if gold else None
     found = _agreement(asked, gold, labels_SN, p_N, prompts, seed) if gold else []
     variance = judge_variance(labels_SN, prompts)
@@ -129,8 +138,7 @@ def _likings(asked: Asked, gold_N: np.ndarray | None, p_N: np.ndarray, prompts: 
 
 
 def _self_preference(asked: Asked, gold_N: np.ndarray | None, p_N: np.ndarray) -> Estimate:
-    """The rate at which the judge's own answers win, less the gold labels' on the same pairs (Panickssery et al. 2024,
-    arXiv:2404.13076)."""
+    """How often the judge's own answers win, less the gold labels' rate (Panickssery et al. 2024, arXiv:2404.13076)."""
     own = [(pair.left.model == asked.own) - (pair.right.model == asked.own) for pair in asked.pairs] if asked.own else []
     if not any(own):
         who = f"no pair has one answer of {asked.own!r}" if asked.own else "which answers are the judge's own is not known"
@@ -163,12 +171,6 @@ def _cost(asked: Asked, prompts: list[str]) -> list[Measure]:
         Measure("cost", "dollars per 1,000", dollars, "dollars", "what 1,000 calls cost"),
         Measure("cost", "abstained", silent, "share", "calls without a verdict; no tie and no vote"),
     ]
-
-
-def _of_both_orders(asked: Asked) -> np.ndarray:
-    """The hard verdict of both orders' mean, as a place is no reason; NaN where there is none."""
-    said = [each.p_left if isinstance(each, Preference) else np.nan for each in asked.both_orders]
-    return _hard(np.array(said, dtype=float))
 
 
 def _rate(labels_SN: np.ndarray, prompts: list[str], gold_N: np.ndarray) -> Estimate:

@@ -5,13 +5,15 @@ Departures: where several labels are the mode, agreement is averaged over them; 
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.records import Estimate
+from ...core.records import Comparison, Estimate
 from ..intervals.clusters import NO_SEED_NOISE, cluster_index, layers, spread, sums_by_cluster
 from ..intervals.interval import t_estimate
 from ..win_rates.win_rate import share_of, win_rate_from_scores
@@ -32,8 +34,7 @@ def judge_variance(labels_SN: np.ndarray, prompts_N: Sequence[Hashable] | None =
 
 
 def judge_bias(labels_SN: np.ndarray, human_AN: np.ndarray, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
-    """How often the mode of the judge's seeds differs from the mode of the humans, in [0, 1]: what more seeds do not mend.
-    Clustered as `judge_variance`."""
+    """How often the mode of the judge's seeds differs from the mode of the humans, in [0, 1]. Clustered as `judge_variance`."""
     labels_SN, human_AN = np.asarray(labels_SN, dtype=float), np.asarray(human_AN, dtype=float)
     items = labels_SN.shape[1]
     if human_AN.shape[1] != items:
@@ -46,9 +47,8 @@ def judge_bias(labels_SN: np.ndarray, human_AN: np.ndarray, prompts_N: Sequence[
 
 
 def agreement_leaving_one_out(label_N: np.ndarray, human_AN: np.ndarray, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
-    """How often one label of the judge is the mode of all humans but one, averaged over who is left out, in [0, 1]: on the footing
-    of `agreement.leave_one_out` of the humans. AlpacaEval's "human agreement". Undefined where no item has two human labels.
-    Clustered as `judge_variance`."""
+    """How often one label of the judge is the mode of all humans but one, averaged over who is left out, in [0, 1]: as
+    `agreement.leave_one_out` of the humans. AlpacaEval's "human agreement". Undefined where no item has two human labels."""
     human_AN = np.asarray(human_AN, dtype=float)
     label_AN = np.broadcast_to(np.asarray(label_N, dtype=float), human_AN.shape)
     return one_left_out(label_AN, human_AN, prompts_N, "each against the mode of all humans but one")
@@ -118,3 +118,38 @@ def verbosity_bias(right_N: np.ndarray, prefers_longer_N: np.ndarray, prompts_N:
     how = f"difference of accuracies on {sides[0].sum()} and {sides[1].sum()} pairs"
     how += f"; SE clustered by prompt ({own.prompts})" if found.standard_error is not None else "; no spread to measure"
     return t_estimate(longer - shorter, found, len(right_N), how, abstentions=missing, extra=extra)
+
+
+def intransitivity(pairs: Sequence[Comparison], p_left_N: np.ndarray) -> Estimate:
+    """Share of circular triads, in [0, 1], 0.25 for coins, clustered by prompt: over all triads of answers to one prompt of which
+    each pair is among `pairs`. p_left_N: P(left is better), NaN without a verdict. A pair that stands there twice is averaged.
+    Undefined where no prompt has three answers compared with one another."""
+    p_left_N = np.asarray(p_left_N, dtype=float)
+    if len(pairs) != len(p_left_N):
+        raise InputError(f"there are {len(pairs)} pairs and {len(p_left_N)} verdicts; give one verdict per pair")
+    said: dict[str, dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
+    for pair, p in zip(pairs, p_left_N, strict=True):
+        if pair.left.text != pair.right.text:
+            first, second = sorted((pair.left.text, pair.right.text))
+            said[pair.prompt.content][first, second].append(float(p if first == pair.left.text else 1 - p))
+    circular, prompts, open_triads = [], [], 0
+    for prompt, verdicts in said.items():
+        p = {names: float(np.mean(each)) for names, each in verdicts.items()}
+        for a, b, c in _triads(p):
+            wins = [p[a, b], p[b, c], 1 - p[a, c]]  # a over b, b over c, c over a
+            if any(np.isnan(each) or each == 0.5 for each in wins):
+                open_triads += 1
+                continue
+            circular.append(float(len({each > 0.5 for each in wins}) == 1))
+            prompts.append(prompt)
+    found = share_of(circular, prompts, open_triads, "triad")
+    why = "every triad has a tie or an abstention" if open_triads else "no prompt has three answers compared with one another"
+    return found if found.value is not None else replace(found, how=f"undefined: {why}")
+
+
+def _triads(p: dict[tuple[str, str], float]) -> list[tuple[str, str, str]]:
+    """Three answers in sorted order, of which all pairs were judged."""
+    later: dict[str, list[str]] = defaultdict(list)
+    for first, second in sorted(p):
+        later[first].append(second)
+    return [(a, b, c) for a, others in later.items() for b, c in itertools.combinations(others, 2) if (b, c) in p]

@@ -122,8 +122,7 @@ def _hashed(*names: str) -> int:
 
 
 def _shown(preference: Preference, within: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Preference]]:
-    """The verdicts that a verdict was made of, each as it was shown, and whose: annotator and persona of it, of its part, and so on
-    to the part that has none."""
+    """The verdicts that a verdict was made of, as shown, and whose: annotator and persona of it, of its part, and so on."""
     judge = (*within, preference.annotator, preference.persona)
     if not preference.parts:
         yield judge, preference

@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import bootstrap_estimate
+from ..intervals.interval import bootstrap_estimate
 from ..win_rates.win_rate import share_of
 from .votes import Name, Votes
 
@@ -29,8 +29,8 @@ TRUST = 0.9
 class Consensus:
     """Labels of items, and how far each worker can be relied on. posterior_IL: probability of each label of each item; an item
     without votes has the prior's. label: the likeliest, None where two are or nobody voted. reliability: each worker's accuracy on
-    an item drawn at random. history: the objective after each step of the winning start (log-likelihood, in nats, plus the log of
-    the prior where the model has one)."""
+    an item drawn at random. history: the objective after each step of the winning start (log-likelihood, in nats, plus the log of a
+    prior)."""
 
     method: str
     items: tuple[Name, ...]

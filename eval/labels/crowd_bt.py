@@ -20,9 +20,9 @@ from scipy.special import log_expit
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import prompt_counts
+from ..intervals.interval import prompt_counts
 from ..rankings.battles import Battles, win_matrix
-from ..rankings.bradley_terry import newton, strength_estimates, undefined
+from ..rankings.bradley_terry import newton, no_ratings, strength_estimates, undefined
 from .consensus import ROUGHLY, TOLERANCE, TRUST, climb, reliability
 from .votes import Name
 
@@ -77,9 +77,7 @@ def crowd_bradley_terry(
     # who met whom counts both ways: with reliabilities unknown, a verdict may mean its opposite
     if reason := undefined(met_MM + met_MM.T, of.models) if len(of) else "undefined: no verdicts":
         of_workers = {name: Estimate(None, None, None, given, reason) for name, (given, _) in asked.items()}
-        return CrowdRanking(
-            {each: Estimate(None, None, None, len(of), reason, of.abstentions) for each in of.models}, of_workers, (), False
-        )
+        return CrowdRanking(no_ratings(of, reason), of_workers, (), False)
     place = {name: k for k, name in enumerate(asked)}
     data = _Data(of, np.array([place[name] for name in workers], dtype=np.intp), len(asked), np.ones(len(of)), prior, smoothing)
     begin = _starts(data, restarts) if start is None else [_State(np.asarray(start[0], float), np.asarray(start[1], float))]
@@ -128,13 +126,9 @@ def _honesty(data: _Data, state: _State) -> tuple[np.ndarray, np.ndarray, float]
 
 def _starts(data: _Data, restarts: int) -> list[_State]:
     """All workers trusted, then each of those with most verdicts alone, the others being taken for random; strengths unknown."""
-    level_M = np.zeros(len(data.of.models))
-    found = [_State(np.full(data.workers, TRUST), level_M)]
-    for k in np.argsort(-np.bincount(data.worker_N, minlength=data.workers), kind="stable")[:restarts]:
-        eta_K = np.full(data.workers, 0.5)
-        eta_K[k] = TRUST
-        found.append(_State(eta_K, level_M))
-    return found
+    most = np.argsort(-np.bincount(data.worker_N, minlength=data.workers), kind="stable")[:restarts]
+    eta = [np.full(data.workers, TRUST), *(np.where(np.arange(data.workers) == k, TRUST, 0.5) for k in most)]
+    return [_State(eta_K, np.zeros(len(data.of.models))) for eta_K in eta]
 
 
 def _resampled(drawn: _Data, state: _State) -> _State:

@@ -45,9 +45,8 @@ def _fit_matrices(smoothing: float, of: Votes, weight_I: np.ndarray, start_IL: n
     def maximise(posterior_IL: np.ndarray, *_: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         weighted_IL, cell_V = posterior_IL * weight_I[:, None], of.worker_V * many + of.label_V
         counts = [np.bincount(cell_V, weighted_IL[of.item_V, z], minlength=len(of.workers) * many) for z in range(many)]
-        return _shares(weighted_IL.sum(axis=0) + smoothing), _shares(
-            np.stack([each.reshape(-1, many) for each in counts], 1) + smoothing
-        )
+        counts_WLL = np.stack([each.reshape(-1, many) for each in counts], axis=1)
+        return _shares(weighted_IL.sum(axis=0) + smoothing), _shares(counts_WLL + smoothing)
 
     def log_joint(prior_L: np.ndarray, confusion_WLL: np.ndarray) -> np.ndarray:
         log_WLL = np.log(confusion_WLL)

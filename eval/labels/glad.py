@@ -6,6 +6,7 @@ that the objective never falls; several starts. _W workers, _I items, _L labels,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Unpack
 
@@ -53,43 +54,38 @@ def _maximise(
     of: Votes, weight_I: np.ndarray, posterior_IL: np.ndarray, _prior_L: np.ndarray, ability_W: np.ndarray, easiness_I: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Never lowers the expected log-posterior: abilities and the logarithm of easiness in turn, each worker and item on its own."""
-    prior_L, right_V, weight_V = weight_I @ posterior_IL + SMOOTHING, posterior_IL[of.item_V, of.label_V], weight_I[of.item_V]
+    prior_L, right_V = weight_I @ posterior_IL + SMOOTHING, posterior_IL[of.item_V, of.label_V]
     for _ in range(STEPS):
-        ability_W = _ability(of, right_V, weight_V, ability_W, np.exp(easiness_I)[of.item_V])
-        easiness_I = _easiness(of, right_V, ability_W[of.worker_V], easiness_I)
+        beta_V = np.exp(easiness_I)[of.item_V]
+        ability_W = _ascended(of.worker_V, weight_I[of.item_V], right_V, beta_V, np.positive, beta_V, ability_W)
+        alpha_V = ability_W[of.worker_V]
+        # an item's weight scales all that concerns its easiness alike, so it plays no part
+        easiness_I = _ascended(of.item_V, np.ones(len(of)), right_V, alpha_V, np.exp, alpha_V * beta_V, easiness_I)
     return prior_L / prior_L.sum(), ability_W, easiness_I
 
 
-def _ability(of: Votes, right_V: np.ndarray, weight_V: np.ndarray, ability_W: np.ndarray, beta_V: np.ndarray) -> np.ndarray:
-    def value_W(of_W: np.ndarray) -> np.ndarray:
-        return _sum(of.worker_V, weight_V * _expected(right_V, of_W[of.worker_V] * beta_V), of_W) - (of_W - 1) ** 2 / 2
+def _ascended(
+    place_V: np.ndarray,
+    weight_V: np.ndarray,
+    right_V: np.ndarray,
+    factor_V: np.ndarray,
+    form: Callable[[np.ndarray], np.ndarray],
+    slope_V: np.ndarray,
+    at: np.ndarray,
+) -> np.ndarray:
+    """A guarded Newton step of numbers with N(1, 1) priors, one per worker or item. A vote is right with log-odds factor *
+    form(number of its worker or item), whose derivative is slope_V now."""
 
-    p_V = expit(ability_W[of.worker_V] * beta_V)
-    slope_W = _sum(of.worker_V, weight_V * beta_V * (right_V - p_V), ability_W) - (ability_W - 1)
-    curve_W = _sum(of.worker_V, weight_V * beta_V**2 * p_V * (1 - p_V), ability_W) + 1
-    return ascend(value_W, ability_W, np.clip(slope_W / curve_W, -LONGEST_STEP, LONGEST_STEP))
+    def total(term_V: np.ndarray) -> np.ndarray:
+        return np.bincount(place_V, weight_V * term_V, minlength=len(at))
 
+    def value(of: np.ndarray) -> np.ndarray:
+        x_V = factor_V * form(of)[place_V]
+        return total(-right_V * np.logaddexp(0.0, -x_V) - (1 - right_V) * np.logaddexp(0.0, x_V)) - (of - 1) ** 2 / 2
 
-def _easiness(of: Votes, right_V: np.ndarray, alpha_V: np.ndarray, easiness_I: np.ndarray) -> np.ndarray:
-    """An item's weight scales all that concerns its easiness alike, so it plays no part."""
-
-    def value_I(of_I: np.ndarray) -> np.ndarray:
-        return _sum(of.item_V, _expected(right_V, alpha_V * np.exp(of_I)[of.item_V]), of_I) - (of_I - 1) ** 2 / 2
-
-    x_V = alpha_V * np.exp(easiness_I)[of.item_V]
-    p_V = expit(x_V)
-    slope_I = _sum(of.item_V, x_V * (right_V - p_V), easiness_I) - (easiness_I - 1)
-    curve_I = _sum(of.item_V, x_V**2 * p_V * (1 - p_V), easiness_I) + 1
-    return ascend(value_I, easiness_I, np.clip(slope_I / curve_I, -LONGEST_STEP, LONGEST_STEP))
-
-
-def _expected(right_V: np.ndarray, x_V: np.ndarray) -> np.ndarray:
-    """right log sigmoid(x) + (1 - right) log sigmoid(-x)."""
-    return -right_V * np.logaddexp(0.0, -x_V) - (1 - right_V) * np.logaddexp(0.0, x_V)
-
-
-def _sum(place_V: np.ndarray, term_V: np.ndarray, like: np.ndarray) -> np.ndarray:
-    return np.bincount(place_V, term_V, minlength=len(like))
+    p_V = expit(factor_V * form(at)[place_V])
+    slope, curve = total(slope_V * (right_V - p_V)) - (at - 1), total(slope_V**2 * p_V * (1 - p_V)) + 1
+    return ascend(value, at, np.clip(slope / curve, -LONGEST_STEP, LONGEST_STEP))
 
 
 def _log_joint(of: Votes, prior_L: np.ndarray, ability_W: np.ndarray, easiness_I: np.ndarray) -> np.ndarray:

@@ -15,8 +15,8 @@ from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.results import Measure
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
 from ..intervals.clusters import cluster_index, clustered_mean
+from ..intervals.interval import bootstrap_estimate, prompt_counts
 from ..win_rates.win_rate import win_rate_from_scores
 
 STEPS = 2000

@@ -10,6 +10,7 @@ Shapes: _M models, _P prompts, _K mediators."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,22 +20,32 @@ from .mediators import length_difference
 
 GROUPS = 5
 STEPS = 50
+RIDGE, SMALL = 1.0, 0.01
+"""Of the prompts' difficulties, and of each model's own weights, so that a model that always wins keeps them finite."""
 
 
-def joint_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray, ridge: float = 1.0) -> np.ndarray:
+def joint_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray) -> np.ndarray:
     """Log-odds by which each prompt helps a model beat the baseline, mean 0, shape [P]. scores_MP in [0, 1], NaN where not judged;
-    mediators are 0 there. A hundredth of `ridge` is put on each model's own weights, so that a model that always wins keeps them
-    finite."""
+    mediators are 0 there."""
     judged_MP = np.isfinite(scores_MP)
     y_MP = np.where(judged_MP, scores_MP, 0.0)
     x_MPK = np.concatenate([np.ones((*scores_MP.shape, 1)), mediators_MPK], axis=2) * judged_MP[:, :, None]
     own_MK, hard_P = np.zeros((len(scores_MP), x_MPK.shape[2])), np.zeros(scores_MP.shape[1])
-    small = ridge / 100
     for _ in range(STEPS):
         eta_MP = np.einsum("mpk,mk->mp", x_MPK, own_MK) + hard_P
         p_MP = 1 / (1 + np.exp(-np.clip(eta_MP, -30, 30)))
         rest_MP, curve_MP = (y_MP - p_MP) * judged_MP, np.maximum(p_MP * (1 - p_MP), 1e-9) * judged_MP
-        step_MK, step_P = _newton(x_MPK, rest_MP, curve_MP, own_MK, hard_P, small, ridge)
+        pull_MK = np.einsum("mpk,mp->mk", x_MPK, rest_MP) - SMALL * own_MK
+        pull_P, diagonal_P = rest_MP.sum(axis=0) - RIDGE * hard_P, curve_MP.sum(axis=0) + RIDGE
+        cross_MKP = np.einsum("mpk,mp->mkp", x_MPK, curve_MP)
+        flat = cross_MKP.reshape(own_MK.size, -1)
+        schur = -(flat / diagonal_P) @ flat.T  # without the prompts' diagonal block, M * K unknowns are left
+        for at, (cross_KP, x_PK) in zip(
+            np.arange(own_MK.size).reshape(own_MK.shape), zip(cross_MKP, x_MPK, strict=True), strict=True
+        ):
+            schur[np.ix_(at, at)] += cross_KP @ x_PK + SMALL * np.eye(len(at))
+        step = np.linalg.solve(schur, pull_MK.ravel() - flat @ (pull_P / diagonal_P))
+        step_MK, step_P = step.reshape(own_MK.shape), (pull_P - step @ flat) / diagonal_P
         largest = max(np.abs(step_MK).max(), np.abs(step_P).max())
         scale = min(1.0, 2.0 / largest) if largest > 0 else 1.0
         own_MK, hard_P = own_MK + scale * step_MK, hard_P + scale * step_P
@@ -43,39 +54,15 @@ def joint_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray, ridge: fl
     return hard_P - hard_P.mean()
 
 
-def held_out_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray, ridge: float = 1.0) -> np.ndarray | None:
+def held_out_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray) -> np.ndarray | None:
     """Each model's difficulties from the verdicts on the other groups' models, in at most 5 groups, shape [M, P]; None for fewer
     than 2 models. Groups go by the models' order, so a model added at the end moves others' values a little."""
     models = len(scores_MP)
     if models < 2:
         return None
     group_M = np.arange(models) % min(GROUPS, models)
-    by_group = [joint_difficulty(scores_MP[group_M != g], mediators_MPK[group_M != g], ridge) for g in range(group_M.max() + 1)]
+    by_group = [joint_difficulty(scores_MP[group_M != g], mediators_MPK[group_M != g]) for g in range(group_M.max() + 1)]
     return np.stack([by_group[g] for g in group_M])
-
-
-def _newton(
-    x_MPK: np.ndarray,
-    rest_MP: np.ndarray,
-    curve_MP: np.ndarray,
-    own_MK: np.ndarray,
-    hard_P: np.ndarray,
-    small: float,
-    ridge: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The Newton step of both, the prompts' diagonal block eliminated first (Schur complement): M*K unknowns are left."""
-    models, _, features = x_MPK.shape
-    pull_MK = np.einsum("mpk,mp->mk", x_MPK, rest_MP) - small * own_MK
-    pull_P = rest_MP.sum(axis=0) - ridge * hard_P
-    diagonal_P = curve_MP.sum(axis=0) + ridge
-    cross_MKP = np.einsum("mpk,mp->mkp", x_MPK, curve_MP)
-    flat = cross_MKP.reshape(models * features, -1)
-    schur = -(flat / diagonal_P) @ flat.T
-    for m in range(models):
-        at = slice(m * features, (m + 1) * features)
-        schur[at, at] += cross_MKP[m] @ x_MPK[m] + small * np.eye(features)
-    step = np.linalg.solve(schur, pull_MK.ravel() - flat @ (pull_P / diagonal_P))
-    return step.reshape(models, features), (pull_P - step @ flat) / diagonal_P
 
 
 class OwnDifficulty:
@@ -83,26 +70,22 @@ class OwnDifficulty:
 
     def __init__(self, group: Sequence[Judgments]) -> None:
         self.group = [each for each in group if not each.is_itself and each.has_lengths]
-        self.by_model: dict[int, Mapping[Any, float]] | None = None
 
     def of(self, judgments: Judgments) -> tuple[Mapping[Any, float] | None, str]:
         """(difficulty by instruction or None, where it comes from)."""
-        if self.by_model is None:
-            self.by_model = self._fit()
-        found = self.by_model.get(id(judgments))
+        found = self._by_model.get(id(judgments))
         return found, f"difficulty from {len(self.group)} models" if found else "no difficulty: one model only"
 
-    def _fit(self) -> dict[int, Mapping[Any, float]]:
+    @cached_property
+    def _by_model(self) -> dict[int, Mapping[Any, float]]:
         ids = list(dict.fromkeys(name for each in self.group for name in each.ids))
         place = {name: at for at, name in enumerate(ids)}
         scores_MP = np.full((len(self.group), len(ids)), np.nan)
         mediators_MPK = np.zeros((*scores_MP.shape, 1))
         for m, each in enumerate(self.group):
-            assert each.lengths_N is not None
-            assert each.baseline_lengths_N is not None
             at = [place[name] for name in each.ids]
             scores_MP[m, at] = each.scores_N
-            mediators_MPK[m, at, 0] = length_difference(each.lengths_N, each.baseline_lengths_N)
+            mediators_MPK[m, at, 0] = length_difference(*each.lengths)
         mediators_MPK[~np.isfinite(scores_MP)] = 0
         found_MP = held_out_difficulty(scores_MP, mediators_MPK)
         if found_MP is None:

@@ -5,15 +5,18 @@ from one's own models. A model's rows under two judges, or against two baselines
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from ...core.files.writing import cell_for_people
 from ...core.records import Estimate
 from ..files.judgments import Judgments
 from ..win_rates.win_rate import win_rate_from_scores
@@ -93,7 +96,7 @@ def leaderboard(
     published, rows = published or Published(), list[LeaderboardRow]()
     for _, group in sorted(by_field(judgments).items()):
         own = OwnDifficulty(group)
-        some = [_row(each, _controlled(each, published, own, weights, resamples, seed)) for each in group]
+        some = [_row(each, published, own, weights, resamples, seed) for each in group]
         rows += sorted(some, key=_standing, reverse=True)
     return rows
 
@@ -112,12 +115,6 @@ def _standing(row: LeaderboardRow) -> tuple[float, float]:
     return (raw if controlled is None else controlled, raw)
 
 
-def _row(of: Judgments, controlled: _Controlled) -> LeaderboardRow:
-    length = None if of.lengths_N is None else float(of.lengths_N.mean())
-    notes = (*of.notes, *([controlled.note] if controlled.note else []))
-    return LeaderboardRow(of.model, of.judge, of.baseline, raw_win_rate(of), controlled.estimate, length, controlled.source, notes)
-
-
 def raw_win_rate(of: Judgments) -> Estimate:
     """The mean score; the standard error of a model against itself is 0, and otherwise None where scores do not vary."""
     judged_N = np.isfinite(of.scores_N)
@@ -127,27 +124,23 @@ def raw_win_rate(of: Judgments) -> Estimate:
     return found
 
 
-class _Controlled(NamedTuple):
-    estimate: Estimate
-    source: str = ""
-    note: str = ""
-
-
-def _controlled(
-    of: Judgments, published: Published, own: OwnDifficulty, weights: Weights, resamples: int, seed: int
-) -> _Controlled:
-    judged = int(np.isfinite(of.scores_N).sum())
+def _row(of: Judgments, published: Published, own: OwnDifficulty, weights: Weights, resamples: int, seed: int) -> LeaderboardRow:
+    length, judged = None if of.lengths_N is None else float(of.lengths_N.mean()), int(np.isfinite(of.scores_N).sum())
     given: dict[str, Any] = {"n": judged, "abstentions": len(of.ids) - judged}
+
+    def row(controlled: Estimate, source: str = "", *notes: str) -> LeaderboardRow:
+        return LeaderboardRow(of.model, of.judge, of.baseline, raw_win_rate(of), controlled, length, source, (*of.notes, *notes))
+
     if of.is_itself:
-        return _Controlled(Estimate(0.5, None, None, how=f"{ITSELF}: known, so no interval", standard_error=0.0, **given), ITSELF)
+        return row(Estimate(0.5, None, None, how=f"{ITSELF}: known, so no interval", standard_error=0.0, **given), ITSELF)
     lacking = list[str]()
     for way in (Weights.PUBLISHED, Weights.FIT, Weights.OWN) if weights is Weights.AUTO else (weights,):
         if lacks := _lacks(of, published, way):
             lacking += [] if lacks in lacking else [lacks]
             continue
-        note = f"length control by `{way}`: {'; '.join(lacking)}" if lacking else ""
-        return _Controlled(_estimate(of, published, own, way, resamples, seed, given), way, note)
-    return _Controlled(Estimate(None, None, None, how=f"undefined: {'; '.join(lacking)}", **given))
+        note = [f"length control by `{way}`: {'; '.join(lacking)}"] if lacking else []
+        return row(_estimate(of, published, own, way, resamples, seed, given), way, *note)
+    return row(Estimate(None, None, None, how=f"undefined: {'; '.join(lacking)}", **given))
 
 
 def _lacks(of: Judgments, published: Published, way: Weights) -> str:
@@ -171,9 +164,34 @@ def _estimate(
         gamed = "" if published.anchor else ", without a gamed baseline"
         return replace(fitted, how=f"AlpacaEval's fit, joined by instruction{gamed}: {fitted.how}")
     difficulty, whence = own.of(of)
-    assert of.lengths_N is not None
-    assert of.baseline_lengths_N is not None
-    fitted = length_controlled_win_rate(
-        of.scores_N, of.ids, of.lengths_N, of.baseline_lengths_N, difficulty=difficulty, resamples=resamples, seed=seed
-    ).estimate
+    options: dict[str, Any] = {"difficulty": difficulty, "resamples": resamples, "seed": seed}
+    fitted = length_controlled_win_rate(of.scores_N, of.ids, *of.lengths, **options).estimate
     return replace(fitted, how=f"{fitted.how}; {whence}")
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of one set of columns as a CSV for people (`cell_for_people`); null is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0])
+    writer.writerows([cell_for_people("" if cell is None else cell) for cell in row.values()] for row in rows)
+    return text.getvalue()
+
+
+def to_csv(rows: Iterable[LeaderboardRow]) -> str:
+    """AlpacaEval's leaderboard CSV, the model in its nameless first column, with more columns behind. `lc_standard_error` is that
+    of the mean prediction over instructions, as there."""
+    return csv_text([_csv_row(row) for row in rows])
+
+
+def _csv_row(row: LeaderboardRow) -> dict[str, Any]:
+    raw, controlled = row.win_rate, row.length_controlled
+    wins, losses, draws = (int(raw.extra.get(name, 0)) for name in ("wins", "losses", "ties"))
+    return {
+        "": row.model, "win_rate": percent(raw.value), "standard_error": percent(raw.standard_error), "n_wins": wins,
+        "n_wins_base": losses, "n_draws": draws, "n_total": raw.n,
+        "discrete_win_rate": 100 * (wins + draws / 2) / raw.n if raw.n else None, "avg_length": row.avg_length,
+        "length_controlled_winrate": percent(controlled.value), "lc_standard_error": percent(controlled.extra.get("sem")),
+        "judge": row.judge, "baseline": row.baseline, "length_control": row.length_control, "lc_low": percent(controlled.low),
+        "lc_high": percent(controlled.high), "lc_bootstrap_error": percent(controlled.standard_error),
+    }  # fmt: skip

@@ -1,5 +1,4 @@
-"""The win rate that a model would have were its answers as long, or as styled, as the baseline's (Dubois et al. 2024,
-arXiv:2404.04475).
+"""A model's win rate were its answers as long, or as styled, as the baseline's (Dubois et al. 2024, arXiv:2404.04475).
 
 logit P(model beats baseline)_i = sum_k w_k * mediator_ik + w_difficulty * difficulty_i + w_model, fitted to soft labels with an L1
 penalty chosen by cross-validation; the controlled win rate is its mean prediction with every mediator at 0. A mediator is any
@@ -7,8 +6,8 @@ difference that should not decide: length, lists, headers, bold (`mediators.py`)
 
 Departures: difficulty is joined by prompt id, never by position; the fit is at its optimum, not where liblinear stops; the penalty
 is chosen by leaving out one row at a time, so that no draw of folds decides; there is an interval, a bootstrap over prompts without
-the penalty, which shrinks every resample to the same place (docs/decisions/length-control.md); what cannot be told from the data is
-undefined, with the reason."""
+the penalty, which shrinks every resample to the same place (docs/decisions/length-control.md); what the data cannot tell is
+undefined."""
 
 from __future__ import annotations
 
@@ -24,8 +23,8 @@ from scipy.special import expit
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
 from ..intervals.clusters import cluster_index
+from ..intervals.interval import bootstrap_estimate, prompt_counts
 from .mediators import length_difference
 from .soft_logistic import choose_penalty, fit_soft_logistic, leave_one_out_penalty, one_step_refits
 
@@ -51,8 +50,7 @@ class Anchor:
 
 class ControlledWinRate(NamedTuple):
     """`estimate` in [0, 1]; n counts the verdicts fitted, abstentions the prompts without one (they are predicted all the same).
-    weights: in nats, by mediator, `difficulty` and `model`; None where undefined. penalty: the L1 penalty chosen (liblinear's
-    1/C)."""
+    weights: in nats, by mediator, `difficulty` and `model`; None where undefined. penalty: L1, liblinear's 1/C."""
 
     estimate: Estimate
     weights: Mapping[str, float] | None
@@ -228,6 +226,6 @@ def predictions_from_weights(
 
 
 def error_of_mean(predicted_P: np.ndarray) -> dict[str, float]:
-    """AlpacaEval's `lc_standard_error`, as `extra` holds it: the standard error of a mean prediction over instructions. It leaves
-    out how uncertain the weights are."""
+    """AlpacaEval's `lc_standard_error`, as `extra` holds it: of a mean prediction over instructions, without the weights'
+    uncertainty."""
     return {"sem": float(predicted_P.std(ddof=1) / np.sqrt(len(predicted_P)))} if len(predicted_P) > 1 else {}

@@ -27,6 +27,7 @@ from ..files.judgments import Judgments
 from .length_control import FOLDS, Anchor, ControlledWinRate, length_controlled_win_rate, predictions_from_weights
 
 LENGTH, DIFFICULTY, MODEL = "np.tanh(std_delta_len)", "instruction_difficulty", "not_gamed_baseline.astype(float)"
+NO_DIFFICULTY = "there is no published difficulty of the instructions (instruction_difficulty*.csv)"
 OLD_SUITE_BASELINE = "text_davinci_003"
 PUBLISHED = (
     "data_AlpacaEval_2/JUDGE_leaderboard.csv or weights/JUDGE/length_controlled_v1/baseline_MODEL.csv (as in AlpacaEval's "
@@ -65,20 +66,16 @@ class Published:
             return f"there are no published weights for the judge {judge}"
         if self.weights_of(of) is None:
             return f"the published weights for the judge {judge} do not have this model and baseline"
-        return self._no_difficulty if self.difficulty is None else ""
+        return NO_DIFFICULTY if self.difficulty is None else ""
 
     def lacks_difficulty(self, of: Judgments) -> str:
         """Why the published difficulty cannot be joined to these judgments; blank where it can."""
         if self.difficulty is None:
-            return self._no_difficulty
+            return NO_DIFFICULTY
         strange = sum(name not in self.difficulty for name in of.ids)
         by_text = any(isinstance(name, str) for name in of.ids)
         way_out = " (they are named by their text; put AlpacaEval's instructions.csv beside, with index and instruction)" * by_text
         return f"{strange} of {len(of.ids)} instructions have no published difficulty{way_out}" if strange else ""
-
-    @property
-    def _no_difficulty(self) -> str:
-        return "there is no published difficulty of the instructions (instruction_difficulty*.csv)"
 
     def predictions(self, of: Judgments) -> np.ndarray:
         """P(the model wins) at equal length by the published weights, over all instructions, [P]; `lacks_weights` is blank."""
@@ -145,10 +142,8 @@ def _number(cell: Any) -> float:
 
 def _weights(path: Path) -> dict[str, dict[str, float]]:
     names = [name_of(cell, f"{str(path)!r}: `{column}`") for (column, cell), *_ in (row.items() for row in read_rows(path))]
-    numbers = zip(*_columns(path, LENGTH, DIFFICULTY, MODEL), strict=True)
-    return {
-        name: dict(zip(("length", "difficulty", "model"), each, strict=True)) for name, each in zip(names, numbers, strict=True)
-    }
+    rows = zip(names, *_columns(path, LENGTH, DIFFICULTY, MODEL), strict=True)
+    return {name: {"length": length, "difficulty": hard, "model": model} for name, length, hard, model in rows}
 
 
 def _columns(path: Path, *names: str) -> list[list[float]]:
@@ -175,14 +170,12 @@ def from_published_weights(of: Judgments, published: Published) -> float | None:
 def refit(of: Judgments, published: Published, by_position: bool = False, resamples: int = 0, seed: int = 0) -> ControlledWinRate:
     """AlpacaEval's fit (`length_controlled_v1`), with difficulty joined by instruction, or by row position as AlpacaEval does.
     Raises InputError where the published difficulty or the lengths are missing."""
-    if published.difficulty is None or of.lengths_N is None or of.baseline_lengths_N is None:
+    if published.difficulty is None or not of.has_lengths:
         lack = "lengths" if published.difficulty is not None else "published instruction difficulty"
         raise InputError(f"no {lack} for {of.model!r}; AlpacaEval's fit needs both")
     ids: Sequence[Any] = range(len(of.ids)) if by_position else of.ids
-    options: dict[str, Any] = {"difficulty": published.difficulty, "anchor": published.anchor, "resamples": resamples, "seed": seed}
-    return length_controlled_win_rate(
-        of.scores_N, ids, of.lengths_N, of.baseline_lengths_N, folds=published_folds, solver=liblinear, **options
-    )
+    tables: dict[str, Any] = {"difficulty": published.difficulty, "anchor": published.anchor, "resamples": resamples, "seed": seed}
+    return length_controlled_win_rate(of.scores_N, ids, *of.lengths, folds=published_folds, solver=liblinear, **tables)
 
 
 def liblinear(x_RK: np.ndarray, y_R: np.ndarray, weights_R: np.ndarray, penalty: float) -> np.ndarray:

@@ -1,8 +1,7 @@
 """Are published numbers reproduced? Each check says what was compared, how many agree, and which do not.
 
 Of AlpacaEval: win rates, standard errors and counts; preferences from raw log-probabilities; length control from the published
-weights; what joining difficulty by row position has moved; rank correlation with Chatbot Arena. Of AlpacaFarm: its simulated
-against its human win rates."""
+weights; what joining difficulty by row position has moved; rank correlation with Chatbot Arena; AlpacaFarm's own two win rates."""
 
 from __future__ import annotations
 
@@ -67,7 +66,7 @@ def join_faults(judgments: Sequence[Judgments], published: Published) -> list[Jo
     for each in judgments:
         row = published.row(each) or {}
         moved = list(each.ids) != list(range(len(each.ids)))
-        if "length_controlled_winrate" not in row or not moved or not _can_refit(each, published):
+        if "length_controlled_winrate" not in row or not moved or not each.has_lengths or published.lacks_difficulty(each):
             continue
         there, here = (refit(each, published, by_position).estimate.value for by_position in (True, False))
         if there is not None and here is not None:
@@ -84,11 +83,6 @@ def with_faults(rows: Sequence[LeaderboardRow], faults: Sequence[JoinFault]) -> 
         else row
         for row in rows
     ]
-
-
-def _can_refit(of: Judgments, published: Published) -> bool:
-    known = published.difficulty
-    return known is not None and of.has_lengths and all(name in known for name in of.ids)
 
 
 def _counts(judgments: Sequence[Judgments], published: Published) -> PublishedCheck | None:

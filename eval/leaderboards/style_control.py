@@ -29,8 +29,7 @@ def style_controlled(
     seed: int = 0,
 ) -> dict[Name, Estimate]:
     """The win rate in [0, 1] of each of `judgments`, were its answers styled as the baseline's. outputs: by model, then
-    instruction, for judgments without texts. Undefined, with the reason, where texts are not known, and as `controlled_win_rate`
-    is."""
+    instruction, for judgments without texts. Undefined where texts are not known, and as `controlled_win_rate` is."""
     found = {}
     for group in by_field(judgments).values():
         own = OwnDifficulty(group)

@@ -6,8 +6,9 @@ With d = sqrt(KL from the initial policy, in nats) and R the gain in gold reward
     best-of-n:            R = d (a - b d),        peak at d = a / (2 b)
     reinforcement learning: R = d (a - b log d),  peak at d = exp(a / b - 1)
 
-Both are linear in (a, b), so the fit is least squares on R. Departures: intervals, by a bootstrap over prompts; a peak is given
-only where the fit turns over."""
+Both are linear in (a, b), so the fit is least squares on R. Departures: intervals, by a bootstrap over prompts; a peak only where
+the fit turns over. Also one reward from several reward models, so that what only one of them likes is not worth chasing (Coste et
+al. 2023, arXiv:2310.02743), scores_EN: one row a member, one column an answer, on one scale, where `standardised` puts them."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ from scipy.special import gammaln
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
 from ..intervals.clusters import mean_over_seeds
+from ..intervals.interval import bootstrap_estimate, prompt_counts
 
 LARGEST_LOG_D = 350.0
 """The exponential of twice this is about the largest float."""
@@ -83,8 +84,7 @@ def best_of_n_means(proxy_PN: np.ndarray, gold_PN: np.ndarray, n: int) -> tuple[
 
 
 def best_of_n_curve(proxy_PN: np.ndarray, gold_PN: np.ndarray, ns: Sequence[int]) -> list[Point]:
-    """A point for each n, with t intervals over prompts. Give several hundred answers a prompt where n is large: the best of nearly
-    all of them is one answer."""
+    """A point for each n, with t intervals over prompts. Where n is large, give several hundred answers per prompt."""
     means = [best_of_n_means(proxy_PN, gold_PN, n) for n in ns]
     return policy_curve([best_of_n_kl(n) for n in ns], *zip(*means, strict=True))
 
@@ -139,8 +139,7 @@ def gao_fit(
 
 
 def peak_kl(alpha: float, beta: float, law: Law) -> float | None:
-    """KL in nats at which d (a - b d) or d (a - b log d) is highest; None where it rises for ever (or further than a float can
-    say), or falls from the start."""
+    """KL in nats at which d (a - b d) or d (a - b log d) is highest; None where it rises for ever or falls at once."""
     if beta <= 0 or (law is Law.BEST_OF_N and alpha <= 0):
         return None
     log_d = math.log(alpha / (2 * beta)) if law is Law.BEST_OF_N else alpha / beta - 1
@@ -152,3 +151,39 @@ def _all_below(count_PN: np.ndarray, n: int, many: int) -> np.ndarray:
     safe = np.maximum(count_PN, n)
     log_share = gammaln(safe + 1) - gammaln(safe - n + 1) - gammaln(many + 1) + gammaln(many - n + 1)
     return np.where(count_PN >= n, np.exp(log_share), 0.0)
+
+
+def mean_reward(scores_EN: np.ndarray) -> np.ndarray:
+    """rewards_N: the members' mean."""
+    return _checked(scores_EN).mean(axis=0)
+
+
+def worst_case_reward(scores_EN: np.ndarray) -> np.ndarray:
+    """rewards_N: the lowest member's (worst-case optimisation, WCO)."""
+    return _checked(scores_EN).min(axis=0)
+
+
+def uncertainty_weighted_reward(scores_EN: np.ndarray, penalty: float = 0.1) -> np.ndarray:
+    """rewards_N: mean - penalty * variance over members (UWO). penalty: per unit of reward, 0 or more; 0 is the mean."""
+    if not penalty >= 0:
+        raise InputError(f"the penalty is {penalty}; it is 0 or more")
+    scores_EN = _checked(scores_EN)
+    return scores_EN.mean(axis=0) - penalty * scores_EN.var(axis=0)
+
+
+def standardised(scores_EN: np.ndarray, reference_EN: np.ndarray) -> np.ndarray:
+    """Each member's scores less its mean on reference answers, over its spread there. InputError for a member without spread."""
+    scores_EN, reference_EN = _checked(scores_EN), _checked(reference_EN)
+    if len(scores_EN) != len(reference_EN):
+        raise InputError(f"there are {len(scores_EN)} members here and {len(reference_EN)} in the reference; give the same")
+    spread_E = reference_EN.std(axis=1)
+    if not (spread_E > 0).all():
+        raise InputError(f"member {int(np.flatnonzero(spread_E == 0)[0])} scores every reference answer alike; leave it out")
+    return (scores_EN - reference_EN.mean(axis=1, keepdims=True)) / spread_E[:, None]
+
+
+def _checked(scores_EN: np.ndarray) -> np.ndarray:
+    scores_EN = np.asarray(scores_EN, dtype=float)
+    if scores_EN.ndim != 2 or not len(scores_EN) or not np.isfinite(scores_EN).all():
+        raise InputError(f"scores have shape {scores_EN.shape}; give one row of finite scores a member, one column an answer")
+    return scores_EN

@@ -17,7 +17,7 @@ from scipy.special import expit
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from ..intervals.interval import bootstrap_estimate, prompt_counts
 from .battles import Battles, resampled_win_matrices, win_matrix
 from .newton import ascend
 
@@ -34,8 +34,7 @@ class StrengthFit(NamedTuple):
 
 def bradley_terry(wins_MM: np.ndarray, prior: float = 0.0, names: tuple[str, ...] = ()) -> StrengthFit:
     """Maximum-likelihood strengths from wins_MM[i, j] >= 0, how often i beat j (ties half; fractions are fine). prior: pseudo-wins
-    added each way to every pair, 0 for none; any positive one makes the answer finite and pulls it to 0. names: of the models, for
-    the reason."""
+    added each way to every pair, 0 for none; a positive one makes the answer finite. names: of the models, for the reason."""
     wins_MM = _checked(wins_MM, prior)
     if reason := undefined(wins_MM, names):
         return StrengthFit(None, reason)
@@ -109,8 +108,7 @@ def newton(wins_RMM: np.ndarray, start_M: np.ndarray, tolerance: float = 1e-12, 
 
 
 def strongly_connected(wins_RMM: np.ndarray) -> np.ndarray:
-    """Of each of R win matrices, whether each model is above each other by some chain of wins: then, and only then, the strengths
-    are finite and unique."""
+    """Of each of R win matrices, whether chains of wins lead from each model to each: else strengths are not finite."""
     reach_RMM = (wins_RMM > 0).astype(np.float32) + np.eye(wins_RMM.shape[1], dtype=np.float32)
     for _ in range(max(wins_RMM.shape[1] - 1, 1).bit_length()):
         reach_RMM = np.minimum(reach_RMM @ reach_RMM, 1)

@@ -10,28 +10,25 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import bootstrap_estimate, prompt_counts
+from ..intervals.interval import bootstrap_estimate, prompt_counts
 from .battles import Battles, in_canonical_order
 from .bradley_terry import no_ratings
 
 
-def elo(of: Battles, k: float = 4.0, initial: float = 1000.0, scale: float = 400.0, base: float = 10.0) -> np.ndarray:
+def elo(of: Battles, k: float = 4.0, initial: float = 1000.0) -> np.ndarray:
     """ratings_M after the battles in the order given. k: points at stake in a battle. A model that fought none keeps `initial`."""
-    return elo_of_orders(of, np.arange(len(of))[None], k, initial, scale, base)[0]
+    return elo_of_orders(of, np.arange(len(of))[None], k, initial)[0]
 
 
-def elo_of_orders(
-    of: Battles, orders_RN: np.ndarray, k: float = 4.0, initial: float = 1000.0, scale: float = 400.0, base: float = 10.0
-) -> np.ndarray:
-    """ratings_RM: row r rates the battles orders_RN[r, 0], orders_RN[r, 1], ...; a battle may come up more than once, and a place
-    of -1 is skipped."""
-    if not (k > 0 and scale > 0 and base > 1):
-        raise InputError(f"k is {k}, scale {scale} and base {base}; k and scale are above 0, base above 1")
+def elo_of_orders(of: Battles, orders_RN: np.ndarray, k: float = 4.0, initial: float = 1000.0) -> np.ndarray:
+    """ratings_RM: row r rates the battles orders_RN[r, 0], orders_RN[r, 1], ...; battles may come up again; -1 is skipped."""
+    if not k > 0:
+        raise InputError(f"k is {k}; it is above 0")
     ratings_RM = np.full((len(orders_RN), len(of.models)), float(initial))
     rows_R = np.arange(len(orders_RN))
     for battle_R in orders_RN.T:
         left_R, right_R = of.left_N[battle_R], of.right_N[battle_R]
-        expected_R = 1 / (1 + base ** ((ratings_RM[rows_R, right_R] - ratings_RM[rows_R, left_R]) / scale))
+        expected_R = 1 / (1 + 10 ** ((ratings_RM[rows_R, right_R] - ratings_RM[rows_R, left_R]) / 400))
         won_R = np.where(battle_R >= 0, k * (of.p_left_N[battle_R] - expected_R), 0.0)
         ratings_RM[rows_R, left_R] += won_R
         ratings_RM[rows_R, right_R] -= won_R

@@ -32,8 +32,7 @@ def _spread(size: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 def maximise(function: Concave, start_D: np.ndarray, scale: float, limit: int = 200) -> np.ndarray | None:
     """The x_D where no part of the slope exceeds 1e-11 * scale; None where `limit` steps do not get there. scale: the size of the
-    function's slope far from its maximum, such as the number of observations. Directions along which the function is flat are left
-    as they are at the start."""
+    function's slope far from its maximum, such as the number of observations. Flat directions are left as at the start."""
     x_D, ridge_DD = np.asarray(start_D, dtype=float), 1e-12 * scale * np.eye(len(start_D))
     _, slope_D, curvature_DD = function(x_D)
     for _ in range(limit):

@@ -1,5 +1,4 @@
-"""Views of a matrix of preferences that do not suppose one number a model: Nash, Copeland, Borda and Condorcet, and how cyclic it
-is.
+"""Views of a preference matrix that do not suppose one number per model: Nash, Copeland, Borda, Condorcet, and its cycles.
 
 `p_MM[i, j]` is the probability that i is preferred to j, with p[j, i] = 1 - p[i, j], 0.5 on the diagonal and NaN where the two
 never met. The maximal lottery is the Nash equilibrium of the game whose payoff is p - 0.5 (Fishburn 1984; Munos et al. 2023,
@@ -7,7 +6,6 @@ arXiv:2312.00886)."""
 
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +27,7 @@ class Lottery(NamedTuple):
 
 
 def preference_matrix(wins_MM: np.ndarray) -> np.ndarray:
-    """p_MM from counts wins_MM[i, j] of i over j (ties half): the share of its battles with j that i won; NaN where there was
-    none."""
+    """p_MM from counts wins_MM[i, j] of i over j (ties half): the share of their battles that i won; NaN where none was."""
     wins_MM = np.asarray(wins_MM, dtype=float)
     games_MM = wins_MM + wins_MM.T
     p_MM = np.divide(wins_MM, games_MM, out=np.full(wins_MM.shape, np.nan), where=games_MM > 0)
@@ -40,13 +37,9 @@ def preference_matrix(wins_MM: np.ndarray) -> np.ndarray:
 
 def borda(p_MM: np.ndarray, opponents_M: np.ndarray | None = None) -> np.ndarray:
     """scores_M: each model's mean p against the others, all alike. opponents_M: weights of the opponents, itself among them, where
-    they are not. NaN where a pair with weight never met. Bradley-Terry on enough data orders as Borda under the weights of that
-    data."""
+    they are not. NaN where a pair with weight never met. Bradley-Terry on enough data orders so under its weights."""
     p_MM = _checked(p_MM)
-    if opponents_M is None:
-        weights_MM = 1.0 - np.eye(len(p_MM))
-    else:
-        weights_MM = np.tile(np.asarray(opponents_M, dtype=float), (len(p_MM), 1))
+    weights_MM = 1.0 - np.eye(len(p_MM)) if opponents_M is None else np.tile(opponents_M, (len(p_MM), 1))
     with np.errstate(invalid="ignore"):
         return np.where(weights_MM > 0, weights_MM * p_MM, 0.0).sum(axis=1) / weights_MM.sum(axis=1)
 
@@ -59,8 +52,7 @@ def copeland(p_MM: np.ndarray) -> np.ndarray:
 
 
 def worst_case(p_MM: np.ndarray) -> np.ndarray:
-    """rates_M: each model's p against its hardest opponent, itself among them, so 0.5 at most. NaN for a model that did not meet
-    all."""
+    """rates_M: each model's p against its hardest opponent, itself among them, so 0.5 at most. NaN where it did not meet all."""
     return _checked(p_MM).min(axis=1)
 
 
@@ -78,19 +70,15 @@ def maximal_lottery(p_MM: np.ndarray) -> Lottery:
     missing = int(np.isnan(p_MM).sum() // 2)
     if missing:
         return Lottery(None, False, f"undefined: {missing} of {len(p_MM) * (len(p_MM) - 1) // 2} pairs never met")
-    payoff_MM = p_MM - 0.5
-    ends = []
-    for m, sign in itertools.product(range(len(p_MM)), (1.0, -1.0)):
-        goal_M = sign * np.eye(len(p_MM))[m]
-        # shares @ payoff >= 0 against every model: an equilibrium, as the value of a symmetric game is 0
-        answer = linprog(
-            goal_M, A_ub=-payoff_MM.T, b_ub=np.full(len(p_MM), 1e-12), A_eq=np.ones((1, len(p_MM))), b_eq=[1.0], bounds=(0, 1)
-        )
+    payoff_MM, many, ends = p_MM - 0.5, len(p_MM), []
+    # shares @ payoff >= 0 against every model: an equilibrium, as the value of a symmetric game is 0
+    game = {"A_ub": -payoff_MM.T, "b_ub": np.full(many, 1e-12), "A_eq": np.ones((1, many)), "b_eq": [1.0], "bounds": (0, 1)}
+    for goal_M in (*np.eye(many), *-np.eye(many)):
+        answer = linprog(goal_M, **game)
         assert answer.status == 0, f"a symmetric game has an equilibrium, and the linear program found none: {answer.message}"
         ends.append(answer.x)
-    ends = np.array(ends)
-    is_unique = bool((np.ptp(ends, axis=0) < UNIQUE).all())
-    shares_M = (ends.mean(axis=0) if is_unique else _most_even(payoff_MM, ends.mean(axis=0))).clip(min=0)
+    shares_M, is_unique = np.mean(ends, axis=0), bool((np.ptp(ends, axis=0) < UNIQUE).all())
+    shares_M = (shares_M if is_unique else _most_even(payoff_MM, shares_M)).clip(min=0)
     return Lottery(shares_M / shares_M.sum(), is_unique)
 
 
@@ -100,12 +88,8 @@ def _most_even(payoff_MM: np.ndarray, start_M: np.ndarray) -> np.ndarray:
         {"type": "eq", "fun": lambda x: x.sum() - 1, "jac": np.ones_like},
         {"type": "ineq", "fun": lambda x: x @ payoff_MM, "jac": lambda _: payoff_MM.T},
     ]
-    options = {"ftol": 1e-14, "maxiter": 500}
-    bounds = [(0, 1)] * len(start_M)
-    answer = minimize(
-        lambda x: x @ x, start_M, jac=lambda x: 2 * x, bounds=bounds, constraints=limits, method="SLSQP", options=options
-    )
-    return answer.x
+    how = {"method": "SLSQP", "bounds": [(0, 1)] * len(start_M), "options": {"ftol": 1e-14, "maxiter": 500}}
+    return minimize(lambda x: x @ x, start_M, jac=lambda x: 2 * x, constraints=limits, **how).x
 
 
 def cyclic_triples(p_MM: np.ndarray) -> Estimate:

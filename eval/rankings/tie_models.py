@@ -23,7 +23,7 @@ from scipy.special import expit, log_expit
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.bootstrap import prompt_counts
+from ..intervals.interval import prompt_counts
 from .battles import Battles, resampled_outcomes
 from .bradley_terry import bradley_terry, no_ratings, strength_estimates
 from .bradley_terry import undefined as undefined_without_ties
@@ -47,8 +47,7 @@ class TieFit(NamedTuple):
 
 
 def fit_with_ties(wins_MM: np.ndarray, ties_MM: np.ndarray, model: TieModel, names: tuple[str, ...] = ()) -> TieFit:
-    """wins_MM[i, j]: clear wins of i over j. ties_MM: symmetric; entry [i, j] counts each tie of i and j once. Counts may be
-    fractions."""
+    """wins_MM[i, j]: clear wins of i over j. ties_MM: symmetric; [i, j] counts each tie of i and j once. Fractions will do."""
     wins_MM, ties_MM = np.asarray(wins_MM, dtype=float), np.asarray(ties_MM, dtype=float)
     if wins_MM.shape != ties_MM.shape or not np.array_equal(ties_MM, ties_MM.T):
         raise InputError(f"wins have shape {wins_MM.shape} and ties {ties_MM.shape}; give two M x M matrices, the ties symmetric")

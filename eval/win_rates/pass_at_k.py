@@ -25,16 +25,14 @@ def pass_at_k(answers: int, passed: int, k: int) -> float:
     return float(1.0 - np.prod(1.0 - k / np.arange(answers - passed + 1, answers + 1)) if answers - passed >= k else 1.0)
 
 
-def mean_pass_at_k(answers: Sequence[int], passed: Sequence[int], k: int, abstentions: int = 0, level: float = 0.95) -> Estimate:
+def mean_pass_at_k(answers: Sequence[int], passed: Sequence[int], k: int, abstentions: int = 0) -> Estimate:
     """Mean over prompts, with an interval over them. Prompts with fewer than k answers have no estimate: they are left out, counted
     in `extra["too_few"]`, and `how` says so. abstentions: answers that got no verdict, and are not among `answers`."""
     if len(answers) != len(passed):
         raise InputError(f"there are {len(answers)} counts of answers and {len(passed)} of passes; give one of each a prompt")
     usable = [(n, c) for n, c in zip(answers, passed, strict=True) if n >= k]
     scores_P = np.array([pass_at_k(n, c, k) for n, c in usable])
-    found = win_rate_from_scores(scores_P, np.arange(len(scores_P)), abstentions, level, unit="prompt")
+    found = win_rate_from_scores(scores_P, np.arange(len(scores_P)), abstentions, unit="prompt")
     lost = len(answers) - len(usable)
-    how = f"pass@{k}, unbiased; {found.how}"
-    return replace(
-        found, how=how + (f"; {lost} prompts have fewer than {k} answers" if lost else ""), extra={"too_few": float(lost)}
-    )
+    how = f"pass@{k}, unbiased; {found.how}" + (f"; {lost} prompts have fewer than {k} answers" if lost else "")
+    return replace(found, how=how, extra={"too_few": float(lost)})

@@ -53,8 +53,8 @@ def win_rate_from_scores(
 ) -> Estimate:
     """The mean of scores in [0, 1]. clusters_N: the prompt of each. unit, cluster: what a score is of and what they come in, as
     `how` names them. SE = sqrt(C/(C-1) * sum_c (sum_{i in c} (s_i - m))^2) / n over C prompts, None where it cannot be measured;
-    interval as in `interval.rate_interval`. `extra` counts wins (above 0.5), ties, losses, prompts and seeds. The value is None
-    where nothing was judged."""
+    interval as in `interval.rate_interval`. `extra` counts wins (above 0.5), ties, losses, prompts and seeds. None where nothing
+    was judged."""
     rate = _rate([Scores(np.asarray(scores_N, dtype=float), clusters_N, abstentions)])
     return _estimate(rate, NO_SEED_NOISE, level, unit=unit, cluster=cluster)
 
@@ -75,8 +75,7 @@ def share_of(
 def win_rates_over_seeds(by_method: Mapping[str, Sequence[Scores]]) -> dict[str, Estimate]:
     """The win rates of *methods*, each given by training seed: seeds and prompts are both samples, so Var = Var_prompt/P +
     Var_seed/S (`clusters.spread`). Every verdict counts the same. The methods are taken to vary alike with the seed: one method's 2
-    or 3 seeds cannot tell. One seed cannot show how training varies at all: then intervals are over prompts only, and `how` says
-    so."""
+    or 3 seeds cannot tell. With one seed intervals are over prompts only, and `how` says so."""
     rates = {method: _rate(by_seed) for method, by_seed in by_method.items()}
     noise = pooled_seed_noise([each.layers for each in rates.values() if each.layers])
     return {method: _estimate(rate, noise, over_seeds=True) for method, rate in rates.items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pasture.core.errors import InputError
-from pasture.eval.files.battles import read_battles, write_battles
+from pasture.eval.files.battles import read_battles
 from pasture.eval.rankings.battles import battles
 
 
@@ -31,15 +31,14 @@ def test_one_column_a_winner_is_read(tmp_path: Path) -> None:
     assert found.abstentions == 1
 
 
-def test_soft_battles_come_back_as_they_went_out(tmp_path: Path) -> None:
-    first = battles(["x", "y", "z"], ["y", "z", "x"], [0.9, 0.5, 0.2], ["p", "p", "q"])
-    write_battles(tmp_path / "out.jsonl", first)
-    second = read_battles(tmp_path / "out.jsonl")
-    assert second.models == first.models
+def test_soft_battles_are_read(tmp_path: Path) -> None:
+    rows = [("p", "x", "y", "model_a", 0.9), ("p", "y", "z", "tie", 0.5), ("q", "z", "x", "model_b", 0.2)]
+    names = ("question_id", "model_a", "model_b", "winner", "p_a")
+    (tmp_path / "in.json").write_text(json.dumps([dict(zip(names, row, strict=True)) for row in rows]), encoding="utf-8")
+    read, made = read_battles(tmp_path / "in.json"), battles(["x", "y", "z"], ["y", "z", "x"], [0.9, 0.5, 0.2], ["p", "p", "q"])
+    assert read.models == made.models
     for name in ("left_N", "right_N", "p_left_N", "prompts_N"):
-        np.testing.assert_array_equal(getattr(second, name), getattr(first, name))
-    winners = [json.loads(line)["winner"] for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert winners == ["model_a", "tie", "model_b"]
+        np.testing.assert_array_equal(getattr(read, name), getattr(made, name))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pasture.core.errors import InputError
 from pasture.eval.groups.distributions import argmax_match, entropy_ratio, jensen_shannon, total_variation, wasserstein
-from pasture.eval.groups.pluralism import gini, pluralism, tenth_percentile
-from pasture.eval.groups.steerability import steerability
+from pasture.eval.groups.pluralism import gini, pluralism, steerability, tenth_percentile
 from scipy.stats import wasserstein_distance
 
 distribution = st.lists(st.integers(0, 9), min_size=4, max_size=4).filter(any).map(lambda c: np.array(c) / sum(c))

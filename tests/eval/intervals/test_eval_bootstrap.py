@@ -7,7 +7,7 @@ import pytest
 from pasture.core.errors import InputError
 from pasture.core.seeds import rng_for
 from pasture.eval.groups.pluralism import pluralism
-from pasture.eval.intervals.bootstrap import bootstrap_estimate
+from pasture.eval.intervals.interval import bootstrap_estimate
 from pasture.eval.judges.agreement import cohen_kappa, krippendorff_alpha
 from pasture.eval.labels.crowd_bt import crowd_bradley_terry
 from pasture.eval.labels.dawid_skene import dawid_skene, one_coin
@@ -18,8 +18,7 @@ from pasture.eval.rankings.battles import battles
 from pasture.eval.rankings.bradley_terry import bradley_terry_ratings
 from pasture.eval.rankings.contextual_bradley_terry import ratings_with_style
 from pasture.eval.rankings.elo import elo_ratings
-from pasture.eval.rankings.leaderboards_compared import correlation_under_errors
-from pasture.eval.rankings.rank_correlation import rank_correlation
+from pasture.eval.rankings.rank_correlation import correlation_under_errors, rank_correlation
 from pasture.eval.rankings.tie_models import TieModel, ratings_with_ties
 
 SPLIT = battles(["a", "b"] * 20, ["b", "a"] * 20, [1.0] * 40, [prompt for prompt in range(20) for _ in range(2)])

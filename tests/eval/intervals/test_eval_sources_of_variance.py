@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from pasture.core.errors import InputError
-from pasture.eval.intervals.multiple import simultaneous_differences
 from pasture.eval.intervals.sources_of_variance import sources_of_variance
-from pasture.eval.win_rates.difference import holm
+from pasture.eval.win_rates.difference import holm, simultaneous_differences
 from scipy import stats
 from statsmodels.formula.api import mixedlm
 from statsmodels.stats.multitest import multipletests
@@ -52,19 +51,6 @@ def test_unequal_sizes_and_crossed_seeds_are_unbiased():
     assert np.mean(found, axis=0) == pytest.approx([1.0, 0.64, 0.25], abs=0.09)
 
 
-def test_the_variance_of_the_mean_says_what_more_of_each_buys():
-    rng = np.random.default_rng(2)
-    found = sources_of_variance(*nested(rng, prompts=400))
-    expected = found.variance_of_mean({"prompt": 30, "sample": 90, "rest": 180})
-    means = [nested(rng)[0].mean() for _ in range(1500)]
-    assert expected == pytest.approx(np.var(means), rel=0.25)
-    assert found.variance_of_mean({"prompt": 60, "sample": 60, "rest": 60}) < found.variance_of_mean(
-        {"prompt": 30, "sample": 300, "rest": 3000}
-    )
-    with pytest.raises(InputError, match="sizes"):
-        found.variance_of_mean({"prompt": 10})
-
-
 def test_a_component_below_zero_is_named():
     found = sources_of_variance(np.array([1.0, -1, 1, -1]), {"prompt": [0, 0, 1, 1]})
     assert found.components["prompt"] == 0
@@ -76,8 +62,6 @@ def test_levels_that_cannot_be_told_apart_say_so():
         found = sources_of_variance(np.arange(4.0), {"prompt": groups})
         assert found.components is None
         assert "cannot be told apart" in found.reason
-    with pytest.raises(InputError, match="undefined"):
-        found.variance_of_mean({"prompt": 1, "rest": 1})
     with pytest.raises(InputError, match="finite"):
         sources_of_variance(np.array([1.0, np.nan]), {"prompt": [0, 1]})
     with pytest.raises(InputError, match="other lengths"):

@@ -14,8 +14,14 @@ from pasture.eval.intervals.clusters import clustered_mean
 from pasture.eval.judges.agreement import cohen_kappa
 from pasture.eval.judges.agreement_ceiling import ceiling_of_labels
 from pasture.eval.judges.judge_audit import Asked, GoldLabels, audit_measures
-from pasture.eval.judges.judge_quality import agreement_leaving_one_out, judge_bias, judge_variance, prefers_lists, verbosity_bias
-from pasture.eval.judges.transitivity import intransitivity
+from pasture.eval.judges.judge_quality import (
+    agreement_leaving_one_out,
+    intransitivity,
+    judge_bias,
+    judge_variance,
+    prefers_lists,
+    verbosity_bias,
+)
 
 NAN = math.nan
 

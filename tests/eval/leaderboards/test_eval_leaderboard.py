@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from pasture.core.seeds import rng_for
 from pasture.eval.files.alpaca_eval import Judgments
-from pasture.eval.leaderboards.leaderboard import LeaderboardRow, Weights, leaderboard
+from pasture.eval.leaderboards.leaderboard import LeaderboardRow, Weights, leaderboard, to_csv
 from pasture.eval.leaderboards.length_control import length_controlled_win_rate
-from pasture.eval.leaderboards.tables import to_csv
 
 N = 120
 KEYS = ["model", "judge", "baseline", "n", "win_rate", "standard_error", "n_wins", "n_wins_base", "length_controlled_win_rate",

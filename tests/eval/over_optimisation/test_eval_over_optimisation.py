@@ -15,10 +15,13 @@ from pasture.eval.over_optimisation.curves import (
     best_of_n_kl,
     best_of_n_means,
     gao_fit,
+    mean_reward,
     peak_kl,
     policy_curve,
+    standardised,
+    uncertainty_weighted_reward,
+    worst_case_reward,
 )
-from pasture.eval.over_optimisation.ensembles import mean_reward, standardised, uncertainty_weighted_reward, worst_case_reward
 
 
 def brute_force(proxy, gold, n):

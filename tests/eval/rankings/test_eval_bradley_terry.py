@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Rating, Reason
 from pasture.core.seeds import rng_for
-from pasture.eval.intervals.bootstrap import expanded_tail, percentile_interval, prompt_counts
+from pasture.eval.intervals.interval import expanded_tail, percentile_interval, prompt_counts
 from pasture.eval.rankings.battles import battles, battles_of_feedback, resampled_win_matrices, win_matrix
 from pasture.eval.rankings.bradley_terry import bradley_terry, bradley_terry_ratings, newton, strongly_connected
 from pasture.eval.rankings.contextual_bradley_terry import fit_with_style, ratings_with_style, style_features

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pasture.core.errors import InputError
-from pasture.eval.rankings.leaderboards_compared import correlation_under_errors, separability
+from pasture.eval.rankings.rank_correlation import correlation_under_errors, separability
 
 from ...published_data import ALPACA_EVAL, require
 

@@ -8,6 +8,7 @@ import gc
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Generator, Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -24,8 +25,7 @@ class StepLoop:
     """One coroutine, taken forward from plain code: also from inside a running loop (a notebook), then in a thread beside it."""
 
     def __init__(self, work: Coroutine[Any, Any, None]) -> None:
-        self._work = work
-        self._runner = asyncio.Runner()
+        self._work, self._runner = work, asyncio.Runner()
         self._task: asyncio.Task[None] | None = None
 
     def forward(self, ready: asyncio.Event) -> bool:
@@ -37,8 +37,7 @@ class StepLoop:
     def finish(self) -> None:
         """Raises what the ended work raised, if anything."""
         assert self._task is not None
-        error = self._task.exception()
-        if error is not None:
+        if error := self._task.exception():
             raise error
 
     def close(self) -> None:
@@ -90,21 +89,18 @@ def _beside_a_running_loop(work: Callable[[], Result]) -> Result:
         asyncio.get_running_loop()
     except RuntimeError:
         return work()
-    results: list[Result] = []
-    failure: list[BaseException] = []
+    result: Future[Result] = Future()
 
     def aside() -> None:
         try:
-            results.append(work())
+            result.set_result(work())
         except BaseException as error:  # noqa: BLE001 (it is raised again in the caller's thread)
-            failure.append(error)
+            result.set_exception(error)
 
     thread = threading.Thread(target=aside, name="pasture-runner")
     thread.start()
     thread.join()
-    if failure:
-        raise failure[0]
-    return results[0]
+    return result.result()
 
 
 @dataclass(frozen=True, slots=True)

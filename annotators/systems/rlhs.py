@@ -60,8 +60,6 @@ class Rlhs:
 class Foresight(BradleyTerry):
     """A world's user who judges answers by how they look before anything came of them (`world.seen`). See `BradleyTerry`."""
 
-    traits = Traits(symmetric=True)
-
     name: str = "foresight"
 
     def advantage(self, pair: Comparison) -> float:
@@ -73,7 +71,5 @@ class Foresight(BradleyTerry):
 @dataclass(frozen=True)
 class Hindsight(BradleyTerry):
     """The same user after the outcome: answers are worth what they are."""
-
-    traits = Traits(symmetric=True)
 
     name: str = "hindsight"

@@ -14,7 +14,7 @@ from scipy.special import expit, log_expit
 
 from ...core.errors import InputError
 from ...core.protocols import Rng
-from .search import Pair, Search
+from .search import Search
 
 
 class Posterior(NamedTuple):
@@ -59,41 +59,19 @@ def information_gain(of: Posterior) -> np.ndarray:
     return 0.5 * np.log1p(p_MM * (1 - p_MM) * of.difference_variance())
 
 
-def active_search(models: int, budget: int, rng: Rng, batch: int = 1, prior_sd: float = 2.0) -> Search[np.ndarray]:
-    """Spends `budget` comparisons, `batch` a round, and returns wins_MM for `posterior` or `bradley_terry`.
-
-    Within a round a pair comes up once, and every choice counts those before it as asked at their expected outcome. Ties in
-    gain are broken by `rng`, which also draws who is shown first. Drive it with `search.run_search`."""
-    if models < 2 or budget < 0 or batch < 1:
-        raise InputError(f"there are {models} models, a budget of {budget} and a batch of {batch}; at least 2, 0 and 1")
+def active_search(models: int, budget: int, rng: Rng) -> Search[np.ndarray]:
+    """Spends `budget` comparisons, one a round, and returns wins_MM for `posterior` or `bradley_terry`. Ties in gain are broken by
+    `rng`, which also draws who is shown first. Drive it with `search.run_search`."""
+    if models < 2 or budget < 0:
+        raise InputError(f"there are {models} models and a budget of {budget}; at least 2 and 0")
     wins_MM = np.zeros((models, models))
-    spent = 0
-    while spent < budget:
-        pairs = _round(posterior(wins_MM, prior_sd), min(batch, budget - spent), rng)
-        for (i, j), p in zip(pairs, (yield pairs), strict=True):
-            wins_MM[i, j] += p
-            wins_MM[j, i] += 1 - p
-        spent += len(pairs)
-    return wins_MM
-
-
-def _round(of: Posterior, batch: int, rng: Rng) -> list[Pair]:
-    first, second = np.triu_indices(len(of.strengths_M), k=1)
-    pairs: list[Pair] = []
-    open_K = np.ones(len(first), dtype=bool)
-    for _ in range(min(batch, len(first))):
-        gain_K = np.where(open_K, information_gain(of)[first, second], -np.inf)
+    first, second = np.triu_indices(models, k=1)
+    for _ in range(budget):
+        gain_K = information_gain(posterior(wins_MM))[first, second]
         best = rng.choice(np.flatnonzero(gain_K >= gain_K.max() - 1e-12))
-        open_K[best] = False
         i, j = int(first[best]), int(second[best])
-        pairs.append((i, j) if rng.integers(2) else (j, i))
-        of = _as_if_asked(of, i, j)
-    return pairs
-
-
-def _as_if_asked(of: Posterior, i: int, j: int) -> Posterior:
-    """The posterior after one more comparison whose outcome moves no strength (Sherman & Morrison's update of the covariance)."""
-    p = expit(of.strengths_M[i] - of.strengths_M[j])
-    column_M = of.covariance_MM[:, i] - of.covariance_MM[:, j]
-    weight = p * (1 - p) / (1 + p * (1 - p) * (column_M[i] - column_M[j]))
-    return Posterior(of.strengths_M, of.covariance_MM - weight * np.outer(column_M, column_M))
+        i, j = (i, j) if rng.integers(2) else (j, i)
+        (p,) = yield [(i, j)]
+        wins_MM[i, j] += p
+        wins_MM[j, i] += 1 - p
+    return wins_MM

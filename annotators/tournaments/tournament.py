@@ -20,8 +20,7 @@ from ...core.seeds import rng_for
 from ..annotator import Traits, foremost, renamed, shared_seed, slate_of, verdict_of
 from ..prompting.prompted import together
 from .active import active_search, posterior
-from .pairs_search import pairs_search
-from .search import Pair, Search, knockout, sampled_pairs
+from .search import Pair, Search, knockout, pairs_search, sampled_pairs
 
 
 class How(StrEnum):

@@ -160,14 +160,12 @@ def _checked(name: str, rate: float) -> float:
 Clock = Mapping[str, float] | Sequence[str]
 
 
-class Drift:
+class Drift(Wrapper):
     """`inner`, whose flip rate goes from rate[0] to rate[1], in [0, 0.5], and whose temperature (see `Temperature`) from
     temperature[0] to temperature[1], both in a straight line over time 0 to 1.
 
     clock: the time of each prompt's id, in [0, 1]; or the ids in the order in which they are worked through. None takes a hash
     of the id: times spread evenly over prompts, which gives the mixture of early and late labels and no order in time."""
-
-    traits = Traits(symmetric=True)
 
     def __init__(
         self,
@@ -180,10 +178,9 @@ class Drift:
         for option, ends in (("rate", rate), ("temperature", temperature)):
             if not isinstance(ends, list | tuple) or len(ends) != 2 or not all(isinstance(end, int | float) for end in ends):
                 raise InputError(f"{option} is {ends!r}; it is two numbers: at the start and at the end")
-        self.inner, self._rate, self._temperature = inner, rate, temperature
-        self._times = _times(clock)
+        self._rate, self._temperature, self._times = rate, temperature, _times(clock)
         ends = f"{rate[0]:g}..{rate[1]:g}, {temperature[0]:g}..{temperature[1]:g}"
-        self.name = name or f"drift({inner.name}, {ends})"
+        super().__init__(inner, name or f"drift({inner.name}, {ends})")
         for end in (0, 1):  # both ends are sound, and so is what lies between them
             Flip(Temperature(inner, temperature[end]), rate[end])
 

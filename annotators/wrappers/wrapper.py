@@ -39,15 +39,13 @@ class Wrapper:
         return preference
 
 
-class Swap:
+class Swap(Wrapper):
     """`inner` on the pair and on its swap; p_left and `strength` are means of both, and `parts` hold the two as they were shown.
 
     Both orders draw from like generators, as they would if they were asked apart. If one order gives no verdict, there is none."""
 
-    traits = Traits(symmetric=True)
-
     def __init__(self, inner: Annotator, name: str = "") -> None:
-        self.inner, self.name = inner, name or f"swap({inner.name})"
+        super().__init__(inner, name or f"swap({inner.name})")
 
     async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair, seed = pair_of(item, self.name), shared_seed(rng)

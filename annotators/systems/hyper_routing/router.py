@@ -62,8 +62,7 @@ def _overlap(one: set[str], other: set[str]) -> float:
 
 def edges(features_NF: np.ndarray) -> np.ndarray:
     """[F, BINS - 1]: where the bins of the numbers end, at equal shares of these pairs; a tag's bins are 0 and 1."""
-    shares = np.arange(1, BINS) / BINS
-    found = np.quantile(features_NF, shares, axis=0).T
+    found = np.quantile(features_NF, np.arange(1, BINS) / BINS, axis=0).T
     found[len(NUMBERS) :] = 0.5
     return found
 
@@ -92,7 +91,7 @@ STRENGTHS = 10.0 ** np.arange(-6, 3)
 class Router:
     """Predicted gain of asking the expensive annotator about a pair. `fit_router` makes it; `save` and `load` keep it as JSON.
 
-    edges: [F][BINS - 1], see `routing_features`. weights: score gained a routed pair, by tag. gains: of the pairs that it was
+    edges: [F][BINS - 1], see `edges`. weights: score gained a routed pair, by tag. gains: of the pairs that it was
     fitted on, ascending, from which a budget's threshold is read. explained: share of the candidate splits' variance that it
     explains."""
 
@@ -117,8 +116,7 @@ class Router:
 
     def strongest(self, count: int = 5) -> list[tuple[str, float]]:
         """The tags that speak most for the expensive annotator, with their weights."""
-        order = np.argsort(self.weights)[::-1][:count]
-        return [(tag_names()[k], self.weights[k]) for k in order]
+        return [(tag_names()[k], self.weights[k]) for k in np.argsort(self.weights)[::-1][:count]]
 
     def save(self, path: Path | str) -> None:
         write_atomically(Path(path), json.dumps(asdict(self), indent=1))
@@ -212,9 +210,7 @@ class HyperRouting:
 
     def is_sent(self, pair: Comparison, rng: Rng) -> bool:
         """Whether the expensive member is asked."""
-        if self.router is None:
-            return bool(rng.random() < self.budget)
-        return bool(self.router.gain([pair])[0] >= self._threshold)
+        return bool(self.router.gain([pair])[0] >= self._threshold if self.router else rng.random() < self.budget)
 
     async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)

@@ -31,7 +31,7 @@ class Icai:
     constitution: the principles, a list of sentences, or a text file with one a line (blank lines and lines that begin with `#`
         are not read).
     preferences: preferences to extract them from, or a file of them; that is done by the same engine when the first pair is judged,
-        and its requests are kept, budgeted and resumed as all others (`fit` holds the options of `constitution.extract`).
+        and its requests are kept, budgeted and resumed as all others (`fit` holds the options of `extract`).
     judge: parts that replace those of `templates/icai.toml`. Abstains where the verdict cannot be read, and, while preferences are
     its source, where no principle was found."""
 
@@ -62,9 +62,8 @@ class Icai:
     @property
     def constitution(self) -> tuple[str, ...]:
         """The principles; empty until they are extracted."""
-        if self._given is not None:
-            return self._given
-        return self.extraction.constitution if self.extraction else ()
+        extracted = self.extraction.constitution if self.extraction else ()
+        return extracted if self._given is None else self._given
 
     async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)

@@ -11,8 +11,13 @@ from ..core.protocols import World
 from ..core.records import Comparison, Completion, Item, Prompt, Slate
 from ..core.seeds import rng_for
 
-PER_SLATE = 4
-KINDS = ("pair", "answer", "slate")
+KINDS: dict[str, tuple[int, Callable[[Sequence[Completion]], Item]]] = {
+    "pair": (2, lambda answers: Comparison(*answers)),
+    "answer": (1, lambda answers: answers[0]),
+    "slate": (4, lambda answers: Slate(tuple(answers))),
+}
+"""Kind -> how many answers an item has, and the item made of them."""
+Draw = Callable[[Prompt, np.random.Generator], Completion]
 
 
 def world_items(world: World, kind: str, count: int, seed: int = 0) -> list[Item]:
@@ -23,18 +28,9 @@ def world_items(world: World, kind: str, count: int, seed: int = 0) -> list[Item
     """
     if kind not in KINDS:
         raise InputError(f"items of the kind {kind!r} were asked for; there are: {', '.join(KINDS)}")
-    wanted = {"pair": 2, "answer": 1, "slate": PER_SLATE}[kind]
-    draw = _drawer(world)
-    items: list[Item] = []
-    for prompt in world.prompts("preference")[:count]:
-        answers = _different(draw, prompt, wanted, rng_for(seed, "material", world.name, prompt.id))
-        items.append(
-            {"pair": lambda a: Comparison(*a), "answer": lambda a: a[0], "slate": lambda a: Slate(tuple(a))}[kind](answers)
-        )
-    return items
-
-
-Draw = Callable[[Prompt, np.random.Generator], Completion]
+    wanted, item_of = KINDS[kind]
+    draw, prompts = _drawer(world), world.prompts("preference")[:count]
+    return [item_of(_different(draw, each, wanted, rng_for(seed, "material", world.name, each.id))) for each in prompts]
 
 
 def _drawer(world: World) -> Draw:

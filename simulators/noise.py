@@ -137,15 +137,14 @@ class PositionBias:
 
 @dataclass(frozen=True, slots=True)
 class LengthBias(_Checked):
-    """Adds `log_odds` * tanh(difference / scale) to the longer answer. `scale` is in the unit of `length`: words by default."""
+    """Adds `log_odds` * tanh(difference / scale) to the longer answer. `scale` is in words."""
 
-    UNIT: ClassVar[str] = "the unit of length"
+    UNIT: ClassVar[str] = "words"
     log_odds: float
     scale: float = 20.0
-    length: Callable[[Completion], float] = words
 
     def __call__(self, p_left: float, comparison: Comparison, advantage: float) -> float:
-        difference = self.length(comparison.left) - self.length(comparison.right)
+        difference = words(comparison.left) - words(comparison.right)
         return float(shifted(p_left, self.log_odds * np.tanh(difference / self.scale)))
 
 

@@ -21,16 +21,11 @@ Tastes = Mapping[str, Sequence[float] | np.ndarray] | Callable[[np.ndarray], Map
 
 
 class SimulatedWorld:
-    """A world sets `_name`, `_splits` and `tastes`: the weights of each user, with those of gold among them."""
+    """A world sets `name`, which it has in results and seeds, `_splits`, and `tastes`: the weights of users and of gold."""
 
-    _name: str
+    name: str
     _splits: Mapping[str, Sequence[Prompt]]
     tastes: dict[str, np.ndarray]
-
-    @property
-    def name(self) -> str:
-        """What the world is called in results and seeds."""
-        return self._name
 
     @property
     def users(self) -> Sequence[str]:

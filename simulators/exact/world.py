@@ -86,7 +86,7 @@ class ExactWorld(SimulatedWorld):
                 f"an exact world with hidden={hidden} of features={features} was asked for; hide no more than there are"
             )
         users = number_of_users(users, tastes, 8)
-        self._name, self.seed, self.cyclic = name, seed, cyclic
+        self.name, self.seed, self.cyclic = name, seed, cyclic
         self._hidden = 2 * features // 3 if hidden is None else hidden
         drawn = prompts * sum(SPLITS.values())
         more = 0 if eval is None else eval - prompts
@@ -102,7 +102,8 @@ class ExactWorld(SimulatedWorld):
         linear, self._features_PMA = _linear_aspects(features), self.features_PMD
         if length_cost:
             self._features_PMA = np.dstack((self.features_PMD, self._bonus_PM))
-        self._aspects = (*linear, *(("over-length",) if length_cost else ()))
+        self.aspects: tuple[str, ...] = (*linear, *(("over-length",) if length_cost else ()))
+        """`length`, `feature-1` and so on; and `over-length`, what too much of it gains, where that costs (weight 1 to gold)."""
         gold_D, own_UD = draw_tastes(users, features, spread, utility_sd, length_gain, self._rng("tastes"))
         self.tastes = tastes_of(own_UD, gold_D, tastes, linear)
         self._angle_PM = np.arctan2(self.features_PMD[:, :, 2], self.features_PMD[:, :, 1])
@@ -140,16 +141,11 @@ class ExactWorld(SimulatedWorld):
     def utility(self, completions: Sequence[Completion], user: str = GOLD) -> np.ndarray:
         return self.utilities(user)[self._places(completions)]
 
-    @property
-    def aspects(self) -> Sequence[str]:
-        """`length`, `feature-1` and so on; and `over-length`, what too much of it gains, where that costs (weight 1 to gold)."""
-        return self._aspects
-
     def features(self, completions: Sequence[Completion]) -> np.ndarray:
         return self._features_PMA[self._places(completions)]
 
     def weights(self, user: str = GOLD) -> np.ndarray:
-        return np.append(self.taste(user), np.ones(len(self._aspects) - self.features_PMD.shape[2]))
+        return np.append(self.taste(user), np.ones(len(self.aspects) - self.features_PMD.shape[2]))
 
     def seen(self, completions: Sequence[Completion]) -> np.ndarray:
         """Hidden features with the opposite sign, as from a seller who praises most what will disappoint most: whoever goes by
@@ -169,7 +165,7 @@ class ExactWorld(SimulatedWorld):
         found = []
         for place in np.argsort(-loss_A, kind="stable"):
             if loss_A[place] > LEAST_FAULT:
-                aspect, way = self._aspects[place], "more" if weight_A[place] > 0 else "less"
+                aspect, way = self.aspects[place], "more" if weight_A[place] > 0 else "less"
                 text = f"Its {aspect} is {own_A[place]:.2f}, and the best answer has {best_A[place]:.2f}."
                 found.append(Fault(aspect, float(loss_A[place]), 0, size, text, f"Prefer answers with {way} {aspect}."))
         return found
@@ -177,21 +173,17 @@ class ExactWorld(SimulatedWorld):
     def mended(self, completion: Completion, aspects: Collection[str] | None = None, user: str = GOLD) -> Completion:
         """The nearest answer of the prompt's table that gives the user as much of the wished aspects as the best answer does, and
         is worth no less to them than this one; the best answer is always such a one."""
-        check_aspects(aspects, self._aspects)
+        check_aspects(aspects, self.aspects)
         wished = {each.aspect for each in self.faults(completion, user) if aspects is None or each.aspect in aspects}
         if not wished:
             return completion
         (row,), (answer,) = self._places([completion])
         utility_M, features_MA = self.utilities(user)[row], self._features_PMA[row]
-        chosen = [name in wished for name in self._aspects]
+        chosen = [name in wished for name in self.aspects]
         gained_MA = features_MA * self.weights(user)
         enough_M = (gained_MA >= gained_MA[np.argmax(utility_M)] - LEAST_FAULT)[:, chosen].all(1) & (utility_M >= utility_M[answer])
         distance_M = np.linalg.norm(features_MA - features_MA[answer], axis=1)
         return self.completion(completion.prompt, int(np.argmin(np.where(enough_M, distance_M, np.inf))))
-
-    def length(self, completion: Completion) -> float:
-        """Length of an answer in standard deviations from the mean, for the length-biased noise of `simulators.noise`."""
-        return float(self.features_PMD[self._places([completion])][0, 0])
 
     def advantage(self, comparison: Comparison, user: str = GOLD) -> float:
         """Log-odds in nats with which a user prefers left to right at temperature 1: utility difference and cyclic part."""
@@ -239,7 +231,7 @@ class ExactWorld(SimulatedWorld):
     def _row(self, prompt: Prompt) -> int:
         row = self._rows.get(prompt.id)
         if row is None:
-            raise InputError(f"the prompt {prompt.id!r} is not of {self._name} world {self.seed}; use `world.prompts(split)`")
+            raise InputError(f"the prompt {prompt.id!r} is not of {self.name} world {self.seed}; use `world.prompts(split)`")
         return row
 
     def _places(self, completions: Sequence[Completion]) -> tuple[np.ndarray, np.ndarray]:
@@ -248,7 +240,7 @@ class ExactWorld(SimulatedWorld):
         answers = [response_index(each) for each in completions]
         for answer in answers:
             if not 0 <= answer < known:
-                raise InputError(f"there is no answer {answer} in {self._name} world; a prompt has {known}, counted from 0")
+                raise InputError(f"there is no answer {answer} in {self.name} world; a prompt has {known}, counted from 0")
         return np.array([self._row(each.prompt) for each in completions], dtype=np.intp), np.array(answers, dtype=np.intp)
 
     def _rng(self, part: str) -> np.random.Generator:

@@ -44,6 +44,9 @@ class TextWorld(SimulatedWorld):
     bases: how many base policies there are; `base_policy(s)` is number s modulo this, and each costs a pre-training once.
     """
 
+    aspects: Sequence[str] = FEATURES
+    """What `rules.features` measures."""
+
     def __init__(
         self,
         seed: int = 0,
@@ -63,7 +66,7 @@ class TextWorld(SimulatedWorld):
         for option, value in (*sizes.items(), ("users", users), ("bases", bases)):
             if value < 1:
                 raise InputError(f"a text world with {option}={value} was asked for; it needs at least 1")
-        self._name, self.seed, self._bases = name, seed, bases
+        self.name, self.seed, self._bases = name, seed, bases
         self._splits = {split: draw_prompts(seed, split, size) for split, size in sizes.items()}
         own_UF = user_weights(users, rng_for(seed, "text", "users"))
         self.tastes = tastes_of(own_UF, gold_weights(), tastes, FEATURES)
@@ -89,11 +92,6 @@ class TextWorld(SimulatedWorld):
 
     def utility(self, completions: Sequence[Completion], user: str = GOLD) -> np.ndarray:
         return self.features(completions) @ self.taste(user)
-
-    @property
-    def aspects(self) -> Sequence[str]:
-        """What `rules.features` measures."""
-        return FEATURES
 
     def features(self, completions: Sequence[Completion]) -> np.ndarray:
         rows = [features(each.prompt.text, each.text) for each in completions]
@@ -122,10 +120,6 @@ class TextWorld(SimulatedWorld):
         """Utility of the left answer minus that of the right one to a user, in nats."""
         left, right = self.utility([comparison.left, comparison.right], user)
         return float(left - right)
-
-    def length(self, completion: Completion) -> float:
-        """Words of an answer, for the length-biased noise of `simulators.noise`."""
-        return float(check(completion.prompt.text, completion.text).words)
 
     def truth(self, policy: Policy, answers: Sequence[Sequence[Completion]]) -> Truth:
         """From `answers`, which are the policy's samples: means over each row, of gold and of winning against the rival."""

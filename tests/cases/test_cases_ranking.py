@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from pasture import cli
+
+from ..in_process import run_pasture
 
 SHY = """
 from pasture.core.records import Abstention, Reason
@@ -33,21 +34,15 @@ def train(policy, feedback, config, *, rng, log):
 """
 
 
-def run(*words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path) -> tuple[int, str, str]:
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", ["pasture", *words])
-    code = 0
-    try:
-        cli.main()
-    except SystemExit as end:
-        code = int(end.code or 0)
-    said = capsys.readouterr()
-    return code, said.out, said.err
-
-
 @pytest.fixture
-def pasture(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    return lambda *words: run(*words, monkeypatch=monkeypatch, capsys=capsys, folder=tmp_path)
+def pasture(tmp_path: Path):
+    """pasture(*words) -> (exit code, standard output, standard error), in the test's folder."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        done = run_pasture(*words, cwd=tmp_path)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
 
 
 SMALL = ("--world", "exact", "--method", "sft", "--method", "dpo", "--seeds", "1", "--labels", "200", "--eval-prompts", "20")
@@ -113,20 +108,8 @@ def test_an_error_in_a_users_method_is_one_line_with_its_file(body: str, says: s
 @pytest.mark.slow
 def test_an_error_in_a_users_method_is_one_line_through_processes_too(tmp_path: Path):
     (tmp_path / "mine.py").write_text(METHOD.format(body="raise ValueError('my own')"))
-    command = [
-        sys.executable,
-        "-m",
-        "pasture.cli",
-        "rank",
-        "--world",
-        "exact",
-        "--method",
-        "mine.py",
-        "--seeds",
-        "2",
-        "--labels",
-        "20",
-    ]
+    words = ["rank", "--world", "exact", "--method", "mine.py", "--seeds", "2", "--labels", "20"]
+    command = [sys.executable, "-m", "pasture.cli", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr

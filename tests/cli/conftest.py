@@ -1,16 +1,13 @@
-"""The command line, run in this process: what a new process costs is imports, and a test needs few of those."""
+"""The command line, run in this process."""
 
 from __future__ import annotations
 
-import io
 import subprocess
-import sys
 from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout
-from pathlib import Path
 
 import pytest
-from pasture import cli
+
+from ..in_process import run_pasture
 
 Pasture = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -18,15 +15,4 @@ Pasture = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="session")
 def pasture() -> Pasture:
     """pasture(*words, cwd) -> what a process would have given: its exit code, standard output and standard error."""
-
-    def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        out, err, code = io.StringIO(), io.StringIO(), 0
-        with pytest.MonkeyPatch.context() as patch, chdir(cwd), redirect_stdout(out), redirect_stderr(err):
-            patch.setattr(sys, "argv", ["pasture", *words])
-            try:
-                cli.main()
-            except SystemExit as end:
-                code = int(end.code or 0)
-        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
-
-    return run
+    return run_pasture

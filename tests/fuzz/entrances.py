@@ -15,6 +15,7 @@ Entrance = Callable[[Path, Random], list[str]]
 ENTRANCES: dict[str, tuple[Entrance, float]] = {}
 """By name: the entrance, and its share of the cases."""
 
+ANNOTATE = ["annotate", "--annotator", "judge", "--pairs"]
 PAIRS = [{"prompt": f"q{n}", "left": f"long {n}", "right": f"s{n}", "left_model": "a", "id": n} for n in range(3)]
 TRL = [
     {"prompt": f"q{n}", "chosen": f"good {n}", "rejected": f"b{n}", "p_chosen": 0.9, "left_was_chosen": n % 2 == 0}
@@ -343,19 +344,7 @@ def _(folder: Path, draw: Random) -> list[str]:
         case 3:
             return [draw.choice(["annotators", "methods", "worlds"]), "show", name]
         case _:
-            return [
-                "annotate",
-                "--pairs",
-                good(folder, "p.json", PAIRS),
-                "--annotator",
-                "judge",
-                "--engine",
-                name,
-                "--model",
-                name,
-                "--out",
-                "o.jsonl",
-            ]
+            return [*ANNOTATE, good(folder, "p.json", PAIRS), "--engine", name, "--model", name, "--out", "o.jsonl"]
 
 
 @entrance("--set", 6)
@@ -504,19 +493,7 @@ def _(folder: Path, draw: Random) -> list[str]:
 def _(folder: Path, draw: Random) -> list[str]:
     prices = text_at(folder / "prices.toml", PRICES, draw)
     options = ["--engine-set", "base_url=https://api.example.com/v1", "--engine-set", f"price_table={prices}"]
-    return [
-        "annotate",
-        "--pairs",
-        good(folder, "p.json", PAIRS),
-        "--annotator",
-        "judge",
-        "--engine",
-        "openai",
-        "--model",
-        "gpt",
-        *options,
-        "--dry-run",
-    ]
+    return [*ANNOTATE, good(folder, "p.json", PAIRS), "--engine", "openai", "--model", "gpt", *options, "--dry-run"]
 
 
 assert VALUES

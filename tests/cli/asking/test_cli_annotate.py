@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pasture import cli
 from pasture.core.files.preferences import read_pairs
 from pasture.core.files.tables import read_rows
 from pasture.core.store import Store
 
+from ...in_process import run_pasture
 from ...published_data import ALPACA_EVAL, needs
 
 OUTPUTS = ALPACA_EVAL / "outputs"
@@ -48,16 +48,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def pasture(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, line: str) -> tuple[int, str, str]:
-    """Runs the command in this process: (exit code, standard output, standard error)."""
-    monkeypatch.setattr(sys, "argv", ["pasture", *line.split()])
-    code = 0
-    try:
-        cli.main()
-    except SystemExit as end:
-        code = int(end.code or 0)
-    said = capsys.readouterr()
-    return code, said.out, said.err
+def pasture(line: str) -> tuple[int, str, str]:
+    """Runs the command in this process and folder: (exit code, standard output, standard error)."""
+    done = run_pasture(*line.split(), cwd=Path.cwd())
+    return done.returncode, done.stdout, done.stderr
 
 
 def started(line: str, folder: Path) -> subprocess.Popen[str]:
@@ -142,8 +136,8 @@ def test_an_interrupt_ends_it_with_130_and_keeps_what_came(folder: Path):
         assert {key.hex() for key in store.get_many(map(bytes.fromhex, journal(folder)))} == set(journal(folder))
 
 
-def test_the_table_says_what_was_done(folder: Path, capsys, monkeypatch):
-    code, out, _ = pasture(capsys, monkeypatch, f"{JUDGE} --limit 30 --seed 4")
+def test_the_table_says_what_was_done(folder: Path):
+    code, out, _ = pasture(f"{JUDGE} --limit 30 --seed 4")
     assert code == 0
     for said in (
         "swap(judge) by scripted:",
@@ -161,8 +155,8 @@ def test_the_table_says_what_was_done(folder: Path, capsys, monkeypatch):
     assert manifest["result"]["dollars"] > 0
 
 
-def test_json_stands_alone_on_standard_output(folder: Path, capsys, monkeypatch):
-    code, out, err = pasture(capsys, monkeypatch, "annotate --pairs pairs.jsonl --annotator longest --out p.parquet --json")
+def test_json_stands_alone_on_standard_output(folder: Path):
+    code, out, err = pasture("annotate --pairs pairs.jsonl --annotator longest --out p.parquet --json")
     assert (code, err) == (0, "")
     said = json.loads(out)
     assert (said["pairs"], said["decided"], said["abstentions"]) == (400, 400, {})
@@ -170,34 +164,32 @@ def test_json_stands_alone_on_standard_output(folder: Path, capsys, monkeypatch)
     assert said["store"] is said["label_mass"] is None
 
 
-def test_a_dry_run_prices_and_writes_nothing(folder: Path, capsys, monkeypatch):
+def test_a_dry_run_prices_and_writes_nothing(folder: Path):
     before = sorted(folder.iterdir())
     line = "annotate --pairs pairs.jsonl --annotator judge --engine engines.py:dear --both-orders --dry-run"
-    code, out, _ = pasture(capsys, monkeypatch, f"{line} --json")
+    code, out, _ = pasture(f"{line} --json")
     quote = json.loads(out)
     assert (code, quote["items"], quote["requests"], quote["completion_tokens"]) == (0, 400, UNIQUE, UNIQUE)
     assert quote["dollars"] == pytest.approx((quote["prompt_tokens"] + UNIQUE) / 1000)
-    assert "780 requests to send" in pasture(capsys, monkeypatch, line)[1]
+    assert "780 requests to send" in pasture(line)[1]
     assert [each for each in sorted(folder.iterdir()) if each.name != "__pycache__"] == before
 
 
-def test_a_budget_stops_it_and_says_so(folder: Path, capsys, monkeypatch):
+def test_a_budget_stops_it_and_says_so(folder: Path):
     line = "annotate --pairs pairs.jsonl --annotator judge --engine engines.py:dear --out p.jsonl"
-    code, out, err = pasture(capsys, monkeypatch, f"{line} --json --budget-dollars 5")
+    code, out, err = pasture(f"{line} --json --budget-dollars 5")
     said = json.loads(out)
     assert code == 0
     assert 0 < said["dollars"] <= 5
     assert said["abstentions"]["over budget"] + said["decided"] == 400
-    code, out, err = pasture(capsys, monkeypatch, line + " --budget-requests 0 --store other.sqlite")
+    code, out, err = pasture(line + " --budget-requests 0 --store other.sqlite")
     assert code == 1
     assert "no item got an answer; the first abstention: over budget: the budget of 0 requests is used up; raise it with" in err
     assert len(read_rows(folder / "p.undecided.jsonl")) == 400
 
 
-def test_unreadable_answers_are_abstentions_and_their_text_is_harmless(folder: Path, capsys, monkeypatch):
-    code, out, err = pasture(
-        capsys, monkeypatch, "annotate --pairs pairs.jsonl --annotator judge --engine engines.py:silent --out p.jsonl"
-    )
+def test_unreadable_answers_are_abstentions_and_their_text_is_harmless(folder: Path):
+    code, out, err = pasture("annotate --pairs pairs.jsonl --annotator judge --engine engines.py:silent --out p.jsonl")
     assert code == 1
     assert "unparsable" in out
     assert "\x1b[31m" not in out + err
@@ -242,26 +234,24 @@ def test_unreadable_answers_are_abstentions_and_their_text_is_harmless(folder: P
         ),
     ],
 )
-def test_bad_input_ends_with_2_and_a_way_out(folder: Path, capsys, monkeypatch, line: str, message: str):
+def test_bad_input_ends_with_2_and_a_way_out(folder: Path, line: str, message: str):
     import re
 
-    code, out, err = pasture(capsys, monkeypatch, f"annotate {line}")
+    code, out, err = pasture(f"annotate {line}")
     assert (code, out) == (2, "")
     assert re.search(message, " ".join(err.split()))
     assert "Traceback" not in err
     assert not list(folder.glob("p.*"))
 
 
-def test_a_template_with_an_undefined_variable_ends_with_2(folder: Path, capsys, monkeypatch):
+def test_a_template_with_an_undefined_variable_ends_with_2(folder: Path):
     (folder / "mine.toml").write_text('kind = "judge"\npair = "{{ left }} {{ right }} {{ persona }}"\n')
-    code, _, err = pasture(
-        capsys, monkeypatch, "annotate --pairs pairs.jsonl --annotator mine.toml --engine scripted --out p.jsonl"
-    )
+    code, _, err = pasture("annotate --pairs pairs.jsonl --annotator mine.toml --engine scripted --out p.jsonl")
     assert code == 2
     assert "in 'mine.toml': the part `pair` of the template of 'judge' uses the variable 'persona'; available there: prompt" in err
 
 
-def test_a_full_disk_in_the_stores_folder_ends_with_1(folder: Path, capsys, monkeypatch):
+def test_a_full_disk_in_the_stores_folder_ends_with_1(folder: Path):
     small = folder / "small"
     small.mkdir()
     if os.geteuid() != 0 or sys.platform != "linux":
@@ -271,7 +261,7 @@ def test_a_full_disk_in_the_stores_folder_ends_with_1(folder: Path, capsys, monk
         pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
     try:
         line = "annotate --pairs pairs.jsonl --annotator judge --engine scripted --out p.jsonl --store small/s.sqlite"
-        code, _, err = pasture(capsys, monkeypatch, line)
+        code, _, err = pasture(line)
     finally:
         subprocess.run(["umount", str(small)], check=True)
     assert code == 1
@@ -279,19 +269,19 @@ def test_a_full_disk_in_the_stores_folder_ends_with_1(folder: Path, capsys, monk
     assert "--store" in err
 
 
-def test_the_annotator_does_not_see_who_made_an_answer(folder: Path, capsys, monkeypatch):
+def test_the_annotator_does_not_see_who_made_an_answer(folder: Path):
     rows: list[dict[str, Any]] = [{"prompt": "q", "left": "a", "right": "b", "left_model": "mine", "right_model": "theirs"}]
     (folder / "made.jsonl").write_text(json.dumps(rows[0]))
     (folder / "peek.py").write_text("def peek(comparison):\n    return comparison.left.model == 'mine'\n")
-    pasture(capsys, monkeypatch, "annotate --pairs made.jsonl --annotator peek.py:peek --out p.jsonl")
+    pasture("annotate --pairs made.jsonl --annotator peek.py:peek --out p.jsonl")
     (row,) = read_rows(folder / "p.jsonl")
     assert (row["chosen_model"], row["rejected_model"]) == ("theirs", "mine")
 
 
 @needs(OUTPUTS)
-def test_real_outputs_are_joined_and_judged(tmp_path: Path, capsys, monkeypatch):
+def test_real_outputs_are_joined_and_judged(tmp_path: Path):
     files = f"--pairs {OUTPUTS}/alpaca-7b.json.gz --against {OUTPUTS}/text_davinci_003.json.gz"
-    code, out, err = pasture(capsys, monkeypatch, f"annotate {files} --annotator longest --out {tmp_path}/p.parquet --json")
+    code, out, err = pasture(f"annotate {files} --annotator longest --out {tmp_path}/p.parquet --json")
     assert code == 0, err
     said = json.loads(out)
     assert said["pairs"] == 805

@@ -15,7 +15,6 @@ from pasture.policies.closed_form import (
 from pasture.simulators import WORLDS
 from pasture.simulators.choice import bradley_terry
 from pasture.simulators.exact.world import SPLITS, ExactWorld, cyclic, overoptimised
-from pasture.simulators.noise import LengthBias
 
 EXACT = ("exact", "exact-overoptimised", "exact-cyclic")
 SMALL = {"prompts": 5, "responses": 8, "features": 4, "users": 3}
@@ -232,15 +231,6 @@ def test_the_base_policy_is_the_reference_and_each_call_gives_an_independent_cop
     next(iter(policy.parameters())).data.add_(1.0)
     probabilities = other.probabilities(world.prompts("eval"))  # pyright: ignore[reportAttributeAccessIssue]
     np.testing.assert_allclose(probabilities.detach().numpy(), world.reference_PM[rows(world, "eval")], atol=1e-12)
-
-
-def test_length_can_bias_a_judge_of_this_world(world: ExactWorld) -> None:
-    prompt = world.prompts("eval")[0]
-    answers = sorted((world.completion(prompt, j) for j in range(64)), key=world.length)
-    longest_first = Comparison(answers[-1], answers[0])
-    assert LengthBias(1.0, scale=1.0, length=world.length)(0.5, longest_first, 0.0) > 0.7
-    lengths = world.features_PMD[rows(world, "eval")][0, :, 0]
-    assert world.length(answers[-1]) == lengths.max()
 
 
 def test_what_is_not_of_the_world_is_refused(world: ExactWorld) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -11,6 +11,7 @@ from ..core.errors import InputError
 from ..core.protocols import Rng
 from ..core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Reason, Slate
 from ..core.seeds import rng_for
+from ..core.text import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def needs(maker: type) -> frozenset[str]:
 
 
 Said = TypeVar("Said", bound=Feedback | Abstention)
+Given = TypeVar("Given")
 
 
 def pair_of(item: Item, annotator: str) -> Comparison:
@@ -78,6 +80,14 @@ def verdict_of(said: Feedback | Abstention, inner: str, outer: str) -> Preferenc
 def renamed(said: Said, name: str) -> Said:
     """The same answer, in the name of the wrapper that was asked."""
     return said if said.annotator == name else replace(said, annotator=name)
+
+
+async def contained(asked: Awaitable[Given]) -> Given:
+    """What it gives. SystemExit would end the loop out of a task of its own, as a panel's member has one: it becomes an error."""
+    try:
+        return await asked
+    except SystemExit as error:
+        raise RuntimeError(f"SystemExit({one_line(error.code)})") from error
 
 
 def shared_seed(rng: Rng) -> int:

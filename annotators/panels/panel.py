@@ -19,7 +19,7 @@ from ...core.protocols import Annotator, Ask, Rng
 from ...core.records import Abstention, Comparison, Feedback, Item, Preference, Reason
 from ...core.requests import Reply, Request
 from ...core.seeds import rng_for
-from ..annotator import Traits, foremost, pair_of, renamed, shared_seed, verdict_of
+from ..annotator import Traits, contained, foremost, pair_of, renamed, shared_seed, verdict_of
 
 
 async def ask_all(
@@ -29,7 +29,7 @@ async def ask_all(
 
     async def one(verdict: Awaitable[Preference | Abstention]) -> Preference | Abstention:
         try:
-            return await verdict
+            return await contained(verdict)
         except EngineError as error:
             return Abstention(pair, Reason.ENGINE_FAILED, name, str(error))
 

@@ -22,7 +22,7 @@ from ...core.options import check_types
 from ...core.protocols import Ask, Rng, Unread
 from ...core.records import Abstention, Feedback, Item, Message, Polarity, Reason
 from ...core.requests import Reply, Request, Sampling, label_shares
-from ..annotator import Traits, foremost, request_seed
+from ..annotator import Traits, contained, foremost, request_seed
 from ..parsing.objects import read_prose
 from .template import Kind, Template
 
@@ -167,7 +167,7 @@ def parts(name: str, given: Mapping[str, Any] | None, **own: Any) -> dict[str, A
 async def together(asked: Iterable[Awaitable[Any]]) -> list[Any]:
     """What each of them gives, in order. All are paid for, so all are waited for before a failure is raised; the unread
     requests of all are named then."""
-    said = await asyncio.gather(*asked, return_exceptions=True)
+    said = await asyncio.gather(*map(contained, asked), return_exceptions=True)
     for each in said:
         if isinstance(each, BaseException) and not isinstance(each, Unread):
             raise each
@@ -180,7 +180,7 @@ async def together(asked: Iterable[Awaitable[Any]]) -> list[Any]:
 async def heard(asked: Iterable[Awaitable[Any]], item: Item, annotator: str) -> tuple[list[Any], tuple[Abstention, ...]]:
     """What those of them give that can be had, in order, and an abstention for each that was Unread or met an EngineError. All are
     waited for before BudgetExceeded, or any other failure, is raised."""
-    said = await asyncio.gather(*asked, return_exceptions=True)
+    said = await asyncio.gather(*map(contained, asked), return_exceptions=True)
     found: list[Any] = []
     silent: list[Abstention] = []
     for each in said:

@@ -15,8 +15,14 @@ if TYPE_CHECKING:
     from ...core.results import Measure
 
 
+LONGEST = 2000
+"""Characters of a message: names and values out of files may have any length."""
+
+
 def problem(text: str) -> None:
-    """One line of trouble on standard error."""
+    """One line of trouble on standard error; of a very long one the beginning, and the end, which says the way out."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST * 3 // 4]} ... [{len(text) - LONGEST} characters more] ... {text[-LONGEST // 4 :]}"
     sys.stderr.write(f"pasture: {plain(text)}\n")
 
 

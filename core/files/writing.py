@@ -58,7 +58,7 @@ def draft(path: Path) -> Iterator[Path]:
     with writing(path):
         if not path.name:
             raise OSError("it names no file")
-        target = path.resolve() if path.is_symlink() else path
+        target = Path(os.path.realpath(path)) if path.is_symlink() else path  # `resolve` raises where links go round
         target.parent.mkdir(parents=True, exist_ok=True)
         through = target.exists() and not (target.is_file() or target.is_dir())
         folder = Path(tempfile.gettempdir()) if through else target.parent

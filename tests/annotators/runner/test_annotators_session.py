@@ -17,12 +17,14 @@ from typing import Any
 
 import pytest
 from pasture.annotators import make_annotator
+from pasture.annotators.panels.panel import Jury
 from pasture.annotators.runner import AnnotatorFailed, Session
 from pasture.annotators.runner.run import _with_usage
+from pasture.annotators.tournaments.tournament import Tournament
 from pasture.core.errors import BudgetExceeded, EngineError
 from pasture.core.ledger import Budget
 from pasture.core.protocols import Unread
-from pasture.core.records import Abstention, Comparison, Completion, Message, Preference, Prompt, Reason, Usage
+from pasture.core.records import Abstention, Comparison, Completion, Message, Preference, Prompt, Reason, Slate, Usage
 from pasture.core.requests import Reply, Request, Sampling
 from pasture.core.store import Store
 from pasture.engines.scripted import ScriptedEngine
@@ -205,3 +207,15 @@ def test_ctrl_c_ends_a_slow_annotator_at_once_and_keeps_what_is_finished(tmp_pat
     assert errors.strip() == "pasture: interrupted; finished work is kept, and the same command goes on from there"
     (part,) = (tmp_path / "o.jsonl.parts").glob("*.parquet")
     assert int(part.stem.split("-")[1]) >= 10
+
+
+def test_a_member_that_leaves_the_program_is_an_error_of_the_panel():
+    def leaves(pair: Comparison) -> bool:
+        raise SystemExit("bye")
+
+    member = make_annotator(leaves)
+    prompt = Prompt("q")
+    slate = Slate(tuple(Completion(prompt, text) for text in "abc"))
+    for panel, items in ((Jury([member, member]), pairs(2)), (Tournament(member), [slate])):
+        with pytest.raises(AnnotatorFailed, match=r"SystemExit.'bye'"):
+            Session().ask(items, panel)

@@ -89,3 +89,11 @@ def test_a_budget_reaches_rank_and_what_was_finished_is_kept(pasture, tmp_path: 
     done = pasture(*words, "--budget-requests", "37", cwd=tmp_path)  # three are in the store
     assert done.returncode == 0, done.stderr
     assert json.loads(pasture(*words, "--dry-run", cwd=tmp_path).stdout)["requests"] == 0
+
+
+def test_a_message_of_any_length_keeps_its_beginning_and_its_way_out(pasture, tmp_path: Path):
+    (tmp_path / "suite.toml").write_text(f'world = "exact"\nranked = ["sft"]\n{"9" * 5000} = 1\n')
+    done = pasture("rank", "--suite", "suite.toml", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("pasture: the suite 'suite.toml' has an unknown key '9999")
+    assert len(done.stderr) < 2200

@@ -96,3 +96,10 @@ def test_a_pipe_that_nobody_reads_is_refused_and_holds_nothing_up(tmp_path: Path
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="nobody reads the pipe"):
         write_atomically(tmp_path / "pipe", "text")
+
+
+def test_a_link_that_leads_to_itself_is_replaced_by_the_file(tmp_path: Path):
+    path = tmp_path / "round.txt"
+    path.symlink_to(path)
+    write_atomically(path, "content")
+    assert path.read_text() == "content"

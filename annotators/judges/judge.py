@@ -55,23 +55,10 @@ class Judge:
         self.labels = _two_labels(template_file(template).get("labels", ("A", "B")) if labels is None else labels)
         if pair is not None and ask is None and not thinks:
             ask = ""  # whoever writes the pair's part may have put the question there
-        self.question = Prompted(
-            template,
-            extras=extras,
-            labels=self.labels,
-            thinks=thinks,
-            name=name,
-            system=system,
-            shared=shared,
-            pair=pair,
-            persona=persona,
-            ask=ask,
-            think=think,
-            max_tokens=max_tokens,
-            temperature=temperature,
-        )
-        self.name = self.question.name
-        self.thinks = thinks
+        parts: dict[str, Any] = {"system": system, "shared": shared, "pair": pair, "persona": persona, "ask": ask, "think": think}
+        parts |= {"max_tokens": max_tokens, "temperature": temperature}
+        self.question = Prompted(template, extras=extras, labels=self.labels, thinks=thinks, name=name, **parts)
+        self.name, self.thinks = self.question.name, thinks
 
     def request(self, pair: Comparison, seed: int = 0, **extras: str) -> Request:
         return self.question.request(pair, seed, **extras)

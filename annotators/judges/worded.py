@@ -42,10 +42,8 @@ class PromptedCritic(Question):
         found = self.spans(said, answer.text)
         if text is None or found is None:
             return None
-        spans = tuple(
-            replace(each, category=each.category or (polarity.value if polarity else ""))
-            for each, polarity in zip(found.spans, found.polarities, strict=True)
-        )
+        words = [polarity.value if polarity else "" for polarity in found.polarities]
+        spans = tuple(replace(each, category=each.category or word) for each, word in zip(found.spans, words, strict=True))
         of_spans = set(found.polarities)
         of_all = of_spans.pop() if len(of_spans) == 1 else None
         polarity = polarity_of((read_object(said, "critique") or {}).get("polarity")) or of_all or Polarity.MIXED

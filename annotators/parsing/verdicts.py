@@ -26,15 +26,13 @@ _ADVERB = r"(?:\w{1,15}ly\s|much\s|the\s|far\s){0,3}"
 _BETTER = r"(?:better|best|superior|preferred|preferable|stronger|winner)"
 _PARTLY = r"(?!\s(?:at|in|on|for|with|but|when|if)\b|[\s-](?:written|structured|organi[sz]ed|formatted))"
 _SAID = [
-    re.compile(rf"\b(?-i:([AB]))\s(?:is|was|seems)\s{_ADVERB}{_BETTER}\b{_PARTLY}", re.IGNORECASE),
-    re.compile(
-        rf"\b{_BETTER}(?:\s(?:{_NOUN}|one))?\s(?:here\s)?(?:is|would be|must be)\s(?:{_NOUN}\s)?(?-i:([AB]))\b", re.IGNORECASE
-    ),
-    re.compile(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"\b(?-i:([AB]))\s(?:is|was|seems)\s{_ADVERB}{_BETTER}\b{_PARTLY}",
+        rf"\b{_BETTER}(?:\s(?:{_NOUN}|one))?\s(?:here\s)?(?:is|would be|must be)\s(?:{_NOUN}\s)?(?-i:([AB]))\b",
         rf"\b(?:prefer|choose|pick|select|go with|vote for|favou?r)\s(?:{_NOUN}\s)?(?-i:([AB]))\b(?!\s(?:at|in|on|for)\b)",
-        re.IGNORECASE,
-    ),
-    re.compile(rf"\b(?:{_NOUN}\s)?(?-i:([AB]))\swins\b", re.IGNORECASE),
+        rf"\b(?:{_NOUN}\s)?(?-i:([AB]))\swins\b",
+    )
 ]
 _NEITHER = re.compile(
     rf"\bneither(?:\s(?:of\s(?:them|the\stwo)|{_NOUN}))?\s(?:is|are)\s(?:good enough|acceptable)"

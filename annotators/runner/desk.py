@@ -167,10 +167,8 @@ class Desk:
     async def _buy(self) -> None:
         """Sends what the budget allows, in prefix order; what will never fit fails."""
         if self._engine is None:
-            raise InputError(
-                "the annotator asks an engine and none was given; name one, for instance --engine vllm --model NAME, "
-                "or --engine actor, which plays one in the text world"
-            )
+            way_out = "--engine vllm --model NAME, or --engine actor, which plays one in the text world"
+            raise InputError(f"the annotator asks an engine and none was given; name one, for instance {way_out}")
         count = self.ledger.affordable([ticket.request for ticket in self._misses])
         batch, self._misses = self._misses[:count], self._misses[count:]
         if not batch:

@@ -63,10 +63,9 @@ class Janus:
         return "\n".join(f"{dimension}: {self.hierarchy[dimension][value]}" for dimension, value in combination.items())
 
     async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Rating | Abstention:
-        combination = {
-            dimension: self.values.get(dimension) or list(known)[int(rng.integers(len(known)))]
-            for dimension, known in self.hierarchy.items()
-        }
+        combination: dict[str, str] = {}
+        for dimension, known in self.hierarchy.items():
+            combination[dimension] = self.values.get(dimension) or list(known)[int(rng.integers(len(known)))]
         if isinstance(item, Completion):
             return await self._scored(item, self.said(combination), ask, request_seed(rng))
         said = await self._judge.verdict(item, ask, rng, values=self.said(combination))

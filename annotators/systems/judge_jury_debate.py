@@ -54,11 +54,8 @@ class CombinedJudge(PromptedVerdict):
     parts: replace those of `templates/judge_combined.toml`."""
 
     template = "judge_combined"
-    properties: ClassVar = {
-        "rationale": {"type": "string"},
-        "verdict": {"type": "string", "enum": list(P_LEFT)},
-        "strength": {"type": "integer", "minimum": 1, "maximum": 3},
-    }
+    verdict: ClassVar = {"type": "string", "enum": list(P_LEFT)}
+    properties: ClassVar = {**PromptedVerdict.properties, "rationale": {"type": "string"}, "verdict": verdict}
 
 
 FORMS: Mapping[str, type] = {"direct": Judge, "score": ScoreJudge, "combined": CombinedJudge}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from enum import StrEnum
 
 import numpy as np
 
@@ -22,14 +21,8 @@ from ..prompting.prompted import together
 from .active import active_search, posterior
 from .search import Pair, Search, knockout, pairs_search, sampled_pairs
 
-
-class How(StrEnum):
-    """How the pairs of a tournament are chosen."""
-
-    PAIRS = "pairs"
-    KNOCKOUT = "knockout"
-    ACTIVE = "active"
-    RANDOM = "random"
+HOWS = ("pairs", "knockout", "active", "random")
+"""How the pairs of a tournament are chosen."""
 
 
 class Tournament:
@@ -42,12 +35,12 @@ class Tournament:
 
     traits = Traits(item="slate")
 
-    def __init__(self, inner: Annotator, how: str = How.PAIRS.value, budget: int | None = None, name: str = "") -> None:
-        if how not in list(How):
-            raise InputError(f"how is {how!r}; it is one of: {', '.join(How)}")
-        if budget is not None and (budget < 1 or how in (How.PAIRS, How.KNOCKOUT)):
+    def __init__(self, inner: Annotator, how: str = "pairs", budget: int | None = None, name: str = "") -> None:
+        if how not in HOWS:
+            raise InputError(f"how is {how!r}; it is one of: {', '.join(HOWS)}")
+        if budget is not None and (budget < 1 or how in ("pairs", "knockout")):
             raise InputError(f"the budget is {budget}; it is 1 or more, and goes with how = 'active' or 'random'")
-        self.inner, self.how, self.budget = inner, How(how), budget
+        self.inner, self.how, self.budget = inner, how, budget
         self.name = name or f"tournament({inner.name})"
 
     async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Ranking | Preference | Abstention:
@@ -71,13 +64,13 @@ class Tournament:
 
     def _search(self, n: int, rng: Rng) -> Search[tuple[Sequence[int], tuple[float, ...] | None]]:
         """Yields pairs, and returns (the order, best first, and the grades by answer)."""
-        if self.how is How.PAIRS:
+        if self.how == "pairs":
             return (yield from pairs_search(n)).order, None
-        if self.how is How.KNOCKOUT:
+        if self.how == "knockout":
             grades = np.array((yield from knockout(n, rng)).rounds_survived_N, dtype=float)
         else:
             budget = self.budget or max(math.floor(n * math.log2(n)), 1)
-            search = active_search(n, budget, rng) if self.how is How.ACTIVE else _all_at_once(n, budget, rng)
+            search = active_search(n, budget, rng) if self.how == "active" else _all_at_once(n, budget, rng)
             grades = posterior((yield from search)).strengths_M
         return np.argsort(-grades, kind="stable").tolist(), tuple(grades.tolist())
 

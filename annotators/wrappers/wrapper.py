@@ -51,15 +51,12 @@ class Swap(Wrapper):
         pair, seed = pair_of(item, self.name), shared_seed(rng)
         orders = [self.inner.annotate(each, ask, rng_for(seed, self.inner.name)) for each in (pair, pair.swapped())]
         first, second = (verdict_of(each, self.inner.name, self.name) for each in await together(orders))
-        silent = [
-            replace(each, item=pair, annotator=self.name, detail=f"{order}: {each.detail}")
-            for order, each in (("in the order given", first), ("in the other order", second))
-            if isinstance(each, Abstention)
-        ]
-        if silent:
+        silent: list[Abstention] = []
+        for order, each in (("in the order given", first), ("in the other order", second)):
+            if isinstance(each, Abstention):
+                silent.append(replace(each, item=pair, annotator=self.name, detail=f"{order}: {each.detail}"))
+        if isinstance(first, Abstention) or isinstance(second, Abstention):
             return foremost(silent)
-        assert isinstance(first, Preference)
-        assert isinstance(second, Preference)
         p_left, strength = (first.p_left + (1.0 - second.p_left)) / 2.0, None
         if first.strength is not None and second.strength is not None:  # a verdict for the other answer counts against it
             signed = first.strength * _side(first.p_left) - second.strength * _side(second.p_left)

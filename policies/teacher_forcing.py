@@ -53,12 +53,19 @@ class Batch:
 def batches(
     pairs: Sequence[Pair], pad: int, model: Any, vocabulary: int, *, last_state: bool = False
 ) -> Iterator[tuple[list[int], Batch]]:
-    """The pairs' indices and their batch: one of all where a gradient is kept, else as many as fit, alike in length."""
-    _check_pairs(pairs, model)
+    """The pairs' indices and their batch: one of all where a gradient is kept, else as many as fit, alike in length. Raises
+    InputError for no pairs, and for tokens that the model cannot read."""
+    if not pairs:
+        raise InputError("there are no completions to score; give at least one")
+    check_tokens(itertools.chain.from_iterable(pairs), model)
+    sizes, limit = [len(prompt) + len(answer) for prompt, answer in pairs], context(model)
+    if max(sizes) > limit:
+        raise InputError(
+            f"a prompt with its answer has {max(sizes)} tokens, and the model reads at most {limit}; shorten or drop such texts"
+        )
     if torch.is_grad_enabled():
         yield list(range(len(pairs))), Batch.of(pairs, pad, model.device, last_state=last_state)
         return
-    sizes = [len(prompt) + len(answer) for prompt, answer in pairs]
     chunk: list[int] = []
     logits = 0
     for k in sorted(range(len(pairs)), key=lambda k: sizes[k]):
@@ -104,14 +111,3 @@ def check_tokens(rows: Iterable[Sequence[int]], model: Any) -> None:
                 f"there is a token {wrong}, and the model knows {known}, from 0; give the tokenizer that the model was made "
                 "with, or make room for what was added to it (model.resize_token_embeddings)"
             )
-
-
-def _check_pairs(pairs: Sequence[Pair], model: Any) -> None:
-    if not pairs:
-        raise InputError("there are no completions to score; give at least one")
-    check_tokens(itertools.chain.from_iterable(pairs), model)
-    longest, limit = max(len(prompt) + len(answer) for prompt, answer in pairs), context(model)
-    if longest > limit:
-        raise InputError(
-            f"a prompt with its answer has {longest} tokens, and the model reads at most {limit}; shorten or drop such texts"
-        )

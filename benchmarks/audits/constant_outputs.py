@@ -31,7 +31,7 @@ def constant_share(outputs: Sequence[Completion]) -> Estimate:
         return Estimate(None, None, None, len(by_prompt), why)
     pairs = [_word_pairs(each) for each in by_prompt.values()]
     step = max(len(pairs) // TRIED, 1)
-    groups = ([_jaccard(candidate, each) >= ALIKE for each in pairs] for candidate in pairs[::step])
+    groups = ([len(tried & each) / len(tried | each) >= ALIKE for each in pairs] for tried in pairs[::step])
     return win_rate_from_scores([float(alike) for alike in max(groups, key=sum)], list(by_prompt))
 
 
@@ -46,7 +46,3 @@ def _word_pairs(output: Completion) -> frozenset[tuple[str, ...]]:
         said = said.replace(asked.strip(), " ")
     words = re.sub(r"\d+", "0", said).split()
     return frozenset(itertools.pairwise(words)) or frozenset([tuple(words)])
-
-
-def _jaccard(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> float:
-    return len(one & other) / len(one | other)

@@ -76,10 +76,13 @@ def _seed(
     world = ExactWorld(seed, **options)
     policy = world.base_policy(seed)
     pairs = preference_pairs(policy, world.prompts("preference"), labels, seed)
-    worth_2PM = _worth(world)
+    prompts, answers = world.prompts("eval"), world.reference_PM.shape[1]
+    every = [world.completion(prompt, answer) for prompt in prompts for answer in range(answers)]
+    # true utility and looks, in nats, of every answer to the evaluation prompts
+    worth_2PM = np.array([world.utility(every), world.seen(every) @ world.weights()]).reshape(2, len(prompts), answers)
 
     def reached(trained: Any) -> np.ndarray:
-        policy_PM = trained.probabilities(world.prompts("eval")).detach().numpy()
+        policy_PM = trained.probabilities(prompts).detach().numpy()
         return (policy_PM * worth_2PM).sum(-1)
 
     found = {}
@@ -90,14 +93,6 @@ def _seed(
             config = dpo.Config(beta=beta, **RECIPE)
             found[mode, beta] = reached(dpo.train(policy, feedback, config, rng=rng_for(seed, mode), log=CurveLog()))
     return reached(policy), found
-
-
-def _worth(world: ExactWorld) -> np.ndarray:
-    """[2, P, M]: true utility and looks, in nats, of every answer to the evaluation prompts."""
-    prompts, answers = world.prompts("eval"), world.reference_PM.shape[1]
-    every = [world.completion(prompt, answer) for prompt in prompts for answer in range(answers)]
-    shape = (len(prompts), answers)
-    return np.stack([world.utility(every).reshape(shape), (world.seen(every) @ world.weights()).reshape(shape)])
 
 
 CLAIM = Claim(run, (*(Check(GAP, f"beta {beta:g}") for beta in BETAS), Check(GAP, "growth")))

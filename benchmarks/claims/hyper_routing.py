@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from ...annotators.make import FunctionAnnotator
 from ...annotators.runner import annotate
 from ...annotators.scripted.pairs import BradleyTerry
 from ...annotators.systems.hyper_routing.router import HyperRouting, Router, fit_router
-from ...core.protocols import Ask
+from ...core.protocols import Annotator, Ask
 from ...core.records import Abstention, Comparison, Item, Preference
 from ...core.results import Measure
 from ...core.seeds import rng_for
@@ -39,17 +40,14 @@ ROUTING = {
 }
 
 
-class WrongWhereFormal:
+def wrong_where_formal(inner: BradleyTerry) -> Annotator:
     """Inverts `inner` where the prompt asks for a formal answer."""
 
-    name = "wrong-where-formal"
+    async def inverted(item: Item, ask: Ask, rng: np.random.Generator) -> Preference:
+        said = await inner.annotate(item, ask, rng)
+        return replace(said, p_left=1.0 - said.p_left) if asks_to_be_formal(said.comparison) else said
 
-    def __init__(self, inner: BradleyTerry) -> None:
-        self.inner = inner
-
-    async def annotate(self, item: Item, ask: Ask, rng: np.random.Generator) -> Preference | Abstention:
-        said = await self.inner.annotate(item, ask, rng)
-        return replace(said, p_left=1.0 - said.p_left if asks_to_be_formal(said.comparison) else said.p_left, annotator=self.name)
+    return FunctionAnnotator(inverted, "wrong-where-formal")
 
 
 def asks_to_be_formal(pair: Comparison) -> bool:
@@ -114,7 +112,7 @@ def one_seed(seed: int, budget: float, splits: int, size: int) -> tuple[dict[str
     both, test, dev = (make_pairs(world, split, seed) for split in ("preference", "eval", "unlabeled"))
     fitted_on, pairs = both[: len(both) // 2], both[len(both) // 2 :]
     expensive = BradleyTerry(world, temperature=NOISE)
-    cheap = WrongWhereFormal(BradleyTerry(world, temperature=NOISE, name="cheap"))
+    cheap = wrong_where_formal(BradleyTerry(world, temperature=NOISE, name="cheap"))
     labels = [annotate(fitted_on, each, seed=seed).results for each in (cheap, expensive)]
     router = fit_router(fitted_on, labels[0], labels[1], scorer(world, fitted_on, dev), splits, seed)  # pyright: ignore[reportArgumentType]
 

@@ -62,6 +62,7 @@ def run_cell(suite: Suite, method: str, seed: int, ground: Ground, session: Sess
     answers = policy.sample(prompts, suite.samples, rng_for(seed, "evaluate"))
     watch.lap("sample")
     preferences, is_left = judge(make_annotator(suite.evaluator, world=world), world, answers, session)
+    scores = [_known(score_of(each, left)) for each, left in zip(preferences, is_left, strict=True)]
     watch.lap("judge")
     truth = true_values(suite, world, policy, answers)
     flat = [each for row in answers for each in row]
@@ -70,7 +71,7 @@ def run_cell(suite: Suite, method: str, seed: int, ground: Ground, session: Sess
     return Cell(
         method=method,
         seed=seed,
-        scores_PK=_scores(preferences, is_left, suite.samples),
+        scores_PK=tuple(tuple(scores[start : start + suite.samples]) for start in range(0, len(scores), suite.samples)),
         gold_values_P=tuple(map(_known, truth.values_P)),
         gold_win_rates_P=tuple(map(_known, truth.win_rates_P)),
         kl=_known(kl),
@@ -116,11 +117,6 @@ def judge(
     if len(verdicts) < len(said):
         raise InputError(f"the evaluator {evaluator.name!r} gives no preferences; name an annotator that compares two answers")
     return verdicts, list(is_left)
-
-
-def _scores(said: Sequence[Preference | Abstention], is_left: Sequence[bool], samples: int) -> tuple[tuple[float | None, ...], ...]:
-    flat = [_known(score_of(each, left)) for each, left in zip(said, is_left, strict=True)]
-    return tuple(tuple(flat[start : start + samples]) for start in range(0, len(flat), samples))
 
 
 def _known(value: float) -> float | None:

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..core.errors import InputError, explained
 from ..core.files.reading import exists, read_toml
-from ..core.options import check_types, parameters_of
 from ..core.protocols import Annotator, Ask, Rng, World
 from ..core.records import Abstention, Comparison, Feedback, Item, Preference
+from ..core.registry import check_types, parameters_of
 from ..core.text import one_line
 from .table import ANNOTATORS
 

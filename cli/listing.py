@@ -10,8 +10,7 @@ import typer
 from typer import Argument, Option
 
 from ..core.errors import InputError
-from ..core.options import check_types, parameters_of
-from ..core.registry import Registry, load_target
+from ..core.registry import Registry, check_types, load_target, parameters_of
 from .shared.console import plain, print_json, show_rows
 from .shared.options import Json, settings_from
 

@@ -24,34 +24,25 @@ class MovedFinder(MetaPathFinder, Loader):
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         package, _, name = fullname.partition(".")
-        if package != PACKAGE or not name or name not in _table():
-            return None
-        return ModuleSpec(fullname, self)
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return _Moved(spec.name, _table()[spec.name.partition(".")[2]])
+        return ModuleSpec(fullname, self) if package == PACKAGE and name in _table() else None
 
     def exec_module(self, module: ModuleType) -> None:
-        assert isinstance(module, _Moved)
-        now = ", ".join(f"{PACKAGE}.{each}" for each in module.homes)
+        """Gives the module a `__getattr__` that looks its names up where they are now."""
+        table = _table()[module.__name__.partition(".")[2]]
+        homes = [f"{PACKAGE}.{each}" for each in table if "=" not in each]
+        renamed = dict(each.split("=") for each in table if "=" in each)
+
+        def get(name: str) -> object:
+            for home in () if name.startswith("__") else homes:
+                found = importlib.import_module(home)
+                if hasattr(found, renamed.get(name, name)):
+                    return getattr(found, renamed.get(name, name))
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+        module.__doc__ = "An old name; see docs/decisions/names-that-changed.md."
+        vars(module)["__getattr__"] = get
+        now = ", ".join(homes)
         warnings.warn(f"{module.__name__} is now {now}; the old name goes with the next version", DeprecationWarning, stacklevel=2)
-
-
-class _Moved(ModuleType):
-    """The names of an old module, looked up where they are now. `homes`: its new modules. `renamed`: new names by old ones."""
-
-    def __init__(self, name: str, homes: list[str]) -> None:
-        super().__init__(name, "An old name; see docs/decisions/names-that-changed.md.")
-        self.homes = [each for each in homes if "=" not in each]
-        self.renamed = dict(each.split("=") for each in homes if "=" in each)
-
-    def __getattr__(self, name: str) -> object:
-        if not name.startswith("__"):
-            for home in self.homes:
-                module = importlib.import_module(f"{PACKAGE}.{home}")
-                if hasattr(module, self.renamed.get(name, name)):
-                    return getattr(module, self.renamed.get(name, name))
-        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
 
 @cache

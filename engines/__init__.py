@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.errors import InputError
-from ..core.options import parameters_of
 from ..core.protocols import Engine
 from ..core.public import public
-from ..core.registry import Entry, Registry
+from ..core.registry import Entry, Registry, parameters_of
 
 ENGINES = Registry(
     "engine",

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core.errors import InputError
-from ...core.options import check_types
 from ...core.protocols import Ask, Rng
 from ...core.records import Abstention, Comparison, Item, Message, Preference, Reason
+from ...core.registry import check_types
 from ...core.requests import LEAST_MASS, Reply, Request, label_shares
 from ..annotator import Traits, pair_of, shared_seed
 from ..prompting.prompted import Prompted, template_file, together

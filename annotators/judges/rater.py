@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...core.errors import InputError
-from ...core.options import check_types
 from ...core.protocols import Ask, Rng
 from ...core.records import Abstention, Comparison, Completion, Feedback, Item, Preference, Ranking, Rating, Reason
 from ...core.records.conversions import overall
+from ...core.registry import check_types
 from ...core.seeds import rng_for
 from ..annotator import Traits, foremost, request_seed, shared_seed, slate_of
 from ..parsing.objects import meant, property_name, read_object

@@ -18,9 +18,9 @@ from importlib.resources import files
 from typing import Any, ClassVar
 
 from ...core.errors import EngineError, InputError
-from ...core.options import check_types
 from ...core.protocols import Ask, Rng, Unread
 from ...core.records import Abstention, Feedback, Item, Message, Polarity, Reason
+from ...core.registry import check_types
 from ...core.requests import Reply, Request, Sampling, label_shares
 from ..annotator import Traits, contained, foremost, request_seed
 from ..parsing.objects import read_prose

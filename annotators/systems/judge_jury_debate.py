@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ...core.errors import InputError
-from ...core.options import check_types
 from ...core.protocols import Annotator, Ask, Rng, Unread
 from ...core.records import Abstention, Comparison, Completion, Item, Preference
+from ...core.registry import check_types
 from ..annotator import Traits, answer_seed, pair_of, renamed, shared_seed, verdict_of
 from ..judges.judge import Judge
 from ..judges.verdict import P_LEFT, PromptedVerdict

@@ -17,9 +17,9 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from ...core.errors import InputError
-from ...core.options import check_options, check_types
 from ...core.protocols import Fault, Policy, Truth
 from ...core.records import Comparison, Completion, Prompt
+from ...core.registry import check_options, check_types
 from ...core.seeds import rng_for
 from ...policies import closed_form
 from ...policies.responses import response_index, response_text

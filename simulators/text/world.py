@@ -13,9 +13,9 @@ import numpy as np
 from scipy.special import expit
 
 from ...core.errors import InputError
-from ...core.options import check_options, check_types
 from ...core.protocols import Fault, Policy, Truth
 from ...core.records import Comparison, Completion, Prompt
+from ...core.registry import check_options, check_types
 from ...core.seeds import rng_for
 from ..simulated import GOLD, PERSONAS, SimulatedWorld, Tastes, check_aspects, number_of_users, persona_users, tastes_of
 from .answers import compose

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pasture.annotators import make_annotator
 from pasture.core.errors import InputError
-from pasture.core.options import check_types
+from pasture.core.registry import check_types
 from pasture.engines import make_engine
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from ....core.errors import InputError
 from ....core.files.labels import read_preferences
 from ....core.files.reading import read_text
-from ....core.options import check_types
 from ....core.protocols import Ask, Rng, Unread
 from ....core.records import Abstention, Comparison, Item, Preference, Reason
+from ....core.registry import check_types
 from ...annotator import Traits, pair_of
 from ...panels.panel import nobody
 from ...prompting.prompted import label_p_left

@@ -3,8 +3,7 @@ lines, CSV or Parquet.
 
 `winner` is `model_a`, `model_b`, `tie` or `tie (bothbad)` (a tie too, as the arena counts it), however it is spelt. Rows that share
 `question_id`, `id` or the prompt's text (`prompt`, or the first turn of `conversation_a`) are of one prompt, because an `id` may
-only number the rows; without any of these each battle is a prompt of its own. Departure: `p_a`, where it is there, is the
-probability that a is better."""
+only number the rows; without any of these each battle is a prompt of its own. `p_a`, ours, is the probability that a is better."""
 
 from __future__ import annotations
 
@@ -34,8 +33,7 @@ NONE = (None, "")
 
 
 def read_battles(path: Path | str) -> Battles:
-    """The battles of a file; a row without a winner, or of a model with itself, is an abstention. Raises InputError naming file and
-    row."""
+    """The battles of a file; a row without a winner, or of a model with itself, is an abstention. InputError names file and row."""
     return battles_of_rows(read_rows(path), path)
 
 

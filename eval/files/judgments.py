@@ -49,7 +49,6 @@ class Judgments:
     top_logprobs: tuple[Mapping[str, float] | None, ...] = ()
     texts: Texts | None = None
     notes: tuple[str, ...] = ()
-    """What is to be said of how they were read."""
 
     def __post_init__(self) -> None:
         who = f"{self.model!r} judged by {self.judge!r}"

@@ -4,6 +4,7 @@ Departure from AlpacaEval: labels are matched by the content of the pair, whiche
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,22 +62,13 @@ def read_labelled(path: Path | str, annotator: str | None = None) -> LabelledPai
 
 def _together(rounds: Sequence[Sequence[Label]]) -> LabelledPairs:
     """Labels by pair; those of one round take places of their own, so that the first round's come first."""
-    place: dict[str, int] = {}
-    pairs: list[Comparison] = []
-    placed: dict[tuple[int, int], tuple[float, float]] = {}
-    used = 0
+    pairs, rows = dict[str, Comparison](), list[dict[str, tuple[float, float]]]()
     for said in rounds:
-        begin, count = used, dict[int, int]()
+        by_pair = defaultdict[str, list[tuple[float, float]]](list)
         for pair, p_left, dollars, _ in said:
-            item = place.setdefault(pair.key, len(pairs))
-            if item == len(pairs):
-                pairs.append(pair)
-            is_same = pairs[item].left.text == pair.left.text
-            row = begin + count.get(item, 0)
-            placed[row, item] = (p_left if is_same else 1 - p_left, dollars)
-            count[item] = row - begin + 1
-            used = max(used, row + 1)
-    labels_AN, dollars_AN = (np.full((used, len(pairs)), np.nan) for _ in range(2))
-    for (row, item), (label, dollars) in placed.items():
-        labels_AN[row, item], dollars_AN[row, item] = label, dollars
-    return LabelledPairs(tuple(pairs), labels_AN, dollars_AN)
+            is_same = pairs.setdefault(pair.key, pair).left.text == pair.left.text
+            by_pair[pair.key].append((p_left if is_same else 1 - p_left, dollars))
+        most = max(map(len, by_pair.values()))
+        rows += [{key: each[row] for key, each in by_pair.items() if row < len(each)} for row in range(most)]
+    table = np.array([[row.get(key, (np.nan, np.nan)) for key in pairs] for row in rows]).reshape(len(rows), len(pairs), 2)
+    return LabelledPairs(tuple(pairs.values()), table[..., 0], table[..., 1])

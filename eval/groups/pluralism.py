@@ -89,8 +89,7 @@ def tenth_percentile(rates_G: np.ndarray, weights_G: np.ndarray) -> float:
 
 
 def gini(rates_G: np.ndarray, weights_G: np.ndarray | None = None) -> float:
-    """Mean absolute difference of two people's rates over twice the mean, in [0, 1): 0 if all are served alike; NaN if all are
-    0."""
+    """Mean absolute difference of two people's rates over twice the mean, in [0, 1): 0 if all are served alike, NaN at 0."""
     weights_G = np.ones(len(rates_G)) if weights_G is None else weights_G
     share_G = weights_G / weights_G.sum()
     mean = float(share_G @ rates_G)

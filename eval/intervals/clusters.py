@@ -41,14 +41,13 @@ ONE_SEED = "; one seed, so how training varies is not in the interval"
 
 class Layers(NamedTuple):
     """Variance of one method's estimate, by where it comes from. Each of the three is unbiased for its own expected mean square
-    over n, where every seed judged every prompt; close to it where some verdicts are missing."""
+    over n, where every seed judged every prompt; close to it where some verdicts are missing. The first two hold `of_both`, too."""
 
     seeds: int
     prompts: int
     of_prompts: float
     of_seeds: float
     of_both: float
-    """The interaction, which the two before it hold as well."""
 
 
 class SeedNoise(NamedTuple):
@@ -90,8 +89,7 @@ def pooled_seed_noise(methods: Sequence[Layers], independent: int | None = None)
 
 
 def spread(own: Layers, noise: SeedNoise) -> Spread:
-    """Var = of_prompts + max(0, noise)/S: over prompts and, where there are several seeds, over seeds. Satterthwaite's (1946)
-    df."""
+    """Var = of_prompts + max(0, noise)/S: over prompts and, where there are several seeds, over seeds. df: Satterthwaite's."""
     if own.prompts < 2:
         return NO_SPREAD
     df = own.prompts - 1

@@ -57,7 +57,7 @@ def t_estimate(
 
 
 def wilson_interval(rate: float, n: float, level: float, df: float = math.inf) -> tuple[float, float]:
-    """Wilson's (1927) score interval of a rate in [0, 1] from `n` > 0 verdicts; `n` may be an effective size. df: of t, infinite:
+    """Wilson's (1927) score interval of a rate in [0, 1] from `n` > 0 verdicts; `n` may be effective. df: of t, infinite:
     normal."""
     z2 = t_quantile(level, df) ** 2
     centre = (rate + z2 / (2 * n)) / (1 + z2 / n)

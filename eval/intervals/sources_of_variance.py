@@ -2,7 +2,7 @@
 
 Variance components of a random-effects model, score = mean + one effect a group of every level + rest, by the method of moments:
 sums of squares between groups are set equal to what the components would give (Henderson 1953, method 1; Searle, Casella &
-McCulloch 1992, ch. 5). Sizes may differ; levels may be nested (give each sample of a prompt an id of its own) or crossed (seeds and
+McCulloch 1992, ch. 5). Sizes may differ; levels may be nested (give each sample of a prompt its own id) or crossed (seeds and
 prompts)."""
 
 from __future__ import annotations

@@ -19,8 +19,7 @@ from ..win_rates.win_rate import win_rate_from_scores
 
 
 def ceiling(flip: float, voters: int) -> float:
-    """How often the truth is the mode of `voters` copies (an even vote is half): any judge's ceiling. 0.844 for e = 0.25 and 3
-    voters."""
+    """How often the truth is the mode of `voters` copies (an even vote is half): 0.844 for e = 0.25 and 3 voters."""
     if not 0 <= flip <= 0.5:
         raise InputError(f"the flip rate is {flip}; it is in [0, 0.5], and 0.5 is a coin")
     if voters < 1:

@@ -34,16 +34,14 @@ class MeasuredPositionBias:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """All that position bias is made of, in 24 bytes a showing (9 for two of one pair, 4 a verdict), so that it can be gathered of
-    very much feedback. Prompts and judges are 64 bits of their names' hash."""
+    very much feedback. p_first_V: probability given to the answer shown first, in each showing. prompts, judges: 64 bits of their
+    names' hash. showings_N: how many each verdict was made of. agreed_A: one truth value for two orders of a pair and judge."""
 
     p_first_V: np.ndarray
-    """Probability given to the answer shown first, in each showing."""
     prompts_V: np.ndarray
     judges_V: np.ndarray
     showings_N: np.ndarray
-    """How many showings each verdict was made of."""
     agreed_A: np.ndarray
-    """One truth value for each two verdicts of one judge about one pair in its two orders."""
     prompts_A: np.ndarray
     abstained: int
 

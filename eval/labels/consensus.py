@@ -29,7 +29,7 @@ TRUST = 0.9
 class Consensus:
     """Labels of items, and how far each worker can be relied on. posterior_IL: probability of each label of each item; an item
     without votes has the prior's. label: the likeliest, None where two are or nobody voted. reliability: each worker's accuracy on
-    an item drawn at random. history: the objective after each step of the winning start (log-likelihood, in nats, plus the log of a
+    an item drawn at random. history: the objective after each step of the winning start (log-likelihood, nats, plus a log
     prior)."""
 
     method: str

@@ -27,19 +27,17 @@ FOLDS = 5
 
 @dataclass(frozen=True, slots=True)
 class PoolFit:
-    """A fitted pool."""
+    """shares: of the labels that no noise decides, by member; they sum to 1. None where noise decides all. flip: share of labels
+    that are flipped, in [0, 0.5]; 0.5 says that no member tells anything. log_loss: nats per label, held out by prompt; log 2 =
+    .693 is a coin's. gain: nats per label over the best single member with a flip rate of its own, both held out. agreement: share
+    of held-out labels on the side that the pool finds likelier; half where it finds none."""
 
     shares: Mapping[str, Estimate]
-    """Each member's share of the labels that no noise decides; they sum to 1. None where noise decides all."""
     flip: Estimate
-    """Share of labels that are flipped, in [0, 0.5]; 0.5 says that no member tells anything."""
     log_loss: Estimate
-    """Nats a label under the pool fitted without that label's prompt; log 2 = .693 is a coin's."""
     best_member: str
     gain: Estimate
-    """Nats a label by which the pool beats its best single member, which has a flip rate of its own; both held out."""
     agreement: Estimate
-    """Share of held-out labels on the side that the pool finds likelier; half where it finds none."""
 
     def rows(self) -> list[Measure]:
         """The pool as rows of a result."""

@@ -28,15 +28,13 @@ ITSELF = "a model against itself"
 
 
 class Weights(StrEnum):
-    """Where length control gets its weights from."""
+    """Where length control gets its weights from: published ones; AlpacaEval's fit, with the published difficulty and gamed
+    baseline; a fit with the difficulty that the other models of the same judge and baseline show; or the first that there is."""
 
     AUTO = "auto"
-    """Published weights where there are some for the model, else `fit`, else `own`."""
     PUBLISHED = "published"
     FIT = "fit"
-    """AlpacaEval's fit, with the published difficulty and gamed baseline."""
     OWN = "own"
-    """A fit with the difficulty that the other models of the same judge and baseline show."""
 
 
 @dataclass(frozen=True, slots=True)

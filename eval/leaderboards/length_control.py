@@ -6,7 +6,7 @@ difference that should not decide: length, lists, headers, bold (`mediators.py`)
 
 Departures: difficulty is joined by prompt id, never by position; the fit is at its optimum, not where liblinear stops; the penalty
 is chosen by leaving out one row at a time, so that no draw of folds decides; there is an interval, a bootstrap over prompts without
-the penalty, which shrinks every resample to the same place (docs/decisions/length-control.md); what the data cannot tell is
+the penalty, which shrinks every resample to the same place (docs/decisions/length-control.md); what data cannot tell is
 undefined."""
 
 from __future__ import annotations
@@ -226,6 +226,5 @@ def predictions_from_weights(
 
 
 def error_of_mean(predicted_P: np.ndarray) -> dict[str, float]:
-    """AlpacaEval's `lc_standard_error`, as `extra` holds it: of a mean prediction over instructions, without the weights'
-    uncertainty."""
+    """AlpacaEval's `lc_standard_error`, as `extra` holds it: of a mean prediction over instructions, the weights being known."""
     return {"sem": float(predicted_P.std(ddof=1) / np.sqrt(len(predicted_P)))} if len(predicted_P) > 1 else {}

@@ -55,9 +55,9 @@ def choose_penalty(
     start_BK, penalties_B = np.tile(theta_CK, (len(folds), 1)), np.tile(penalties_C, len(folds))
     theta_BK = fit_soft_logistic(x_NK, y_N, np.where(held_BN, 0.0, weights_N), penalties_B, start_BK, tol=1e-5)
     loss_C = np.zeros(len(penalties_C))
-    for place, fold in enumerate(folds):
+    for fold, theta_of_fold_CK in zip(folds, theta_BK.reshape(len(folds), *theta_CK.shape), strict=True):
         rows = folds_N == fold
-        eta_CN = theta_BK[place * len(penalties_C) : (place + 1) * len(penalties_C)] @ x_NK[rows].T
+        eta_CN = theta_of_fold_CK @ x_NK[rows].T
         loss_C += (weights_N[rows] * (np.logaddexp(0, eta_CN) - y_N[rows] * eta_CN)).mean(axis=1)
     return int(loss_C.argmin()), loss_C, theta_CK
 

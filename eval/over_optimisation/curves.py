@@ -76,8 +76,7 @@ def best_of_n_means(proxy_PN: np.ndarray, gold_PN: np.ndarray, n: int) -> tuple[
     many = proxy_PN.shape[1]
     if not 1 <= n <= many:
         raise InputError(f"n is {n} and there are {many} answers per prompt; n is between 1 and that")
-    below_P1N = [np.searchsorted(np.sort(row), row, side=side) for side in ("left", "right") for row in proxy_PN]
-    below_PN, upto_PN = np.array(below_P1N[: len(proxy_PN)]), np.array(below_P1N[len(proxy_PN) :])
+    below_PN, upto_PN = (np.array([np.searchsorted(np.sort(row), row, side) for row in proxy_PN]) for side in ("left", "right"))
     # all answers of one proxy value together are the best of P(best <= value) - P(best < value), shared alike
     weight_PN = (_all_below(upto_PN, n, many) - _all_below(below_PN, n, many)) / (upto_PN - below_PN)
     return (weight_PN * proxy_PN).sum(axis=1), (weight_PN * gold_PN).sum(axis=1)

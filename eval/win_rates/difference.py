@@ -115,8 +115,8 @@ def simultaneous_differences(
 ) -> dict[tuple[str, str], Estimate]:
     """(a, b) -> a's mean score less b's: every pair, or each model less `baseline`. scores: by model, over the same prompts, NaN
     where not judged; only prompts judged for all models count, and `extra["prompts_dropped"]` are the others. At 95 %, all
-    intervals hold together. `extra["p"]` is the max-t p-value over all differences. No interval without spread; undefined without a
-    prompt."""
+    intervals hold together. `extra["p"]` is the max-t p-value over all differences. No interval without spread; undefined without
+    prompts."""
     names, sizes = list(scores), sorted({len(each) for each in scores.values()})
     if baseline is not None and baseline not in scores:
         raise InputError(f"the baseline {baseline!r} has no scores; they are there for {names}")

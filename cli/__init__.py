@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +21,7 @@ from ..core.files.reading import cause
 from .shared.commands import loaded
 from .shared.console import problem
 
-COMMANDS = {
-    "quickstart": ("pasture.cli.training.rank:quickstart", "The main job: rank the reference methods in the text world."),
-    "rank": ("pasture.cli.training.rank:rank", "Rank methods: same labels, same starting policy, blind evaluation."),
-    "annotate": ("pasture.cli.asking.annotate:annotate", "Ask an annotator about pairs, answers or slates."),
-    "train": ("pasture.cli.training.train:train", "Train one method from the world's SFT policy and save what it made."),
-    "evaluate": (
-        "pasture.cli.training.evaluate:evaluate",
-        "Win rate with its interval: blind, in random order, clustered by prompt.",
-    ),
-    "audit": ("pasture.cli.asking.audit:audit", "Audit a judge: agreement, bias, variance, consistency, price, attacks."),
-    "compare": ("pasture.cli.scores.compare:compare", "Which of two models won more? Paired by prompt."),
-    "leaderboard": (
-        "pasture.cli.scores.leaderboard:leaderboard",
-        "Win rates raw and length-controlled, checked against published ones.",
-    ),
-    "rank-models": ("pasture.cli.scores.rank_models:rank_models", "Rank models, from battles or from verdicts."),
-    "report": ("pasture.cli.training.rank:report", "Write the page of a finished run and print its ranking."),
-    "aggregate": ("pasture.cli.scores.aggregate:aggregate", "One label per item from the votes of many."),
-    "corrected": (
-        "pasture.cli.scores.compare:corrected",
-        "The people's win rate, by a judge that is corrected where people looked too.",
-    ),
-    "pluralism": ("pasture.cli.scores.pluralism:pluralism", "Each group's win rate and what their mean hides; steerability."),
-    "power": ("pasture.cli.scores.power:power", "How many prompts to see 3 points?"),
-    "over-optimisation": ("pasture.cli.scores.over_optimisation:over_optimisation", "Gold against KL as a reward is optimised."),
-    "annotators": ("pasture.cli.listing:annotators", "Annotators, which can be asked."),
-    "methods": ("pasture.cli.listing:methods", "Methods, which learn from feedback."),
-    "worlds": ("pasture.cli.listing:worlds", "Worlds, the settings with a known truth."),
-    "claims": ("pasture.cli.listing:claims", "Claims of the literature, each tried here."),
-    "personas": ("pasture.cli.asking.personas:personas", "Imagined adults, from US census tables and stated assumptions."),
-    "fit": ("pasture.cli.asking.fit:fit", "Annotators fitted to labels of your own."),
-}
+COMMANDS: dict[str, list[str]] = tomllib.loads(files(__name__).joinpath("commands.toml").read_text(encoding="utf-8"))
 """Name -> what makes the command or the group, and what it does, in the words of the list of commands."""
 
 
@@ -63,7 +34,7 @@ class Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in COMMANDS and self.commands[cmd_name] is None:
-            self.commands[cmd_name] = loaded(COMMANDS[cmd_name][0], cmd_name)
+            self.commands[cmd_name] = loaded(f"{__name__}.{COMMANDS[cmd_name][0]}", cmd_name)
         return self.commands.get(cmd_name)
 
     def list_commands(self, ctx: Any) -> list[str]:

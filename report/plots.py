@@ -1,26 +1,38 @@
 """The pictures of a ranking, each an inline SVG. Methods differ by colour (Okabe & Ito's, for all eyes) and by marker or dash.
 
-_V values that are drawn, _N rows.
+An SVG can stand inside an HTML page: themed by the page's CSS, the same bytes for the same data. Text stays text: it can be
+searched and read aloud. _V values that are drawn, _N rows.
 """
 
 from __future__ import annotations
 
+import io
 import math
+import re
+import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from html import escape
+from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from ..core.records import Estimate
 from ..core.results import Curve, RankingResult
-from .svg import INK, draw
 from .text import number, percent, visible
 
+INK = "#0a0b0c"
+FAINT = "#c0c1c2"
+THEMED = {INK: "var(--ink)", FAINT: "var(--line)"}
+"""Stand-ins for the page's own colours, so that one drawing serves light and dark."""
+STYLE = Path(__file__).with_name("pasture.mplstyle")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8F7A00", "#8A63D2", "#7A7A7A")
 MARKERS = "osD^vPX<>*"
 DASHES = ("solid", "dashed", "dotted")
@@ -194,3 +206,31 @@ def _shared(one: Bbox, other: Bbox) -> float:
     """The area that two boxes share."""
     both = Bbox.intersection(one, other)
     return both.width * both.height if both else 0.0
+
+
+def draw(name: str, description: str, size: tuple[float, float], paint: Callable[[Figure], None]) -> str:
+    """An `<svg>` element. name: prefix of its ids. description: what a reader who cannot see it is told. size: inches."""
+    with matplotlib.rc_context(fname=STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)  # only measured here; the browser draws it
+        figure = Figure(figsize=size, layout="constrained")
+        paint(figure)
+        out = io.StringIO()
+        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return _inline(out.getvalue(), name, description)
+
+
+def _inline(svg: str, name: str, description: str) -> str:
+    """The element, with those ids that something refers to, under the plot's name: ids of two plots on a page would collide."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    svg = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", svg)
+    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
+    for stand_in, themed in THEMED.items():
+        svg = svg.replace(stand_in, themed)
+    svg = svg.replace("'DejaVu Sans', sans-serif", "var(--sans)").replace("'DejaVu Sans'", "var(--sans)")
+    open_tag, rest = svg.split(">", 1)
+    view_box = re.search(r'viewBox="[^"]*"', open_tag)
+    assert view_box is not None
+    label = escape(description, quote=True)
+    return f'<svg role="img" aria-label="{label}" xmlns:xlink="http://www.w3.org/1999/xlink" {view_box[0]}>{rest}'.strip()

@@ -14,9 +14,8 @@ from ..core.files.writing import write_atomically
 from ..core.records import Estimate
 from ..core.results import Measure, RankingResult
 from .headline import title
-from .plots import Look, ends, looks
+from .plots import Look, draw, ends, looks
 from .rows import wide_table
-from .svg import draw
 from .template import rendered
 
 MEASURES = {"win_rate": "Win rate by the evaluator, %", "gold_win_rate": "Win rate by gold, %"}

@@ -37,12 +37,12 @@ def audit(
     annotator: Annotated[
         str, Argument(help="The annotator to audit: a name, a TOML, module:name, file.py:name; with --annotations, a name in them.")
     ],
+    attacks: Annotated[bool, Option("--attacks", help="Can it be made to prefer an answer that is no better?")] = False,
     gold: Annotated[Path | None, Option(help="Gold labels: preferences, AlpacaEval's annotations, HH-RLHF.")] = None,
     against: Annotated[str | None, Option(help="Another annotator, whose verdicts are the gold labels.")] = None,
     annotations: Annotated[
         Path | None, Option(help="What ANNOTATOR said before: a file, or a folder with one file per seed. Nobody is asked.")
     ] = None,
-    attacks: Annotated[bool, Option("--attacks", help="Can it be made to prefer an answer that is no better?")] = False,
     outputs: Annotated[
         list[Path] | None, Option(help="To be attacked: a model's outputs, or a folder with outputs/MODEL.json; repeat it.")
     ] = None,

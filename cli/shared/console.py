@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,10 @@ if TYPE_CHECKING:
     from ...core.ledger import Quote
     from ...core.results import Measure
 
-
+LINE_SECONDS = 10.0
+"""Between two lines where there is no terminal, at least."""
+Tell = Callable[..., None]
+"""(what is done, how many are done, how many there are or 0, what it cost): a session's `Watch`."""
 LONGEST = 2000
 """Characters of a message: names and values out of files may have any length."""
 
@@ -95,3 +100,48 @@ def show_price(quote: Quote, as_json: bool) -> None:
             "some items could not be played to their end with made-up answers, so that more may be asked; declare on the annotator "
             "how many requests it sends per item at most, as in `most_requests = 2`"
         )
+
+
+@contextmanager
+def progress(hidden: bool = False) -> Iterator[Tell]:
+    """What is told within is shown, the latest of it. hidden: show nothing."""
+    if hidden:
+        yield lambda what, done, total, spent=None: None
+    elif sys.stderr.isatty():
+        with _bar() as tell:
+            yield tell
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bar() -> Iterator[Tell]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=errors(), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, done: int, total: int, spent: Any = None) -> None:
+            if what not in tasks:
+                for task in tasks.values():
+                    bar.remove_task(task)
+                tasks.clear()
+                tasks[what] = bar.add_task(plain(what), total=None)
+            bar.update(tasks[what], completed=done, total=total or None)
+
+        yield tell
+
+
+def _lines() -> Tell:
+    started = last = time.monotonic()
+
+    def tell(what: str, done: int, total: int, spent: Any = None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= LINE_SECONDS:
+            last = now
+            of_all = f" of {total:,}" if total else ""
+            problem(f"{what}: {done:,}{of_all} after {now - started:.0f} s")
+
+    return tell

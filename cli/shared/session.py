@@ -14,9 +14,8 @@ from ...core.ledger import Budget
 from ...core.protocols import Engine
 from ...core.store import Store
 from ...engines import make_engine, named_models
-from .console import problem
+from .console import problem, progress
 from .options import Dollars, DryRun, EngineName, EngineSet, Json, Models, Requests, StorePath, settings_from
-from .progress import progress
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,12 @@ FOR_OTHERS = {
     "testing": "contract tests for users' own annotators, methods, engines and worlds",
     "benchmarks.throughput": "measures of speed, run by hand: `python -m pasture.benchmarks.throughput.X`",
 }
-TABLES = {"annotators.table": "annotators.toml", "methods": "methods.toml", "benchmarks.claims": "claims.toml"}
+TABLES = {
+    "annotators.table": "annotators.toml",
+    "methods": "methods.toml",
+    "benchmarks.claims": "claims.toml",
+    "cli": "commands.toml",
+}
 """Modules whose table of targets is a file."""
 TARGET = re.compile(r"pasture\.([a-z_0-9.]+)(?::\w+)?")
 

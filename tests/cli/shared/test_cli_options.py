@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from pasture.cli import COMMANDS as TABLE
-from pasture.cli.shared import progress as shown
+from pasture.cli.shared import console as shown
 from pasture.cli.shared.commands import loaded
 from pasture.core.errors import InputError
 
-MADE = {name: loaded(target, name) for name, (target, _) in TABLE.items()}
+MADE = {name: loaded(f"pasture.cli.{target}", name) for name, (target, _) in TABLE.items()}
 COMMANDS = [
     (f"{name} {inner}".strip(), command)
     for name, made in MADE.items()

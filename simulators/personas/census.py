@@ -53,11 +53,6 @@ class Adults:
     levels: Mapping[str, tuple[str, ...]]
     margins: tuple[Margin, ...]
 
-    def margin(self, *attributes: str) -> np.ndarray:
-        """Shares of all adults by the given attributes, which are in the order of AXES."""
-        keep = [AXES.index(each) for each in attributes]
-        return self.shares.sum(axis=tuple(axis for axis in range(len(AXES)) if axis not in keep))
-
 
 @lru_cache(maxsize=8)
 def adults(parameters: Parameters) -> Adults:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 from scipy.special import ndtri
@@ -57,8 +58,8 @@ class TraitModel:
         of: tuple[Habit, ...] = getattr(self.parameters, kind)
         weights = [each.sign * traits_T[TRAITS.index(each.trait)] if each.trait else 0.0 for each in of]
         keys = self.parameters.habits.strength * np.array(weights) - np.log(-np.log(uniforms))
-        fitting = [of[place].text for place in np.argsort(-keys, kind="stable") if of[place].fits(answers)]
-        return tuple(fitting[: getattr(self.parameters.habits, f"{kind}_a_persona")])
+        fitting = (of[place].text for place in np.argsort(-keys, kind="stable") if of[place].fits(answers))
+        return tuple(islice(fitting, getattr(self.parameters.habits, f"{kind}_a_persona")))
 
 
 @lru_cache(maxsize=8)

@@ -1,5 +1,3 @@
 """Rule-checkable instructions, a small real language model, a gold score."""
 
-from .world import TextWorld
-
-__all__ = ["TextWorld"]
+from .world import TextWorld as TextWorld

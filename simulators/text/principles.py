@@ -127,16 +127,14 @@ def reasons(prompt: str, won: str, lost: str, most: int = 3) -> list[str]:
 def taste_sentences(aspects: Sequence[str], departure: Sequence[float], most: int = 3) -> list[str]:
     """A departure from the mean taste, [A], in words: its largest parts, in units of the mean user's weights, largest first.
     Aspects that no rule knows (the exact world's) are named in a plain sentence, and measured in nats."""
-    sizes = {name: abs(GOLD.get(name) or (BY_FEATURE[name].size if name in BY_FEATURE else 1.0)) for name in aspects}
-    parts = sorted(zip(aspects, departure, strict=True), key=lambda each: -abs(each[1]) / sizes[each[0]])
-    return [_sentence(name, part) for name, part in parts[:most] if part]
-
-
-def _sentence(name: str, part: float) -> str:
-    if name not in BY_FEATURE:
-        return f"Prefer answers with {'more' if part > 0 else 'less'} {name}."
-    rule = BY_FEATURE[name]
-    return rule.more if (part > 0) == (rule.size > 0) else rule.less
+    rules = {
+        name: BY_FEATURE.get(name) or Rule(name, 1.0, f"Prefer answers with more {name}.", f"Prefer answers with less {name}.", "")
+        for name in aspects
+    }
+    parts = sorted(
+        zip(aspects, departure, strict=True), key=lambda each: -abs(each[1] / (GOLD.get(each[0]) or rules[each[0]].size))
+    )
+    return [rules[name].more if part * rules[name].size > 0 else rules[name].less for name, part in parts[:most] if part]
 
 
 def aspects_named(text: str) -> set[str]:

@@ -76,9 +76,7 @@ def _fact(instruction: Instruction, claims: list[StatedFact]) -> int:
 def _length_miss(instruction: Instruction, words: int) -> int | None:
     if instruction.at_most is None and instruction.at_least is None:
         return None
-    over = words - instruction.at_most if instruction.at_most is not None else 0
-    under = instruction.at_least - words if instruction.at_least is not None else 0
-    return max(over, under, 0)
+    return max(words - (instruction.at_most or words), (instruction.at_least or 0) - words, 0)
 
 
 def _tone(instruction: Instruction, known: list[Sentence]) -> int | None:

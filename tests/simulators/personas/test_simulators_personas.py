@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pasture.core.errors import InputError
-from pasture.simulators.personas.census import AXES, BANDS, adults
+from pasture.simulators.personas.census import AXES, BANDS, Adults, adults
 from pasture.simulators.personas.parameters import TRAITS, default_parameters, load_parameters
 from pasture.simulators.personas.persona import Persona
 from pasture.simulators.personas.population import Population, Sampler, demographics_of, population
@@ -34,6 +34,11 @@ def table():
     return adults(default_parameters())
 
 
+def margin(table: Adults, *attributes: str) -> np.ndarray:
+    """Shares of all adults by the given attributes, which are in the order of AXES."""
+    return table.shares.sum(axis=tuple(axis for axis, name in enumerate(AXES) if name not in attributes))
+
+
 def test_the_raked_table_meets_every_margin_to_a_millionth(table):
     assert len(table.margins) == 6
     for margin in table.margins:
@@ -44,14 +49,14 @@ def test_the_raked_table_meets_every_margin_to_a_millionth(table):
 def test_the_margins_are_the_published_numbers(table):
     # CPS 2021, over 25: 23.5 % bachelor of a sum of 100.1; of 2016: 6.1 % widowed; ACS 2012: 6.9 % no citizens
     over_25 = [place for place, (first, _) in enumerate(BANDS.values()) if first >= 25]
-    education = table.margin("age_band", "education")[over_25].sum(axis=0)
+    education = margin(table, "age_band", "education")[over_25].sum(axis=0)
     bachelor = table.levels["education"].index("bachelor's degree")
     assert (education / education.sum())[bachelor] == pytest.approx(23.5 / 100.1, abs=1e-8)
-    assert table.margin("marital_status")[table.levels["marital_status"].index("widowed")] == pytest.approx(0.061, abs=1e-8)
-    assert table.margin("citizenship")[1] == pytest.approx(0.069, abs=1e-8)
+    assert margin(table, "marital_status")[table.levels["marital_status"].index("widowed")] == pytest.approx(0.061, abs=1e-8)
+    assert margin(table, "citizenship")[1] == pytest.approx(0.069, abs=1e-8)
     # ACS 2022, Asian women of 35 to 44: 1,712 thousand of 252,457 thousand adults in the six groups
     place = (tuple(BANDS).index("35-44"), 0, table.levels["race"].index("Asian"))
-    assert table.margin("age_band", "sex", "race")[place] == pytest.approx(1.712 / 252.457, rel=1e-3)
+    assert margin(table, "age_band", "sex", "race")[place] == pytest.approx(1.712 / 252.457, rel=1e-3)
 
 
 @needs(CENSUS)
@@ -79,7 +84,7 @@ def test_the_embedded_counts_are_the_census_counts():
 def test_a_sampled_population_is_within_four_binomial_standard_errors_of_the_census(attribute: str, everybody, table):
     counts = demographics_of(everybody.personas, attribute)
     assert set(counts) <= set(table.levels[attribute])
-    for level, share in zip(table.levels[attribute], table.margin(attribute), strict=True):
+    for level, share in zip(table.levels[attribute], margin(table, attribute), strict=True):
         error = math.sqrt(share * (1 - share) / len(everybody))
         assert abs(counts.get(level, 0) / len(everybody) - share) <= 4 * error, level
 

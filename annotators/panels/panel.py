@@ -53,15 +53,6 @@ def nobody(pair: Comparison, silent: Sequence[Abstention], name: str) -> Abstent
     return Abstention(pair, because.reason, name, why, unread=because.unread)
 
 
-def mean_verdict(
-    pair: Comparison, verdicts: Sequence[Preference], silent: Sequence[Abstention], name: str
-) -> Preference | Abstention:
-    """The mean of p_left over those who gave a verdict, who are its parts."""
-    if not verdicts:
-        return nobody(pair, silent, name)
-    return Preference(pair, float(np.mean([each.p_left for each in verdicts])), name, parts=tuple(verdicts), silent=tuple(silent))
-
-
 class Pool:
     """Asks one of `members` a pair, each with the same probability or by `weights`; `persona` says which."""
 

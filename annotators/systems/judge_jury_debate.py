@@ -79,18 +79,14 @@ class JudgeJuryDebate:
         if members is not None and arrangement != "jury":
             raise InputError(f"`members` were given with arrangement={arrangement!r}; they are those of a jury")
         self.name, self.arrangement = name or f"judge-jury-debate({f'{form} {arrangement}'.strip()})", arrangement
-        self.inner = self._arranged(arrangement, form or "direct", members, options)
-
-    @staticmethod
-    def _arranged(arrangement: str, form: str, members: Sequence[Annotator] | None, options: dict[str, Any]) -> Annotator:
-        makers: dict[str, Any] = {"judge": FORMS[form], "jury": Jury, "debate": Debate}
+        makers: dict[str, Any] = {"judge": FORMS[form or "direct"], "jury": Jury, "debate": Debate}
         if arrangement not in makers:
             raise InputError(f"there is no arrangement {arrangement!r}; known: {', '.join(makers)}")
         if arrangement == "jury":
             options = {"members": [make() for make in FORMS.values()] if members is None else members} | options
         check_types(makers[arrangement], options, f"the arrangement {arrangement!r}")
         try:
-            return makers[arrangement](**options)
+            self.inner: Annotator = makers[arrangement](**options)
         except TypeError as error:
             raise InputError(f"the arrangement {arrangement!r} does not take these options: {error}") from error
 

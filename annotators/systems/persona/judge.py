@@ -23,7 +23,7 @@ from ....simulators.personas.words import render
 from ...annotator import Traits, completion_of, pair_of
 from ...judges.judge import Judge, check_parts
 from ...judges.worded import PromptedCritic, PromptedEditor
-from ...panels.panel import ask_all, mean_verdict
+from ...panels.panel import ask_all, nobody
 from ...prompting.prompted import template_file
 
 STYLES = {"none": "none", "full": "full", "summary": "summary", "cot": "full"}
@@ -66,10 +66,13 @@ class PersonaJudge:
         pair = pair_of(item, self.name)
         if self.asks == "one":
             return await self.verdict(self.personas[int(rng.integers(len(self.personas)))], pair, ask, rng)
-        seeds = rng.integers(2**63, size=len(self.personas)).tolist()
-        draws = map(np.random.default_rng, seeds)
+        draws = map(np.random.default_rng, rng.integers(2**63, size=len(self.personas)).tolist())
         asked = [self.verdict(each, pair, ask, draw) for each, draw in zip(self.personas, draws, strict=True)]
-        return mean_verdict(pair, *await ask_all(pair, asked, self.name), self.name)
+        verdicts, silent = await ask_all(pair, asked, self.name)
+        if not verdicts:
+            return nobody(pair, silent, self.name)
+        p_left = float(np.mean([each.p_left for each in verdicts]))
+        return Preference(pair, p_left, self.name, parts=verdicts, silent=silent)
 
     async def verdict(self, persona: Persona, pair: Comparison, ask: Ask, rng: Rng) -> Preference | Abstention:
         """What one person says of the pair."""

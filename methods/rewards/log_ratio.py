@@ -21,9 +21,7 @@ class LogRatio:
     """A value model: scale * (log pi - log pi_ref) of the tokens so far, in nats, 0 before the first. `policy` is trained."""
 
     def __init__(self, policy: Policy, reference: Policy, scale: float) -> None:
-        self.policy = policy
-        self.reference = reference
-        self.scale = scale
+        self.policy, self.reference, self.scale = policy, reference, scale
 
     def state_values(self, completions: Sequence[Completion]) -> tuple[torch.Tensor, torch.Tensor]:
         logprobs_NT, _, mask_NT = self.policy.token_scores(completions)

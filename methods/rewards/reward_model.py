@@ -49,10 +49,7 @@ class RewardModel:
     accuracy, nll: on the held-out pairs, ties left out of the accuracy; None where nothing was held out."""
 
     def __init__(self, model: ValueModel, mean: float, accuracy: float | None = None, nll: float | None = None) -> None:
-        self.model = model
-        self.mean = mean
-        self.accuracy = accuracy
-        self.nll = nll
+        self.model, self.mean, self.accuracy, self.nll = model, mean, accuracy, nll
 
     @property
     def fit(self) -> dict[str, float]:

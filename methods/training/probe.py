@@ -34,9 +34,7 @@ class Probe:
         distinct = list({prompt.id: prompt for prompt in prompts}.values())
         chosen = rng.permutation(len(distinct))[:PROMPTS]
         self.prompts = [distinct[i] for i in chosen]
-        self.reference = reference
-        self.reward = reward
-        self.log = log
+        self.reference, self.reward, self.log = reference, reward, log
         self.seed = int(rng.integers(2**31))
 
     @staticmethod

@@ -36,7 +36,7 @@ def check_annotator(make: Any, *, engine: Engine | None = None, world: World | N
 def text_actor() -> Engine:
     """A model played by rule, which leans to what is shown first, so that an annotator that looks at places shows that it does. It
     also answers for models called `strong` and `weak`."""
-    from ..engines.routed import Routed
+    from ..engines import Routed
     from ..simulators.text.actor.engine import Actor
 
     return Routed({"": Actor(position_bias=0.5), "strong": Actor(sharpness=2.0), "weak": Actor(sharpness=0.5)})

@@ -12,7 +12,7 @@ from bisect import bisect
 from functools import lru_cache
 from typing import Any
 
-from ...core.language_models.marks import THOUGHT
+from ...core.language_models.prompts import THOUGHT
 from ...core.text import sound
 
 MOST_CHARACTERS = 100_000

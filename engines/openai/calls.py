@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import EngineError, InputError
-from ...core.language_models.marks import TURNS, broken_up
+from ...core.language_models.prompts import TURNS, broken_up
 from ...core.ledger import approximate_tokens
 from ...core.records import Usage
 from ...core.requests import Reply, Request

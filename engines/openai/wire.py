@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core.errors import EngineError
-from ...core.language_models.marks import TURNS, broken_up
+from ...core.language_models.prompts import TURNS, broken_up
 from ...core.ledger import answer_room, most_tokens
 from ...core.records import Usage
 from ...core.requests import MOST_TOKENS, Reply, Request

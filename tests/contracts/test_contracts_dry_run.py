@@ -16,7 +16,7 @@ from pasture.core.protocols import Annotator
 from pasture.core.records import Item, Message, Preference
 from pasture.core.requests import Reply, Request, Sampling
 from pasture.core.store import Store
-from pasture.engines.routed import Routed
+from pasture.engines import Routed
 from pasture.simulators.material import world_items
 from pasture.simulators.text.actor.engine import Actor
 from pasture.simulators.text.world import TextWorld

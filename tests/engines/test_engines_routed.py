@@ -10,8 +10,7 @@ from pasture.core.errors import EngineError, InputError
 from pasture.core.ledger import Budget, Ledger
 from pasture.core.records import Comparison, Completion, Message, Preference, Prompt
 from pasture.core.requests import Reply, Request
-from pasture.engines import make_engine, named_models
-from pasture.engines.routed import Routed
+from pasture.engines import Routed, make_engine, named_models
 from pasture.engines.scripted import ScriptedEngine
 
 

@@ -17,7 +17,7 @@ from pasture.core.records import Abstention, Comparison, Completion, Preference,
 from pasture.core.requests import Reply, Request
 from pasture.core.seeds import rng_for
 from pasture.core.store import Store
-from pasture.engines.routed import Routed
+from pasture.engines import Routed
 from pasture.engines.scripted import ScriptedEngine
 from pasture.policies.tabular import ResponseTable, TabularPolicy
 from pasture.simulators.exact.world import ExactWorld

@@ -1,43 +1,17 @@
-"""What is simulated: worlds with a known truth, users, choice models and noise. The table is read top to bottom."""
+"""What is simulated: worlds with a known truth (`table.toml`), users, choice and noise."""
 
+import tomllib
+from importlib.resources import files
 from typing import Any
 
 from ..core.protocols import World
 from ..core.public import public
 from ..core.registry import Entry, Registry
 
+_TABLE = tomllib.loads(files(__name__).joinpath("table.toml").read_text(encoding="utf-8"))
 WORLDS = Registry(
     "world",
-    {
-        "exact": Entry(
-            "pasture.simulators.exact.world:ExactWorld",
-            "Finite answers, known features, linear tastes: every quantity is closed-form",
-            "arXiv:2210.10760",
-        ),
-        "exact-overoptimised": Entry(
-            "pasture.simulators.exact.world:overoptimised",
-            "Exact, but gold dislikes long answers that a linear reward likes: gold rises, then falls",
-            "arXiv:2210.10760",
-        ),
-        "exact-cyclic": Entry(
-            "pasture.simulators.exact.world:cyclic",
-            "Exact, with a rock-paper-scissors part that no utility explains",
-            "arXiv:2312.00886",
-        ),
-        "exact-personas": Entry(
-            "pasture.simulators.exact.world:exact_personas",
-            "Exact, its users personas sampled from census tables, as weight vectors",
-            "arXiv:2407.17387",
-        ),
-        "text": Entry(
-            "pasture.simulators.text.world:TextWorld", "Rule-checkable instructions, a small real language model, a gold score"
-        ),
-        "text-personas": Entry(
-            "pasture.simulators.text.world:text_personas",
-            "Text, its users personas sampled from census tables, as weight vectors",
-            "arXiv:2407.17387",
-        ),
-    },
+    {name: Entry(f"{__name__}.{target}", *words) for name, (target, *words) in _TABLE.items()},
     makes=("prompts", "truth", "base_policy"),
 )
 """A target is called as `make(seed=0, **options)` and returns a `core.protocols.World`."""

@@ -14,6 +14,7 @@ from pasture.benchmarks.ranking.cell_key import Sources, cell_key
 from pasture.benchmarks.ranking.imports import ROOT
 from pasture.benchmarks.ranking.suite import Suite, load_suite
 from pasture.methods import METHODS
+from pasture.simulators import WORLDS
 
 SUITE = replace(load_suite("exact"), ranked=("sft", "dpo"))
 JUDGE = "def judge(comparison):\n    return 1.0\n"
@@ -139,15 +140,16 @@ def test_a_text_that_is_only_a_slash_or_dots_does_not_name_the_folders_above(her
 
 def test_of_pasture_a_cell_depends_on_what_it_imports_and_on_nothing_else():
     sources = Sources()
-    for registry, name in ((METHODS, "dpo"), (ANNOTATORS, "pool")):
+    for registry, name in ((METHODS, "dpo"), (ANNOTATORS, "pool"), (WORLDS, "exact")):
         sources.add_entry(registry, name)
     sources.add_module("pasture.benchmarks.ranking.cell")
     found = {path.relative_to(ROOT).as_posix() for path in sources.files}
     assert {"methods/pairwise/dpo.py", "annotators/scripted/pairs.py", "core/seeds.py", "annotators/wrappers/flip.py"} <= found
+    assert {"simulators/exact/world.py", "simulators/choice.py"} <= found
     assert {"benchmarks/ranking/ground.py", "methods/training/optimise.py", "eval/win_rates/pairing.py"} <= found
     rooms = [ROOT / "annotators" / room for room in ("judges", "panels", "systems")]
     others = {path.relative_to(ROOT).as_posix() for room in rooms for path in room.rglob("*.py")}
-    tables = {"annotators/table.py", "annotators/scripted/__init__.py", "methods/__init__.py"}
+    tables = {"annotators/table.py", "annotators/scripted/__init__.py", "methods/__init__.py", "simulators/table.toml"}
     assert not found & (others | tables | {"methods/online/ppo.py"})
     foreign = ("report/", "cli/", "engines/vllm", "simulators/text", "benchmarks/ranking/suites")
     assert not [each for each in found if each.startswith(foreign)]

@@ -82,13 +82,11 @@ def abstained(result: RankingResult) -> list[str]:
     """A sentence for each method whose training labels abstained, and one for verdicts that did, above the suite's share."""
     suite = result.manifest.get("suite")
     share = suite.get("abstained", ABSTAINED) if isinstance(suite, dict) else ABSTAINED
-    lost = [(each, (each.label_abstentions or 0) / each.labels) for each in result.methods if each.labels > 0]
-    many = [(visible(each.method), part) for each, part in lost if part > share]
-    found = []
+    lost = {visible(each.method): (each.label_abstentions or 0) / each.labels for each in result.methods if each.labels > 0}
+    many, found = {name: part for name, part in lost.items() if part > share}, []
     if many:
-        most = max(part for _, part in many)
-        share_of = f"{'up to ' if len(many) > 1 else ''}{percent(most, 0)} %"
-        found.append(f"Of the training labels of {_names([name for name, _ in many], 'methods')}, {share_of} abstained.")
+        most = f"{'up to ' if len(many) > 1 else ''}{percent(max(many.values()), 0)} %"
+        found.append(f"Of the training labels of {_names(list(many), 'methods')}, {most} abstained.")
     rates = {each.method: each.win_rate for each in result.methods}
     unjudged = [name for name, rate in rates.items() if rate.abstentions > share * (rate.n + rate.abstentions)]
     if unjudged:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...annotators.runner import Session, Stream
 from ...annotators.runner.run import silent_in
+from ...benchmarks.ranking.cell_key import texts_in
 from ...core.files.parts import PreferenceParts
 from ...core.files.preferences import PairFile
 from ...core.files.reading import is_file, read_toml
@@ -121,20 +122,14 @@ def files_in(words: Any) -> dict[str, str]:
     """A hash of each file that the words (an option, a list or a table of them) name, and of those that a TOML among them names: an
     annotator whose file was edited is another annotator."""
     found: dict[str, str] = {}
-    _look_for_files(words, Path(), found)
+    named = [(text, Path()) for text in texts_in(words)]
+    for text, folder in named:  # which grows by what TOMLs name
+        if not 0 < len(text) < 200 or not text.isprintable():
+            continue
+        value = text.partition("=")[2] or text  # an option is `key=value`
+        for path in {Path(each) for word in (text, value) for each in (word, word.partition(":")[0], folder / word)}:
+            if str(path) not in found and is_file(path):
+                found[str(path)] = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+                if path.suffix == ".toml":
+                    named += [(each, path.parent) for each in texts_in(read_toml(path, "a TOML"))]
     return found
-
-
-def _look_for_files(words: Any, folder: Path, found: dict[str, str]) -> None:
-    if isinstance(words, Mapping | list):
-        for each in words.values() if isinstance(words, Mapping) else words:
-            _look_for_files(each, folder, found)
-    if not isinstance(words, str) or not 0 < len(words) < 200 or not words.isprintable():
-        return
-    value = words.partition("=")[2] or words  # an option is `key=value`
-    for path in {Path(each) for word in (words, value) for each in (word, word.partition(":")[0], folder / word)}:
-        if str(path) not in found and is_file(path):
-            content = path.read_bytes()
-            found[str(path)] = hashlib.blake2b(content, digest_size=8).hexdigest()
-            if path.suffix == ".toml":
-                _look_for_files(read_toml(path, "a TOML"), path.parent, found)

@@ -1,4 +1,4 @@
-"""What is simulated: worlds with a known truth (`table.toml`), users, choice and noise."""
+"""What is simulated: worlds with a known truth (`simulators.toml`), users, choice and noise."""
 
 import tomllib
 from importlib.resources import files
@@ -8,7 +8,7 @@ from ..core.protocols import World
 from ..core.public import public
 from ..core.registry import Entry, Registry
 
-_TABLE = tomllib.loads(files(__name__).joinpath("table.toml").read_text(encoding="utf-8"))
+_TABLE = tomllib.loads(files(__name__).joinpath("simulators.toml").read_text(encoding="utf-8"))
 WORLDS = Registry(
     "world",
     {name: Entry(f"{__name__}.{target}", *words) for name, (target, *words) in _TABLE.items()},

@@ -155,7 +155,9 @@ def _texts_of(path: Path) -> list[str]:
 @cache
 def _data_beside(folder: Path) -> tuple[Path, ...]:
     """Data files of Pasture in a module's folder, its table apart, and in its subfolders without code."""
-    found = [each for each in folder.iterdir() if each.is_file() and each.suffix != ".py" and each.name != "table.toml"]
+    found = [
+        each for each in folder.iterdir() if each.is_file() and each.suffix != ".py" and each != folder / f"{folder.name}.toml"
+    ]
     for below in folder.iterdir():
         if below.is_dir() and below.name != "__pycache__" and not (below / "__init__.py").exists():
             found += [each for each in below.rglob("*") if each.is_file() and each.suffix != ".pyc"]

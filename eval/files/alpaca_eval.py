@@ -8,19 +8,10 @@ import re
 from pathlib import Path
 
 from ...core.errors import InputError, UnknownName
-from ...core.files.cells import name_of
+from ...core.files.cells import index_of, name_of
 from ...core.files.tables import Row, is_saved, parquets_in, read_rows
 from ...core.text import listed
-from .judgments import (
-    Instructions,
-    Judgments,
-    exported_rows,
-    is_export,
-    judgments_of_rows,
-    read_instructions,
-    read_judgments,
-    text_in,
-)
+from .judgments import Instructions, Judgments, exported_rows, is_export, judgments_of_rows, read_judgments, text_in
 
 NAME = re.compile(r"annotations\.(jsonl?|csv)(\.gz)?")
 IN_FOLDER = "annotations.json in any subfolder (RESULTS/MODEL/JUDGE/annotations.json), or MODEL__JUDGE.csv(.gz) files"
@@ -52,6 +43,15 @@ def find_instructions(folder: Path) -> Instructions | None:
     """The `instructions*.csv` of a folder, if it has one."""
     paths = sorted(folder.glob("instructions*.csv*"))
     return read_instructions(paths[0]) if paths else None
+
+
+def read_instructions(path: Path) -> Instructions:
+    """A table with the columns `index` and `instruction`. Raises InputError naming the row of another."""
+    texts: dict[int, str] = {}
+    for number, row in enumerate(read_rows(path), 1):
+        where = f"{str(path)!r}, row {number}"
+        texts[index_of(row.get("index"), f"{where}: `index`")] = text_in(row, "instruction", where)
+    return Instructions({text: index for index, text in texts.items()}, texts)
 
 
 def _csv_files(folder: Path) -> dict[Path, tuple[str, str]]:

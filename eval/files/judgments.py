@@ -88,15 +88,6 @@ class Instructions(NamedTuple):
     texts: Mapping[int, str]
 
 
-def read_instructions(path: Path) -> Instructions:
-    """A table with the columns `index` and `instruction`. Raises InputError naming the row of another."""
-    texts: dict[int, str] = {}
-    for number, row in enumerate(read_rows(path), 1):
-        where = f"{str(path)!r}, row {number}"
-        texts[index_of(row.get("index"), f"{where}: `index`")] = text_in(row, "instruction", where)
-    return Instructions({text: index for index, text in texts.items()}, texts)
-
-
 def read_judgments(path: Path, model: str = "", judge: str = "", known: Instructions | None = None) -> Judgments:
     """One file of either form, or of `pasture annotate`. `model` and `judge` stand for what the file calls `generator_2` and
     `annotator` where given (a file may hold a placeholder); `notes` say where the two differ. Raises InputError naming the file for

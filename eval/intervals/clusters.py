@@ -88,10 +88,11 @@ def pooled_seed_noise(methods: Sequence[Layers], independent: int | None = None)
     return SeedNoise(of_seeds, of_both, weight * (independent or len(methods)) / len(methods))
 
 
-def spread(own: Layers, noise: SeedNoise) -> Spread:
+def spread(own: Layers, noise: SeedNoise | None = None) -> Spread:
     """Var = of_prompts + max(0, noise)/S: over prompts and, where there are several seeds, over seeds. df: Satterthwaite's."""
     if own.prompts < 2:
         return NO_SPREAD
+    noise = noise or NO_SEED_NOISE
     df = own.prompts - 1
     of_seeds, of_both = noise.of_seeds / own.seeds, noise.of_both / own.seeds
     variance = own.of_prompts + max(0.0, of_seeds - of_both)
@@ -119,6 +120,13 @@ def cluster_index(*groups: Sequence[Hashable] | np.ndarray) -> dict[Hashable, in
     """A place for each different cluster, by name, so that the order of rows changes no draw of clusters."""
     names = sorted({each for group in groups for each in group}, key=lambda name: (type(name).__name__, str(name)))
     return {cluster: place for place, cluster in enumerate(names)}
+
+
+def errors_of(by_seed: Sequence[Scores], index: dict[Hashable, int]) -> tuple[float, np.ndarray, int]:
+    """(mean, each seed's and prompt's contribution to its error [S, P], scores), prompts in the places that `index` gives them."""
+    scores_N = np.concatenate([each.scores_N for each in by_seed])
+    mean, count = float(scores_N.mean()), len(scores_N)
+    return mean, np.stack([sums_by_cluster(each.scores_N - mean, each.clusters_N, index) for each in by_seed]) / count, count
 
 
 def means_over_seeds(by_method: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
@@ -151,7 +159,7 @@ def clustered_mean(values_N: Sequence[float] | np.ndarray, clusters_N: Sequence[
         return Estimate(None, None, None, 0, f"undefined: no values ({missing} are missing)", missing)
     mean = float(values_N[kept_N].mean())
     own = layers(sums_by_cluster(values_N[kept_N] - mean, clusters, cluster_index(clusters))[None] / len(clusters))
-    found = spread(own, NO_SEED_NOISE)
+    found = spread(own)
     how = f"mean of {len(clusters)}; {describe_spread(found, 1, own.prompts)}"
     return t_estimate(mean, found, len(clusters), how, abstentions=missing)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.records import Comparison, Estimate
-from ..intervals.clusters import NO_SEED_NOISE, cluster_index, layers, spread, sums_by_cluster
+from ..intervals.clusters import cluster_index, layers, spread, sums_by_cluster
 from ..intervals.interval import t_estimate
 from ..win_rates.win_rate import share_of, win_rate_from_scores
 from .agreement import clusters_of, leave_one_out, mode_weights, one_left_out
@@ -113,7 +113,7 @@ def verbosity_bias(right_N: np.ndarray, prefers_longer_N: np.ndarray, prompts_N:
     longer, shorter = (float(right_N[side_N].mean()) for side_N in sides)
     weights_N = np.where(is_longer_N, (right_N - longer) / sides[0].sum(), (shorter - right_N) / sides[1].sum())
     own = layers(sums_by_cluster(weights_N, prompts, cluster_index(prompts))[None])
-    found = spread(own, NO_SEED_NOISE)
+    found = spread(own)
     extra = {"right_if_longer": longer, "right_if_shorter": shorter, "prompts": float(own.prompts)}
     how = f"difference of accuracies on {sides[0].sum()} and {sides[1].sum()} pairs"
     how += f"; SE clustered by prompt ({own.prompts})" if found.standard_error is not None else "; no spread to measure"

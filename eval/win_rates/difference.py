@@ -15,17 +15,7 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.clusters import (
-    ONE_SEED,
-    Layers,
-    Scores,
-    SeedNoise,
-    cluster_index,
-    layers,
-    pooled_seed_noise,
-    spread,
-    sums_by_cluster,
-)
+from ..intervals.clusters import ONE_SEED, Layers, Scores, SeedNoise, cluster_index, errors_of, layers, pooled_seed_noise, spread
 from ..intervals.interval import prompt_counts, t_estimate, two_sided_p
 
 
@@ -78,18 +68,17 @@ def _paired(ours: Sequence[Scores], theirs: Sequence[Scores]) -> _Pair:
     dropped = len(our_index) + len(their_index) - 2 * len(shared)
     if not shared:
         return _Pair(0.0, None, 0, dropped, abstentions)
-    our_mean, our_errors_SP, our_n = _errors(ours, shared)
-    their_mean, their_errors_SP, their_n = _errors(theirs, shared)
+    sides = (errors_of(_of_clusters(side, shared), shared) for side in (ours, theirs))
+    (our_mean, our_errors_SP, our_n), (their_mean, their_errors_SP, their_n) = sides
     return _Pair(our_mean - their_mean, layers(our_errors_SP - their_errors_SP), our_n + their_n, dropped, abstentions)
 
 
-def _errors(by_seed: Sequence[Scores], shared: dict[Hashable, int]) -> tuple[float, np.ndarray, int]:
-    """(mean, each seed's and prompt's contribution to its error [S, P], verdicts) over the shared prompts."""
+def _of_clusters(by_seed: Sequence[Scores], shared: dict[Hashable, int]) -> list[Scores]:
     kept = [[cluster in shared for cluster in each.clusters_N] for each in by_seed]
-    scores = [each.scores_N[np.array(keep, dtype=bool)] for each, keep in zip(by_seed, kept, strict=True)]
-    prompts = [list(itertools.compress(each.clusters_N, keep)) for each, keep in zip(by_seed, kept, strict=True)]
-    count, mean = sum(map(len, scores)), float(np.concatenate(scores).mean())
-    return mean, np.stack([sums_by_cluster(s - mean, p, shared) for s, p in zip(scores, prompts, strict=True)]) / count, count
+    return [
+        Scores(each.scores_N[np.array(keep, dtype=bool)], list(itertools.compress(each.clusters_N, keep)))
+        for each, keep in zip(by_seed, kept, strict=True)
+    ]
 
 
 def _estimate(pair: _Pair, noise: SeedNoise, level: float = 0.95, trained: bool = True) -> Estimate:

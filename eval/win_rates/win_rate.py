@@ -12,17 +12,16 @@ import numpy as np
 
 from ...core.records import Abstention, Estimate, Feedback, labels_of
 from ..intervals.clusters import (
-    NO_SEED_NOISE,
     ONE_SEED,
     Layers,
     Scores,
     SeedNoise,
     cluster_index,
     describe_spread,
+    errors_of,
     layers,
     pooled_seed_noise,
     spread,
-    sums_by_cluster,
 )
 from ..intervals.interval import rate_interval
 
@@ -40,7 +39,7 @@ def scores_of(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequ
 
 def win_rate(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool]) -> Estimate:
     """The candidate's win rate in [0, 1]; intervals as `win_rate_from_scores`."""
-    return _estimate(_rate([scores_of(feedback, candidate_is_left)]), NO_SEED_NOISE)
+    return _estimate(_rate([scores_of(feedback, candidate_is_left)]))
 
 
 def win_rate_from_scores(
@@ -56,7 +55,7 @@ def win_rate_from_scores(
     interval as in `interval.rate_interval`. `extra` counts wins (above 0.5), ties, losses, prompts, seeds. None if none was
     judged."""
     rate = _rate([Scores(np.asarray(scores_N, dtype=float), clusters_N, abstentions)])
-    return _estimate(rate, NO_SEED_NOISE, level, unit=unit, cluster=cluster)
+    return _estimate(rate, level=level, unit=unit, cluster=cluster)
 
 
 def share_of(
@@ -78,7 +77,7 @@ def win_rates_over_seeds(by_method: Mapping[str, Sequence[Scores]]) -> dict[str,
     or 3 seeds cannot tell. With one seed intervals are over prompts only, and `how` says so."""
     rates = {method: _rate(by_seed) for method, by_seed in by_method.items()}
     noise = pooled_seed_noise([each.layers for each in rates.values() if each.layers])
-    return {method: _estimate(rate, noise, over_seeds=True) for method, rate in rates.items()}
+    return {method: _estimate(rate, noise) for method, rate in rates.items()}
 
 
 def win_rate_over_seeds(by_seed: Sequence[Scores]) -> Estimate:
@@ -103,12 +102,12 @@ def _rate(by_seed: Sequence[Scores]) -> _Rate:
     if scores_N.min() < 0 or scores_N.max() > 1:
         raise ValueError(f"scores go from {scores_N.min()} to {scores_N.max()}; a verdict's score is in [0, 1]")
     index = cluster_index(*(each.clusters_N for each in judged))
-    errors_SP = np.stack([sums_by_cluster(each.scores_N - scores_N.mean(), each.clusters_N, index) for each in judged])
-    return _Rate(scores_N, layers(errors_SP / len(scores_N)), len(judged), len(by_seed), abstentions)
+    _, errors_SP, _ = errors_of(judged, index)
+    return _Rate(scores_N, layers(errors_SP), len(judged), len(by_seed), abstentions)
 
 
 def _estimate(
-    rate: _Rate, noise: SeedNoise, level: float = 0.95, over_seeds: bool = False, unit: str = "verdict", cluster: str = "prompt"
+    rate: _Rate, noise: SeedNoise | None = None, level: float = 0.95, unit: str = "verdict", cluster: str = "prompt"
 ) -> Estimate:
     scores_N, own, judged, seeds, abstentions = rate
     if own is None:
@@ -118,6 +117,6 @@ def _estimate(
     counts = {"wins": (scores_N > 0.5).sum(), "ties": (scores_N == 0.5).sum(), "losses": (scores_N < 0.5).sum()}
     extra = {name: float(count) for name, count in counts.items()} | {"prompts": float(own.prompts), "seeds": float(judged)}
     how = f"mean of {len(scores_N)} {unit}s; {describe_spread(found, judged, own.prompts, cluster)}; {interval}"
-    how += ONE_SEED if over_seeds and noise.df == 0 else ""
+    how += ONE_SEED if noise and noise.df == 0 else ""
     how += f"; {seeds - judged} of {seeds} seeds gave no verdict" if judged < seeds else ""
     return Estimate(value, low, high, len(scores_N), how, abstentions, found.standard_error, level, extra)

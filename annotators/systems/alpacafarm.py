@@ -1,9 +1,6 @@
 """AlpacaFarm's simulated annotators: a pool of 13 prompted judges, one of them drawn a pair, and label noise on top.
 
-Dubois et al. 2023, arXiv:2305.14387; departures: docs/annotators/alpacafarm.md. A batch must not depend on which pairs happen to
-wait together. Where the work is known (`among`), it is cut into batches beforehand, and all members of a batch send one and the
-same request, which is bought once. Where it is not, a batch of b is the pair after b - 1 examples that are judged already, the same
-for all pairs, so that an engine with prefix caching reads them once."""
+Dubois et al. 2023, arXiv:2305.14387; departures, and how pairs are put into batches: docs/annotators/alpacafarm.md."""
 
 from __future__ import annotations
 

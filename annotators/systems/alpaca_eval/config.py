@@ -1,10 +1,5 @@
-"""An evaluator of AlpacaEval (Li et al. 2023, github.com/tatsu-lab/alpaca_eval), from its `configs.yaml` and prompt file.
-
-Departures: the model is the engine's, whatever `model_name` says, and prices are the engine's; texts are put into the prompt in one
-pass, after it was split into turns, so that no answer opens a turn or fills a placeholder; the order of the outputs is drawn by the
-pair and not by the instruction alone; a prompt for several examples holds one pair and, in the other places, a fixed example that
-tells nothing, so that no verdict depends on what else was asked; what cannot be read is an abstention, a token without a
-log-probability too (there it has none at all), and two of one log-probability are a tie (there the second wins)."""
+"""An evaluator of AlpacaEval (Li et al. 2023, github.com/tatsu-lab/alpaca_eval), from its `configs.yaml` and prompt file. What of
+them is read, and where this departs from AlpacaEval: docs/auditing.md."""
 
 from __future__ import annotations
 

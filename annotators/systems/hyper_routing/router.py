@@ -91,9 +91,8 @@ STRENGTHS = 10.0 ** np.arange(-6, 3)
 class Router:
     """Predicted gain of asking the expensive annotator about a pair. `fit_router` makes it; `save` and `load` keep it as JSON.
 
-    edges: [F][BINS - 1], see `edges`. weights: score gained a routed pair, by tag. gains: of the pairs that it was
-    fitted on, ascending, from which a budget's threshold is read. explained: share of the candidate splits' variance that it
-    explains."""
+    edges: [F][BINS - 1], see `edges`. weights: score gained a routed pair, by tag. gains: of the pairs that it was fitted on,
+    ascending, from which a budget's threshold is read. explained: share of the candidate splits' variance that it explains."""
 
     edges: list[list[float]]
     weights: list[float]

@@ -85,10 +85,7 @@ class ChatTokenizer(ChatEncoder):
         return ready, failed
 
     def _prepared(self, index: int, request: Request, text: str, prompt: list[int], max_len: int) -> Prepared:
-        if request.model:
-            raise EngineError(
-                f"this engine serves one model, and the request asks for {request.model!r}; try --model {request.model}=MODEL"
-            )
+        check_model(request)
         if request.continuation is not None:
             ready = Prepared(index, request, prompt, said=self._said(text, self.inert(request.continuation), "continuation"))
         else:
@@ -102,6 +99,12 @@ class ChatTokenizer(ChatEncoder):
                 "included; shorten it, or give a larger max_model_len where the model allows it"
             )
         return ready
+
+
+def check_model(request: Request) -> None:
+    """Raises EngineError for a request that asks an engine of one model for a model of its own."""
+    if asked := request.model:
+        raise EngineError(f"this engine serves one model, and the request asks for {asked!r}; try --model {asked}=MODEL")
 
 
 def draw_keys(request: Request) -> list[str]:

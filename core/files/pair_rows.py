@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..records import Comparison, Completion, Message, Prompt
 from ..text import listed, one_line
 from .cells import given, name_of, truth_of, whole_text
-from .tables import Row
+from .tables import Row, read_rows
 
 PAIR_COLUMNS = (
     ("prompt", "left", "right"),
@@ -63,10 +63,10 @@ def pair_columns(first: Row, path: Path | str) -> tuple[str, ...]:
     return columns
 
 
-def outputs_of_rows(rows: Sequence[Row], path: Path | str) -> list[Completion]:
-    """One model's answers, `instruction, output` and perhaps `generator` and `id`."""
+def read_outputs(path: Path | str) -> list[Completion]:
+    """One model's answers in AlpacaEval's form, `instruction, output` and perhaps `generator` and `id`."""
     answers: list[Completion] = []
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(read_rows(path), 1):
         where = f"{str(path)!r}, row {number}"
         prompt = _prompt(row, "instruction", where)
         maker = name_of(row.get("generator"), f"{where}: `generator`")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..records import Abstention, Comparison, Completion, Message, Preference, Prompt
 from ..text import sound
-from .pair_rows import check_ids, iter_pairs, outputs_of_rows, pairs_of_rows
+from .pair_rows import check_ids, iter_pairs, pairs_of_rows, read_outputs
 from .tables import Row, check_writable, iter_rows, read_rows, stem_of, write_rows
 
 if TYPE_CHECKING:
@@ -70,11 +70,6 @@ class PairFile:
             self._count += 1
             self.has_history |= bool(pair.prompt.history) and (self._limit is None or self._count <= self._limit)
             yield pair.prompt
-
-
-def read_outputs(path: Path | str) -> list[Completion]:
-    """One model's answers in AlpacaEval's form, `instruction, output` and perhaps `generator` and `id`."""
-    return outputs_of_rows(read_rows(path), path)
 
 
 def read_outputs_pair(left: Path | str, right: Path | str) -> tuple[list[Completion], list[Completion]]:

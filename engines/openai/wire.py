@@ -17,7 +17,7 @@ from ...core.ledger import answer_room, most_tokens
 from ...core.records import Usage
 from ...core.requests import MOST_TOKENS, Reply, Request
 from ...core.seeds import seed_for
-from ..chat import draw_keys, with_bounds
+from ..chat import check_model, draw_keys, with_bounds
 from .redaction import SHOWN
 
 TOP = 20  # alternatives a position: the most that hosted APIs give
@@ -50,10 +50,7 @@ def chat_body(request: Request, model: str, server: str, limit_field: str) -> di
 
 def _check(request: Request, server: str) -> None:
     sampling = request.sampling
-    if request.model:
-        raise EngineError(
-            f"this engine serves one model, and the request asks for {request.model!r}; try --model {request.model}=MODEL"
-        )
+    check_model(request)
     if not request.messages:
         raise EngineError("the request has no messages; a model answers at least one")
     if request.messages[-1].role == "assistant" and server != "vllm":

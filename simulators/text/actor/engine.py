@@ -8,28 +8,30 @@ it says a hash, as the engine `scripted` does; and so it leaves what names a mod
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from ....core.errors import EngineError
-from ....core.requests import Reply, Request
+from ....core.requests import Message, Reply, Request, Sampling
 from ....core.seeds import digest
 from ....engines.scripted import answer_by_hash
 from ..grammar import words_of
 from ..principles import value
-from .batches import answer_batch
 from .habits import Habits
 from .says import TIE, said_freely, said_in_json, verdict
-from .scene import STRANGE, Scene, see
+from .scene import STRANGE, Scene, sections_of, see
 
 FLOOR = 0.01
 """Nats of noise that label probabilities are made with at least, so that they stay finite."""
 NAMED = "try --model %s=sharpness:2, one --model for each"
 A_WORD, AN_ANSWER = 2.0, 10.0
 """Nats that each word, and any answer, costs a continuation whatever it is worth."""
+VERDICT = json.dumps({"type": "object", "properties": {"verdict": {"enum": ["A", "B"]}}, "required": ["verdict"]})
 
 
 class Actor(Habits):
@@ -93,6 +95,33 @@ def _source() -> str:
     folders = (Path(__file__).parents[1], Path(__file__).parents[2] / "personas")
     files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in (".py", ".toml", ".csv")]
     return digest(*(path.read_text(encoding="utf-8") for path in files)).hex()
+
+
+def answer_batch(request: Request, respond: Callable[[Request], Reply]) -> Reply | None:
+    """Of a prompt that puts several pairs at once, numbered, as AlpacaFarm's batches are: `verdicts`, one a pair, in the order of
+    their numbers, each pair read by itself. None where the prompt holds no numbered pairs."""
+    sections, _ = sections_of(request.messages)
+    numbers = sorted(int(title.split()[1]) for title in sections if re.fullmatch(r"instruction \d+", title))
+    if not numbers or '"verdicts"' not in request.sampling.schema:
+        return None
+    said = [json.loads(respond(_one(request, number, sections)).text)["verdict"] for number in numbers]
+    text = json.dumps({"verdicts": said})
+    read = sum(turn.content.count(" ") + 1 for turn in request.messages)
+    return Reply(text, prompt_tokens=read, completion_tokens=len(said) + 1)
+
+
+def _one(request: Request, number: int, sections: dict[str, str]) -> Request:
+    """The request about one of the pairs alone, told of the same person."""
+    shown = {
+        "instruction": sections[f"instruction {number}"],
+        **{f"answer {label}": sections.get(f"answer {label} to instruction {number}", "") for label in "AB"},
+        **{title: sections[title] for title in ("persona", "values", "principles") if title in sections},
+    }
+    fence = "=" * (5 + max(len(run) for run in re.findall("=*", "\n".join(shown.values()))))
+    text = "\n".join(f"{fence} {title} {fence}\n{inside}" for title, inside in shown.items()) + f"\n{fence} end {fence}"
+    before = tuple(turn for turn in request.messages if turn.role == "system")
+    sampling = Sampling(64, request.sampling.temperature, seed=request.sampling.seed, schema=VERDICT)
+    return replace(request, messages=(*before, Message("user", text)), sampling=sampling)
 
 
 def _labels(scene: Scene, labels: Sequence[str]) -> dict[str, float]:

@@ -24,11 +24,28 @@ def catalogue(table: str, what: str, shows: str) -> typer.Typer:
 
     @made.command("list", help=f"{what.rstrip('.')}: all of them, those of plugins too.")
     def _(json: Json = False) -> None:
-        list_entries(load_target(table), json)
+        entries = load_target(table).entries()
+        if json:
+            print_json([{"name": name, "summary": each.summary, "paper": each.paper} for name, each in entries.items()])
+            return
+        width = max(map(len, entries), default=0)
+        for name, each in entries.items():
+            typer.echo(plain(f"{name:<{width}}  {each.summary}{f'  [{each.paper}]' if each.paper else ''}"))
 
     @made.command("show", help=f"One of them: {shows}.")
     def _(name: Name, json: Json = False) -> None:
-        show_entry(load_target(table), name, json)
+        registry: Registry = load_target(table)
+        entry, found = registry.entry(name), registry.load(name)
+        settings, about = _settings(found), _about(found)
+        if json:
+            shown = {"name": name, "summary": entry.summary, "paper": entry.paper, "target": entry.target}
+            print_json(shown | {"about": about, "settings": settings})
+            return
+        typer.echo(
+            plain(f"{name}: {entry.summary}\n{f'paper: {entry.paper}' if entry.paper else ''}\nfrom: {entry.target}\n\n{about}\n")
+        )
+        for each in settings:
+            typer.echo(plain(f"  {each['name']} = {each['default']}"))
 
     return made
 
@@ -66,31 +83,6 @@ def run_claim(
     show_rows(
         rows, json, title=name, facts={"claim": entry.summary, "paper": entry.paper, "seeds": count, "outcome": outcome.value}
     )
-
-
-def list_entries(registry: Registry, json: bool) -> None:
-    entries = registry.entries()
-    if json:
-        print_json([{"name": name, "summary": each.summary, "paper": each.paper} for name, each in entries.items()])
-        return
-    width = max(map(len, entries), default=0)
-    for name, each in entries.items():
-        typer.echo(plain(f"{name:<{width}}  {each.summary}{f'  [{each.paper}]' if each.paper else ''}"))
-
-
-def show_entry(registry: Registry, name: str, json: bool) -> None:
-    entry = registry.entry(name)
-    found = registry.load(name)
-    settings, about = _settings(found), _about(found)
-    if json:
-        shown = {"name": name, "summary": entry.summary, "paper": entry.paper, "target": entry.target}
-        print_json(shown | {"about": about, "settings": settings})
-        return
-    typer.echo(
-        plain(f"{name}: {entry.summary}\n{f'paper: {entry.paper}' if entry.paper else ''}\nfrom: {entry.target}\n\n{about}\n")
-    )
-    for each in settings:
-        typer.echo(plain(f"  {each['name']} = {each['default']}"))
 
 
 def _about(found: Any) -> str:

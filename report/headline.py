@@ -15,6 +15,13 @@ MANY = 4
 """Names that a sentence can hold."""
 FEWEST = 3
 """Methods that a rank correlation can say something of: two are in the same order or in the other."""
+SHOWN = {
+    "win rate": ("win_rate", "share"),
+    "gold": ("gold_win_rate", "share"),
+    "value": ("gold_value", "number"),
+    "KL": ("kl", "number"),
+}
+"""Column in the terminal -> measure of a method."""
 ABSTAINED = 0.2
 """Share of abstentions above which they are named, where the suite does not say."""
 
@@ -106,14 +113,9 @@ def ranking_summary(result: RankingResult) -> RenderableType:
     """One line per method, best first, and what the numbers say in words. `gold` and `value` are the win rate and mean utility by
     gold; lengths, labels and times are on the page."""
     rows = [
-        Measure(each.method, name, estimate, unit)
+        Measure(each.method, name, getattr(each, field), "share" if field.endswith("win_rate") else "number")
         for each in result.methods
-        for name, estimate, unit in (
-            ("win rate", each.win_rate, "share"),
-            ("gold", each.gold_win_rate, "share"),
-            ("value", each.gold_value, "number"),
-            ("KL", each.kl, "number"),
-        )
+        for name, field in SHOWN.items()
     ]
     level = f"{result.methods[0].win_rate.level:.0%}" if result.methods else "95%"
     heading = f"Win rate against fixed answers, {result.world} world ({level} intervals)"

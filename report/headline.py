@@ -15,12 +15,7 @@ MANY = 4
 """Names that a sentence can hold."""
 FEWEST = 3
 """Methods that a rank correlation can say something of: two are in the same order or in the other."""
-SHOWN = {
-    "win rate": ("win_rate", "share"),
-    "gold": ("gold_win_rate", "share"),
-    "value": ("gold_value", "number"),
-    "KL": ("kl", "number"),
-}
+SHOWN = {"win rate": "win_rate", "gold": "gold_win_rate", "value": "gold_value", "KL": "kl"}
 """Column in the terminal -> measure of a method."""
 ABSTAINED = 0.2
 """Share of abstentions above which they are named, where the suite does not say."""

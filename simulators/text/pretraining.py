@@ -121,10 +121,9 @@ def pretrain(recipe: Recipe, seed: int, on_progress: OnProgress | None = None) -
     tokenizer = build_tokenizer()
     model = build_model(recipe, tokenizer, seed)
     policy = CausalLMPolicy(model, tokenizer, controls=CONTROLS, max_new_tokens=MAX_NEW_TOKENS)
-    batches = _batches(recipe, rng_for(seed, "text", "pretraining"), seed)
-    optimizer = torch.optim.AdamW(
-        policy.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay, fused=True
-    )
+    batches = _batches(recipe, seed)
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    optimizer = torch.optim.AdamW(policy.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=decay, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, len(batches), recipe.warmup))
     losses: list[float] = []
     for step, batch in enumerate(batches, start=1):
@@ -144,16 +143,14 @@ def pretrain(recipe: Recipe, seed: int, on_progress: OnProgress | None = None) -
     return policy
 
 
-def _batches(recipe: Recipe, rng: np.random.Generator, seed: int) -> list[list[Completion]]:
+def _batches(recipe: Recipe, seed: int) -> list[list[Completion]]:
     """One answer to each prompt, faultless ones first; batches hold texts of like length, since padding costs as much as
     words, and are shuffled within pools of sixteen."""
-    prompts = draw_prompts(seed, "pretraining", recipe.answers)
+    prompts, rng = draw_prompts(seed, "pretraining", recipe.answers), rng_for(seed, "text", "pretraining")
     mixed = rng.uniform(0.0, recipe.best, len(prompts))
     quality = np.where(np.arange(len(prompts)) < recipe.clean * len(prompts), 1.0, mixed)
-    corpus = [
-        Completion(prompt, compose(parse_instruction(prompt.text), float(q), rng))
-        for prompt, q in zip(prompts, quality, strict=True)
-    ]
+    asked = zip(prompts, quality.tolist(), strict=True)
+    corpus = [Completion(prompt, compose(parse_instruction(prompt.text), each, rng)) for prompt, each in asked]
     batches: list[list[Completion]] = []
     for start in range(0, len(corpus), 16 * recipe.batch):
         pool = sorted(corpus[start : start + 16 * recipe.batch], key=lambda each: len(each.prompt.text) + len(each.text))

@@ -1,7 +1,5 @@
 """What annotators share: what one declares of itself, the check of what it was given, and draws for the parts of a whole."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace

@@ -1,8 +1,6 @@
 """Makes an annotator of whatever names one: a registered name, a TOML, AlpacaEval's configs.yaml, `module:name`, `file.py:name`, a
 class or a function, as `def shorter(comparison): return len(comparison.left.text) < len(comparison.right.text)`."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path

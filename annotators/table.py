@@ -1,7 +1,5 @@
 """The table of annotators: `annotators.toml`, read once."""
 
-from __future__ import annotations
-
 import tomllib
 from importlib.resources import files
 

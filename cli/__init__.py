@@ -1,10 +1,7 @@
 """The `pasture` command: thin, and quick to answer, so a command's module is imported when the command is wanted.
 
 Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 interrupted. Results go to standard output, everything else to
-standard error; with `--json`, standard output holds one JSON document and nothing more.
-"""
-
-from __future__ import annotations
+standard error; with `--json`, standard output holds one JSON document and nothing more."""
 
 import os
 import sys

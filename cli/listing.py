@@ -1,7 +1,5 @@
 """`pasture annotators|methods|worlds|claims list|show`: what there is, and what it takes; and `pasture claims run`."""
 
-from __future__ import annotations
-
 import inspect
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Annotated, Any

@@ -42,8 +42,7 @@ class UnknownName(InputError):
 class EngineError(PastureError):
     """An engine could not answer one request. The runner turns it into an Abstention.
 
-    `usage` is what was paid all the same, for an answer that came and is of no use; None where nothing was.
-    """
+    `usage` is what was paid all the same, for an answer that came and is of no use; None where nothing was."""
 
     def __init__(self, message: str = "", usage: Usage | None = None) -> None:
         super().__init__(sound(message))

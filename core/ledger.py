@@ -21,8 +21,7 @@ CHARACTERS_A_TOKEN = 4
 class Budget:
     """Limits of one run; None is no limit.
 
-    dollars: paid to the engine. labels: items asked about, in their order. requests: sent to the engine (cached ones are free).
-    """
+    dollars: paid to the engine. labels: items asked about, in their order. requests: sent to the engine (cached ones are free)."""
 
     dollars: float | None = None
     labels: int | None = None
@@ -48,8 +47,7 @@ class Ledger:
 
     A request is sent only where its worst case fits into what is left: a prompt has at most as many tokens as UTF-8 bytes,
     and an answer at most `max_tokens`. What it really cost is charged afterwards, so that the budget is used up well. Where a
-    server bills more than a request allows, the budget can be passed by that one answer, and `overshot` says so.
-    """
+    server bills more than a request allows, the budget can be passed by that one answer, and `overshot` says so."""
 
     def __init__(
         self,
@@ -139,8 +137,7 @@ class Quote:
     `requests` at most would go to the engine, with `prompt_tokens` and `completion_tokens` at most, for `dollars` at most; `cached`
     are free. A prompt has at most as many tokens as bytes; `about_prompt_tokens` and `about_dollars` are an estimate, with tokens
     of CHARACTERS_A_TOKEN characters, and answers at their longest. is_bound: whether all turns of every item could be followed;
-    otherwise more may be asked, and all of these are "at least".
-    """
+    otherwise more may be asked, and all of these are "at least"."""
 
     items: int
     requests: int = 0

@@ -1,7 +1,5 @@
 """How a result was made, written beside it: versions, seeds, configuration and cost. Never a key, never the environment."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

@@ -1,9 +1,6 @@
 """Modules of 0.1 by the names that they had then: an import of an old name gives the new module, with a DeprecationWarning.
 
-The table `moved.toml` beside this file is read when an import would otherwise fail, and never before.
-"""
-
-from __future__ import annotations
+The table `moved.toml` beside this file is read when an import would otherwise fail, and never before."""
 
 import importlib
 import sys

@@ -28,8 +28,7 @@ class Annotator(Protocol):
     """Whoever can be asked.
 
     `rng` is keyed on the run's seed, the annotator's name and the item (unordered, for a pair), so a random annotator
-    draws from it alone. `name` is part of the result and of the seed. An answer that cannot be read is an Abstention.
-    """
+    draws from it alone. `name` is part of the result and of the seed. An answer that cannot be read is an Abstention."""
 
     @property
     def name(self) -> str: ...
@@ -51,8 +50,7 @@ class Engine(Protocol):
     `name` identifies the model and its revision: it is part of every store key. `prices` are dollars per million
     prompt and completion tokens; an engine of several models may have `prices_by_model`, the same by `Request.model`.
     `generate` yields (index of the request, reply or failure) as each is done, every
-    index exactly once, so that the runner can store finished work at once.
-    """
+    index exactly once, so that the runner can store finished work at once."""
 
     @property
     def name(self) -> str: ...
@@ -81,8 +79,7 @@ class TokenScores(NamedTuple):
 class ValueModel(Protocol):
     """A scalar head over states: a reward model reads its last state, a critic the ones before.
 
-    A completion of T tokens has T + 1 states: before each token, and after the last.
-    """
+    A completion of T tokens has T + 1 states: before each token, and after the last."""
 
     def state_values(self, completions: Sequence[Completion]) -> tuple[torch.Tensor, torch.Tensor]:
         """(values [N, T + 1], mask [N, T + 1]); values of padding are 0. A critic's value of token t's state is values[:, t]."""
@@ -104,8 +101,7 @@ class ValueModel(Protocol):
 class Policy(Protocol):
     """What a method trains: a tabular policy of the exact world or a causal language model, through one door.
 
-    `controls` is how many control codes the policy knows besides "none" (reward conditioning and Quark train on them).
-    """
+    `controls` is how many control codes the policy knows besides "none" (reward conditioning and Quark train on them)."""
 
     @property
     def controls(self) -> int: ...

@@ -1,10 +1,7 @@
 """A room's public names: all classes and functions of its modules that have no underscore, each imported when it is asked for.
 
 So `from pasture.eval import win_rate` works without a list that forgets, and importing a room imports nothing heavy. Names that a
-contract gives to several modules (`Config` and `train` of methods) are those of their modules alone.
-"""
-
-from __future__ import annotations
+contract gives to several modules (`Config` and `train` of methods) are those of their modules alone."""
 
 import importlib
 import re

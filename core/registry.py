@@ -1,10 +1,7 @@
 """Named things: built-ins in a plain table, others' packages by entry point, a user's own by `module:name` or file.
 
 A table holds targets, not objects, so that listing imports nothing heavy. Options are checked against the types in the maker's
-signature where these are plain: bool, int, float, str, lists, tables, and unions of them; any other annotation lets all pass.
-"""
-
-from __future__ import annotations
+signature where these are plain: bool, int, float, str, lists, tables, and unions of them; any other annotation lets all pass."""
 
 import importlib
 import importlib.util
@@ -192,8 +189,7 @@ def parameters_of(make: Callable[..., Any], who: str) -> Mapping[str, inspect.Pa
 def check_types(make: Callable[..., Any], options: Mapping[str, Any], who: str) -> None:
     """Raises InputError for an option of `make` whose value is of none of the types in its signature.
 
-    who: whose options they are, as in "the annotator 'judge'".
-    """
+    who: whose options they are, as in "the annotator 'judge'"."""
     for name, parameter in parameters_of(make, who).items():
         if name not in options or parameter.annotation is parameter.empty:
             continue

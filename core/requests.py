@@ -35,8 +35,7 @@ class Sampling:
     labels: strings (usually one token each) whose log-probability as the *first* thing said is wanted.
     choices: the text must be exactly one of these (structured output).
     schema: a JSON Schema, as text, in place of choices. An engine that can holds the answer to it; others generate freely, and the
-    annotator's parser reads what comes.
-    """
+    annotator's parser reads what comes."""
 
     max_tokens: int = 256
     temperature: float = 0.0
@@ -70,8 +69,7 @@ class Request:
     """One call of an engine.
 
     With `continuation` set, nothing is generated: the reply carries that text's log-likelihood as the assistant's
-    next turn. `model` names an adapter or a member where an engine serves several; blank is the engine's own.
-    """
+    next turn. `model` names an adapter or a member where an engine serves several; blank is the engine's own."""
 
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
@@ -91,8 +89,7 @@ class Reply:
 
     label_logprobs: natural log-probability of each asked label as the first thing said; a label that the engine could
     not score is absent. logprob: total log-likelihood in nats of a `continuation`, over `completion_tokens` tokens. Halves of
-    surrogate pairs in the text are replaced, for nothing could write them.
-    """
+    surrogate pairs in the text are replaced, for nothing could write them."""
 
     text: str
     finish_reason: str = "stop"

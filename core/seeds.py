@@ -1,10 +1,7 @@
 """Randomness that depends on what is drawn for, and on nothing else.
 
 `rng_for(seed, *keys)` hashes its keys, so that batching, order, sharding and resuming change no draw. There is no
-global generator anywhere in Pasture.
-"""
-
-from __future__ import annotations
+global generator anywhere in Pasture."""
 
 import hashlib
 from typing import Any

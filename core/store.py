@@ -3,8 +3,7 @@
 A reply is held under `Request.key(engine.name)`. What is held is never rewritten; a failure is never stored; a reply that
 nobody could read is taken out again (`reject`), so that it is asked for anew. `paid` only grows. Writes are one transaction
 a batch in write-ahead mode: a killed process loses nothing that was committed (a power cut may lose the last moments, never
-the file), and several processes may share one store.
-"""
+the file), and several processes may share one store."""
 
 from __future__ import annotations
 
@@ -57,8 +56,7 @@ class Store:
     """Replies by request key, in the SQLite file at `path` (its folder is made), or in memory for `path=None`.
 
     Raises StoreError, with the path and the way out, for a folder that cannot be written, a full disk, a file that is no
-    store, and a store of a newer Pasture.
-    """
+    store, and a store of a newer Pasture."""
 
     def __init__(self, path: Path | str | None = None) -> None:
         self.path = None if path is None else Path(path)
@@ -123,8 +121,7 @@ class Store:
         """Keeps replies and adds their price to `paid`, in one transaction.
 
         Returns the replies that were already held under those keys (another process was first): they stand, and a caller
-        uses them in place of its own, so that a re-run gives the same answers.
-        """
+        uses them in place of its own, so that a re-run gives the same answers."""
         now = time.time()
         rows = [(p.key, engine, _encode(p.reply), p.reply.prompt_tokens, p.reply.completion_tokens, p.dollars, now) for p in paid]
         with self._transaction() as db:

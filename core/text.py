@@ -1,7 +1,5 @@
 """Text from outside made sound: fit to be encoded, and shown in one line of a message."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

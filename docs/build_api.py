@@ -2,8 +2,7 @@
 
     python docs/build_api.py [FOLDER]     # by default docs/api; `make docs` does it
 
-Ends with 1, and lists them, where a public name is missing from its room or has no docstring.
-"""
+Ends with 1, and lists them, where a public name is missing from its room or has no docstring."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """Text generation behind one protocol, `core.protocols.Engine`. Importing this imports no torch."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,8 +44,7 @@ def named_models(given: Sequence[str]) -> str | dict[str, str]:
     """What a repeated option `--model` says: one model (blank for none), or models by the names that requests call them by.
 
     `NAME=MODEL` names one; without a name it answers requests that name none. A path with a `=` in it is written `./lr=1/model`.
-    Raises InputError for a name that is given twice, blank included.
-    """
+    Raises InputError for a name that is given twice, blank included."""
     named: dict[str, str] = {}
     for each in given:
         found = MEMBER.fullmatch(each)
@@ -64,8 +61,7 @@ def make_engine(name: str, model: str | Mapping[str, str] = "", /, **options: An
 
     model: or several by name, each in an engine of its own behind `Routed`, by `Request.model`; one that is named "", or else the
     first, answers requests that name none. `options` are the keyword arguments of its class. Raises InputError for an unknown
-    engine, model or option, for an option out of range, and where a package is missing; EngineError where it does not start.
-    """
+    engine, model or option, for an option out of range, and where a package is missing; EngineError where it does not start."""
     if "model" in options:
         if model:
             raise InputError(f"the model is given twice, as {model!r} and as {options['model']!r}; give it once, by --model")
@@ -100,8 +96,7 @@ class Routed:
     members: engines by the names that requests use. default: whose the requests are that name no model; blank is the member
     called "", or else the first one.
 
-    `prices_by_model` are the members' own; `prices` are the highest of each, for whoever reads those alone.
-    """
+    `prices_by_model` are the members' own; `prices` are the highest of each, for whoever reads those alone."""
 
     def __init__(self, members: Mapping[str, Engine], default: str = "") -> None:
         if not members:

@@ -1,10 +1,7 @@
 """From requests to tokens, and from a label to the token whose probability is asked.
 
 Prompts are `core.language_models.prompts`'. What is said next (a label, a choice, a continuation) is taken letter by letter,
-without a space before it: after a template's header the model begins with "A", not with " A". Give " A" where that is meant.
-"""
-
-from __future__ import annotations
+without a space before it: after a template's header the model begins with "A", not with " A". Give " A" where that is meant."""
 
 import math
 from collections.abc import Sequence
@@ -117,8 +114,7 @@ def with_bounds(held: dict[str, float], labels: Sequence[str], shown: Sequence[f
     """`held` and, where it names a label at all, the others of `labels`, which are not among the likeliest first tokens: each is
     no likelier than the least of those, nor than what they leave over, and is given half of that.
 
-    shown: the log-probabilities of the likeliest first tokens.
-    """
+    shown: the log-probabilities of the likeliest first tokens."""
     if not held:
         return held
     least, left_over = math.exp(min(shown)), 1.0 - sum(map(math.exp, shown))

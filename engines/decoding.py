@@ -1,10 +1,7 @@
 """Seeded sampling, first-token log-probabilities and stop strings for a batch whose rows want different things.
 
 A token is drawn by inverting the cumulative distribution at a uniform number of the row's own generator, so that what a row
-says depends on its own logits and seed alone.
-"""
-
-from __future__ import annotations
+says depends on its own logits and seed alone."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

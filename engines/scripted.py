@@ -1,7 +1,5 @@
 """An engine that answers from a Python function: for tests, for rule-based work, and to time everything but a model."""
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 import math
@@ -24,8 +22,7 @@ def answer_by_hash(request: Request) -> Reply:
     """The default: an answer that depends on the request alone, spread as evenly as a hash.
 
     Labels share a probability of 1 by weights in [1, 256]; a choice is the heaviest of them; a continuation has -1 to -2
-    nats a word. Tokens are counted as words.
-    """
+    nats a word. Tokens are counted as words."""
     hasher = hashlib.blake2b(digest_size=16)
     words = 0
     for turn in request.messages:
@@ -67,8 +64,7 @@ class ScriptedEngine:
     fail_every, garble_every: every k-th request of this engine's life fails, or gets an unreadable text and no
         log-probabilities; 0 is never.
     journal: a file that gets one line, the request's key in hexadecimal, for each answer *before* it is handed over; it is
-        appended to, so that several processes and lives share it.
-    """
+        appended to, so that several processes and lives share it."""
 
     def __init__(
         self,

@@ -3,10 +3,7 @@
 Each request draws from a generator of its own, keyed on its seed and content, so that neither its place in a batch nor its
 neighbours change an answer (up to rounding: padding moves logits by some 1e-6 in float32, more in bfloat16). `choices` are
 scored whole, and drawn by softmax(log-likelihood / temperature), the likeliest at temperature 0; the end of the sequence
-counts only where one choice begins another. A `schema` is not enforced: the text is free, and whoever reads it must bear that.
-"""
-
-from __future__ import annotations
+counts only where one choice begins another. A `schema` is not enforced: the text is free, and whoever reads it must bear that."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -32,8 +29,7 @@ class TransformersEngine:
     device: `cpu`, `cuda`, ...; None takes the GPU where there is one. dtype: float32 on a CPU and bfloat16 elsewhere.
     batch_size: requests a batch, at most. batch_tokens: padded prompt tokens a batch, at most (one request always fits).
     max_model_len: tokens of prompt and answer; None is what the model was made for.
-    thinking: let the model think before it answers in words, where its chat template knows of that; a label is read at once.
-    """
+    thinking: let the model think before it answers in words, where its chat template knows of that; a label is read at once."""
 
     def __init__(
         self,

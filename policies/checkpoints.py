@@ -1,7 +1,5 @@
 """Checkpoints on disk: ordinary Hugging Face folders, with what only Pasture knows beside them in `pasture.json`."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import tempfile

@@ -3,8 +3,6 @@
 Pure numpy. _M answers to a prompt, _D features, _N pairs; `...` before _M is any number of prompts. A policy is a row of
 probabilities that sums to one; utilities and rewards are in nats; `preference_MM[a, b]` is P(a preferred to b)."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -2,8 +2,6 @@
 
 Departs from the paper: all linear layers but the output layer are adapted, without dropout."""
 
-from __future__ import annotations
-
 import copy
 import math
 import warnings

@@ -1,8 +1,6 @@
 """A policy's prompts and answers as token ids: prompts as engines write them (see `core.language_models.prompts`), but for a
 tokenizer without a chat template, whose turns are plain text with a blank line after each."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 

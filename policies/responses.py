@@ -1,7 +1,5 @@
 """How an answer of a finite table is named, so that worlds can read it without torch: one token, and the text `response 7`."""
 
-from __future__ import annotations
-
 from ..core.errors import InputError
 from ..core.records import Completion
 

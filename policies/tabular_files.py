@@ -2,8 +2,6 @@
 
 Both are read as text from a stranger: bounded by the file's own size, never unpickled, and checked value by value."""
 
-from __future__ import annotations
-
 import io
 import json
 import math

@@ -1,7 +1,5 @@
 """An audit as one HTML page that needs nothing else: no network, no other file, no JavaScript."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A ranking in a few sentences, each true of the numbers beside it; and for the terminal, under its table."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType

@@ -1,10 +1,7 @@
 """A leaderboard for the terminal, and as one HTML page: sortable, filterable, and open down to each comparison.
 
 The page asks nothing of the network (CSP), and all text in it is a stranger's: Jinja escapes it, and the browser's data reaches the
-page as text nodes only. Without JavaScript the table and the notes are there all the same.
-"""
-
-from __future__ import annotations
+page as text nodes only. Without JavaScript the table and the notes are there all the same."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,10 +1,7 @@
 """A ranking as one HTML page that needs nothing else: no network, no other file, and most of it no JavaScript.
 
 All text is a stranger's. Jinja escapes it; the browser's data is JSON with no `<`, `>` or `&` in it, and reaches the page as
-text nodes only. The page's own policy (CSP) forbids every request.
-"""
-
-from __future__ import annotations
+text nodes only. The page's own policy (CSP) forbids every request."""
 
 import json
 from collections.abc import Mapping

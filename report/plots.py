@@ -1,10 +1,7 @@
 """The pictures of a ranking, each an inline SVG. Methods differ by colour (Okabe & Ito's, for all eyes) and by marker or dash.
 
 An SVG can stand inside an HTML page: themed by the page's CSS, the same bytes for the same data. Text stays text: it can be
-searched and read aloud. _V values that are drawn, _N rows.
-"""
-
-from __future__ import annotations
+searched and read aloud. _V values that are drawn, _N rows."""
 
 import io
 import math

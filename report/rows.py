@@ -1,7 +1,5 @@
 """Rows of a result for the terminal, and the picture of one for a page. Names are `Text`, never markup."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Sequence
 from itertools import groupby
 

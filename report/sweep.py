@@ -1,7 +1,5 @@
 """Several rankings of the same methods, each under another share of flipped labels: one table and one page with curves."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple

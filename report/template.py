@@ -1,9 +1,6 @@
 """The templates of pages, and what all of them share: one policy, one style, and text of strangers that cannot act.
 
-Jinja escapes all text, `visible` shows control and direction characters, and each page's policy (CSP) forbids every request.
-"""
-
-from __future__ import annotations
+Jinja escapes all text, `visible` shows control and direction characters, and each page's policy (CSP) forbids every request."""
 
 from importlib.resources import files
 from typing import Any

@@ -1,10 +1,7 @@
 """Numbers and strangers' text, written for people: what a report prints is made here.
 
 An answer under test may hold anything: terminal codes, direction overrides, half of a surrogate pair. They are made visible,
-so that they can neither act nor hide.
-"""
-
-from __future__ import annotations
+so that they can neither act nor hide."""
 
 import math
 import unicodedata

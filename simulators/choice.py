@@ -1,7 +1,5 @@
 """How a simulated user turns latent utilities into a choice: Bradley & Terry's model (1952), and one label drawn from it."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import expit
 
@@ -16,8 +14,7 @@ def bradley_terry(advantage: Numbers, temperature: float = 1.0) -> Numbers:
     """P(left over right) = sigmoid(advantage / temperature), of the shape of `advantage`.
 
     advantage: utility of the left answer minus that of the right one, in nats. temperature: noise scale in nats, >= 0; 0.1 is
-    near-certain, 10 near-random, 0 takes the better answer (and ties give .5).
-    """
+    near-certain, 10 near-random, 0 takes the better answer (and ties give .5)."""
     if not temperature >= 0.0:
         raise InputError(f"the temperature is {temperature}; it is a scale in nats, 0 (the better answer wins) or more")
     if temperature == 0.0:
@@ -30,8 +27,7 @@ def draw(p_left: float, comparison: Comparison, rng: np.random.Generator) -> flo
     """A hard label, 1.0 for left and 0.0 for right, drawn with probability `p_left`.
 
     The draw is made in the pair's canonical order, so that with the same `rng` the swapped comparison (and 1 - p_left)
-    gets the swapped label. Two answers of one text cannot be told apart, and get the tie 0.5.
-    """
+    gets the swapped label. Two answers of one text cannot be told apart, and get the tie 0.5."""
     if not 0.0 <= p_left <= 1.0:
         raise InputError(f"p_left is {p_left}; it is a probability in [0, 1]")
     uniform = rng.random()

@@ -1,7 +1,5 @@
 """Answers of varied quality to a world's own prompts: what an annotator is asked about where the user brings no file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -24,8 +22,7 @@ def world_items(world: World, kind: str, count: int, seed: int = 0) -> list[Item
     """One item a prompt of the `preference` split, for the first `count` prompts. kind: `pair`, `answer` or `slate` (of four).
 
     Answers are generated at qualities drawn uniformly where the world can do that (`answer(prompt, quality, rng)`); elsewhere
-    they are samples of its base policy. Those of one item differ in their text, unless 20 draws did not help.
-    """
+    they are samples of its base policy. Those of one item differ in their text, unless 20 draws did not help."""
     if kind not in KINDS:
         raise InputError(f"items of the kind {kind!r} were asked for; there are: {', '.join(KINDS)}")
     wanted, item_of = KINDS[kind]

@@ -2,10 +2,7 @@
 
 Names follow the field: symmetric, class-conditional (asymmetric) and instance-dependent label noise (Natarajan et al. 2013;
 Menon et al. 2018), position and verbosity bias of judges (Zheng et al. 2023, arXiv:2306.05685). Each small class maps P(left)
-before to P(left) after, so that a list of them is a noise model.
-"""
-
-from __future__ import annotations
+before to P(left) after, so that a list of them is a noise model."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -26,8 +23,7 @@ def flip(p_left: Numbers, rate_left: Numbers, rate_right: Numbers | None = None)
     """P(left) where a label for left is inverted with probability `rate_left`, and one for right with `rate_right` (None: the same,
     which is symmetric noise): (1 - rate_left) p + rate_right (1 - p).
 
-    AlpacaFarm's `p_label_flip` is the one rate: it tosses a fair coin with probability twice that.
-    """
+    AlpacaFarm's `p_label_flip` is the one rate: it tosses a fair coin with probability twice that."""
     return (1.0 - rate_left) * p_left + (rate_left if rate_right is None else rate_right) * (1.0 - p_left)
 
 
@@ -115,8 +111,7 @@ class PositionConditionalFlip(_Checked):
 class InstanceDependentFlip(_Checked):
     """Inverts the label with probability largest * exp(-|advantage| / scale): the closer the pair, the likelier.
 
-    largest: rate at a tie, in [0, 1]. scale: in nats, > 0.
-    """
+    largest: rate at a tie, in [0, 1]. scale: in nats, > 0."""
 
     largest: float
     scale: float = 1.0

@@ -2,10 +2,7 @@
 weight vectors over its aspects, or sampled personas.
 
 Gold stays the world's own. What compares users with gold (ceilings, heterogeneity, "the population's mean") holds only where the
-users' mean is gold, as it is for a world's own users and for `persona_users` with `centred`, the default.
-"""
-
-from __future__ import annotations
+users' mean is gold, as it is for a world's own users and for `persona_users` with `centred`, the default."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -88,8 +85,7 @@ def persona_users(
 ) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Tastes for a world's `tastes=`: personas 0 .. personas-1 of a seed (`personas.population`), each a user called by its id.
 
-    spread, scale_A, centred: see `personas.tastes.persona_tastes`.
-    """
+    spread, scale_A, centred: see `personas.tastes.persona_tastes`."""
     from .personas.population import population
     from .personas.tastes import persona_tastes
 

@@ -1,7 +1,5 @@
 """What every annotator promises (`core.protocols.Annotator`), and what it declares of itself (`annotators.traits.Traits`)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy

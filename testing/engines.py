@@ -1,7 +1,5 @@
 """What every engine promises (`core.protocols.Engine`)."""
 
-from __future__ import annotations
-
 from ..core.protocols import Engine
 from ..core.requests import Message, Reply, Request, Sampling
 

@@ -1,7 +1,5 @@
 """What every method promises (`Config` and `train`, see CONTRIBUTING)."""
 
-from __future__ import annotations
-
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from typing import Any

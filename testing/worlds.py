@@ -1,7 +1,5 @@
 """What every world promises (`core.protocols.World`)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..core.protocols import World

@@ -4,8 +4,6 @@ Departs from AlpacaEval (Li et al. 2023) and MT-bench (Zheng et al. 2023, arXiv:
 softmax over the labels' log-probabilities, so nothing is parsed from text and a judge that leans tells how far. With
 `thinks` it writes its chain of thought first (one more request), and the labels are read after it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -3,8 +3,6 @@ attributes (Wang et al. 2024, arXiv:2406.08673). Departures: docs/annotators/ult
 
 Answers are rated apart, so that at temperature 0 a rating is paid for once, whatever pairs and slates the answer is in."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """Language models that compare in words: two answers, or those of a slate."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Language models that say what they think of one answer: critique it, rewrite it, wish for a rule, react, or write back."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar

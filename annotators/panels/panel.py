@@ -5,8 +5,6 @@ With independent members who are right with probability p > 1/2, an odd majority
 (Condorcet 1785): sum over k > n/2 of C(n, k) p^k (1 - p)^(n - k). Departs from the papers: a tie stays a tie, and whoever
 abstains is counted and does not vote."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace

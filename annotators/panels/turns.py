@@ -6,8 +6,6 @@ is read from label log-probabilities, and the judge hears the arguments in both 
 Fellowship of the LLMs (Arif et al.): the last answer and the first make a pair of preference data. Departs from it: an answer that
 is there is where the loop starts (of a policy, or of a world), and a round that changes nothing ends it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

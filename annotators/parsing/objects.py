@@ -3,8 +3,6 @@
 Every parser takes any text, raises nothing, and takes time in proportion to the text, which is given up beyond
 `MOST_CHARACTERS`."""
 
-from __future__ import annotations
-
 import json
 import re
 import unicodedata

@@ -2,8 +2,6 @@
 
 The rules of `objects` hold: any text, nothing raised, bounded time, no guess."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from typing import Any, Literal

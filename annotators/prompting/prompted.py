@@ -5,8 +5,6 @@ steps share `together`, `heard`, `label_p_left` and `prose`.
 Reasons stand before the verdict in every schema, so that they are written first (Wei et al. 2022, arXiv:2201.11903). Not every
 engine holds to a schema, so `parsing` reads what comes."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import tomllib

@@ -3,8 +3,6 @@
 Two waiting requests of one content are one request. A reply is in the store before anyone sees it. The engine works in a
 thread, so that replies are kept as they come and annotators that wait for something else go on."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple

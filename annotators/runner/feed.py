@@ -1,7 +1,5 @@
 """An engine at work in a thread of its own: its outcomes are taken in the event loop as they come."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections import deque

@@ -4,8 +4,6 @@ What an annotator asks next can depend on what it was told, so each item is play
 answers that each request allows, and the dearest way counts. A reply that the store holds is used as it is. An annotator may
 declare `most_requests`, the most that it asks about one item, where made-up answers do not lead to its end."""
 
-from __future__ import annotations
-
 import copy
 import json
 import math

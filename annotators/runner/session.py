@@ -3,8 +3,6 @@
 Everything that asks annotators asks through one: commands make it from their options, benchmarks and methods are handed it. Its
 budget counts over all that is asked through it. `annotate`, `annotate_stream` and `price` are a session of one call."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace

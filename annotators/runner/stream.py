@@ -1,8 +1,6 @@
 """The results of a run: read one after another as they come, or all of them. The work goes forward in an event loop of its own,
 only while somebody waits for it."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import threading

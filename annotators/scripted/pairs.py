@@ -4,8 +4,6 @@ noise, and the pool), and by rule: `longest`, `first`, the control that a judge'
 Bradley & Terry 1952 for the choice; the pool asks one user of the world a pair, as AlpacaFarm (Dubois et al. 2023,
 arXiv:2305.14387) asks one of its simulated annotators."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ...core.errors import InputError

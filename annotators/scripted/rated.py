@@ -4,8 +4,6 @@ Bradley & Terry 1952 for pairs; Plackett 1975 and Luce 1959 for rankings, by the
 utilities and sorting draws a Plackett-Luce ranking at temperature T). Noise is drawn an answer in the order of the answers' texts,
 so that no order in which they are shown changes a choice."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 They know a world's truth through its doors alone (`features`, `weights`, `faults`, `mended`), so they work in every world, ask no
 engine, and make noise that is known."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

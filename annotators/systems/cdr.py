@@ -4,8 +4,6 @@ docs/annotators/cdr.md).
 reward(y) = log strong(y | x) - log weak(y | x), in nats. Where strong is weak tilted by exp(r / beta), that is r / beta and a
 constant of the prompt, so differences are exactly r / beta's: what DPO calls the implicit reward."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

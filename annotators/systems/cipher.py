@@ -1,8 +1,6 @@
 """A user who edits what an assistant drafts, by a latent preference that depends on the context, and the steps of CIPHER, which
 learns it from the edits (Gao et al. 2024, arXiv:2404.15269; departures: docs/annotators/cipher.md)."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -1,8 +1,6 @@
 """Marks the errors of an answer by category and place: Fine-Grained RLHF (Wu et al. 2023, arXiv:2306.01693; departures:
 docs/annotators/fine-grained-rlhf.md)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar

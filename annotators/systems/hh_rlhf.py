@@ -1,8 +1,6 @@
 """Helpful against harmless, the two opposed objectives of HH-RLHF (Bai et al. 2022, arXiv:2204.05862; departures:
 docs/annotators/hh-rlhf.md), or a mixture of both."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -4,8 +4,6 @@ Janus / Multifaceted (Lee et al. 2024, arXiv:2405.17977; departures: docs/annota
 informativeness and harmlessness, each with values. The combination stands after the pair (see `persona`), and a pair is judged by
 label probabilities; an answer alone is scored by a rubric made of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

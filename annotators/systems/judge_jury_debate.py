@@ -1,8 +1,6 @@
 """One name for three ways to have pairs judged by language models: a judge, a jury, a debate (Arif et al. 2024, *The Fellowship
 of the LLMs*, arXiv:2408.08688; departures: docs/annotators/judge-jury-debate.md)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 

@@ -3,8 +3,6 @@ arXiv:2501.08617; departures: docs/annotators/rlhs.md). Judged at once (foresigh
 policy trained on that learns to promise. `Foresight` and `Hindsight` are the same two users by a world's truth, without an
 engine."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -5,8 +5,6 @@ Three steps: its own answer; a critique of A and B against it; the verdict. Crit
 times (self-consistency). `strength` is the inverse of the verdict's semantic perplexity: exp(-mean of -log p_i), where p_i is the
 probability that sample i gives the final verdict. Samples that agree and are sure give 1, samples that are split at most 1/2."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -4,8 +4,6 @@
 Strengths have the prior Normal(0, prior_sd^2) and a Laplace approximation as posterior. A comparison of i and j gains
 1/2 log(1 + p(1 - p) Var(s_i - s_j)) nats to first order: it is worth most where the outcome is open and the difference unknown."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

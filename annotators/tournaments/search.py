@@ -10,8 +10,6 @@ Liu et al. 2024, arXiv:2403.16950). Departures: calls never exceed N log2 N. Pla
 further branch is followed only while there is one to spare; the authors' beam has no such limit. A merge is scored by the sum of
 the log-probabilities of its decisions, a forced one counting 0. A pair is asked about once."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass

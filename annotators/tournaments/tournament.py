@@ -4,8 +4,6 @@ al. 2025, arXiv:2501.13007), comparisons chosen where they tell most, or a conne
 A search yields the pairs of a round; they are asked about together, the first of a pair being shown first. Wrap the annotator of
 pairs in `swap` to take its liking for a place out."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import replace

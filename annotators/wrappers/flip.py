@@ -7,8 +7,6 @@ pair, not on the instruction, so that two pairs of one prompt err independently;
 A flip at rate r is a fair coin in place of the label with probability 2r. Where the rate differs by verdict, the coin is
 tossed with twice the smaller rate, and the rest is a flip after the verdict."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -2,8 +2,6 @@
 can be seen to find them: for what is shown first, for the longer answer and for lists (Zheng et al. 2023, arXiv:2306.05685), and
 for its own family's answers (Panickssery et al. 2024, arXiv:2404.13076)."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Collection

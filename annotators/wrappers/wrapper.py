@@ -1,8 +1,6 @@
 """What wrappers of annotators share, and the two that change what is asked: both orders of a pair, which cancels an additive
 position bias (Wang et al. 2023, arXiv:2305.17926), or a part of the items."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any

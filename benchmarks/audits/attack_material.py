@@ -1,7 +1,5 @@
 """Which honest answers are attacked, and against which rivals: a world's, a file of pairs, or models' outputs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

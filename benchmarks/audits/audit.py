@@ -4,8 +4,6 @@ gold labels, another annotator's, or a world's truth (`eval.judges.judge_audit` 
 As in AlpacaEval (Li et al. 2023), a call shows the two answers in an order drawn by seed and pair, and labels are compared by the
 answers. Departure: under the first seed every pair is shown in both orders, so that place and noise can be told apart."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace

@@ -4,8 +4,6 @@ Such a model need not be long, so length control does not stop it. Two outputs c
 cut out and all numbers made one, the word pairs that they share are at least `ALIKE` of those that either has (Jaccard), so a
 constant with a few words changed by prompt is found too."""
 
-from __future__ import annotations
-
 import itertools
 import re
 import unicodedata

@@ -7,8 +7,6 @@ also where it wins more than half of the time, by the same test: it says nothing
 al. 2024, arXiv:2404.13076): the judge's own answers win more than half, and more than the truth lets them win; a merely noisy
 judge does not do both. Without a truth it cannot be told from being better, and is left open."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -4,8 +4,6 @@ Constant answers after Zheng et al. 2024 (arXiv:2410.07137), verbosity and repea
 section 3.3), injections after Shi et al. 2024 (arXiv:2403.17710). The texts are our own (`gaming_attacks.toml`), hand-written and
 not optimised against any judge, so a judge that withstands them may still fall to ones that are."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Callable

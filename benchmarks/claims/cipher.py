@@ -6,8 +6,6 @@ mean; `examples`, which is shown the edits themselves, recalled the same way; `a
 were about; `none`, which learns nothing; and `oracle`, which knows the rules. The cost is what the user had to edit, in words. A
 seed is a stream of prompts; intervals are over seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

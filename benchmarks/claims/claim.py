@@ -3,8 +3,6 @@
 A module of a claim ends with `CLAIM = Claim(run, checks)`; its line in the table (`claims.toml`) says what is claimed, and
 where. `run` takes `seeds` first; its other parameters have defaults, and are options of `pasture claims run`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum

@@ -3,8 +3,6 @@
 Ensembles (Coste et al. 2023, arXiv:2310.02743) are fitted to resamples of the same labels, so that they cost no more than one
 model; theirs differ by initialisation, which a convex fit does not feel."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial

@@ -5,8 +5,6 @@ product does. One user labels the same pairs twice: by how the answers look (for
 DPO learns from each, ever harder (a lower beta). Measured in closed form, on unseen prompts: true utility, and satisfaction, which
 is what the answers look worth. A seed is a world, its pairs and its labels; intervals are over seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

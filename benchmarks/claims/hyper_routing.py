@@ -5,8 +5,6 @@ The cheap annotator is wrong wherever a prompt asks for a formal answer; it cost
 world who choose with noise. All mixtures are trained on for the same price, which for the expensive source alone is fewer labels.
 The reward model is linear in the world's features."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path

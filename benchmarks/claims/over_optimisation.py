@@ -4,8 +4,6 @@ In a world of finite answers, a linear Bradley-Terry reward is fitted to noisy l
 against it: by best-of-n, and to the optimum of reward - beta KL. Nothing is sampled but the pairs and their labels. A seed is a
 world, its pairs and its labels; intervals are over seeds. Departure: KL is that of the policy, not the bound log n - (n - 1)/n."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any

@@ -4,8 +4,6 @@ and others choose; how often one of k revisions is preferred; and what each attr
 Departures: pass@k is the unbiased estimator over n revisions, and every prompt is one person's, drawn at random, so that intervals
 by prompt hold. In a world whose users are the personas, their true choice is known and stands beside the judge's."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

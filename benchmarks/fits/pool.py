@@ -1,8 +1,6 @@
 """A pool fitted to somebody's own labels: every candidate is asked about the labelled pairs, and the mixture that explains the
 labels best is written as a TOML, an annotator like any other."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the cells of a ranking say together: every method over its seeds, and the ranking by the evaluator beside that by gold."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

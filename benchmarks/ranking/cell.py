@@ -1,7 +1,5 @@
 """One cell of a ranking: one method under one seed, trained, sampled from and judged."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

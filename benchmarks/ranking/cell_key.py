@@ -4,8 +4,6 @@ Of Pasture's own source these are the modules that the cell imports; of the user
 and the world: the Python files with the helper modules that they import, TOMLs with the annotators, templates and data that they
 name, checkpoints. What is imported is read from the source and not run, so that a function that has not run yet counts too."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

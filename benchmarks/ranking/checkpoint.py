@@ -1,7 +1,5 @@
 """A trained policy in a folder, whatever kind it is, and how it was made."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The feedback that a method sees: offline pairs and a counter that sells more, on one budget of labels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path

@@ -2,8 +2,6 @@
 
 It is made once per seed, so that every method starts from the same policy and reads the same labels."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

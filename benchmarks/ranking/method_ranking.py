@@ -4,8 +4,6 @@ Every method gets the same labels, prompts and starting policy; the evaluator is
 to who made an answer; gold is what the world knows. Seeds run in processes of their own. A finished cell is a file in the
 run folder, so that a run that was killed goes on where it stood, and a longer one reuses what is there."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os

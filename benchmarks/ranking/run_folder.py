@@ -1,7 +1,5 @@
 """A run folder: the cells that it holds, each read and written whole or not at all, and what those that it lacks would buy."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple

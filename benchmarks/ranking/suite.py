@@ -1,7 +1,5 @@
 """A suite: the fixed conditions under which methods are compared, read from one TOML, and checked before anything is trained."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, field

@@ -4,8 +4,6 @@ Everything is simulated, so that it runs anywhere. The peer is AlpacaEval 0.6.6'
 package needs an old pandas, and the network): scikit-learn's LogisticRegressionCV on doubled rows, 5 folds of 10 penalties. The
 peer of Bradley-Terry is evalica. Both see the same data, in one run; seconds are of the wall clock, with the CPU's in brackets."""
 
-from __future__ import annotations
-
 import time
 import warnings
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The exact world's sweep: methods x 4 noise levels x 5 seeds: `python -m pasture.benchmarks.throughput.exact`."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from dataclasses import replace

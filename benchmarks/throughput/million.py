@@ -6,8 +6,6 @@
 Each size runs in a process of its own (`--items N --out FILE` is that process). Started again after a kill, it goes on after its
 last part; the file at the end is that of a run without kills, which is checked by its content's hash."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import resource

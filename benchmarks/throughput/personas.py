@@ -6,8 +6,6 @@ Both orders judge the same pairs by the same personas; an order's engine is aske
 peer is not handicapped. Tokens are the engine's own counts: computed = asked - found in its prefix cache. The pairs are made of the
 text world's answers, joined to a length that real answers have, unless a file is given."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Sequence

@@ -1,8 +1,6 @@
 """Personas a second: 1,586 of them, as many as PERSONA has, cold (with the census table raked) and warm, in one run:
 `python -m pasture.benchmarks.throughput.personas_sampling`."""
 
-from __future__ import annotations
-
 import time
 
 from ...simulators.personas.population import population

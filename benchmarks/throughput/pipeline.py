@@ -6,8 +6,6 @@ AlpacaEval 0.6.6, the peer, took 0.79 s cold and 12.8 s cached for 805 pairs wit
 pair's request is rendered, hashed, answered by a hash, committed to SQLite and read into a preference. Start-up is apart. On
 a shared machine read the CPU figure: it is what one core does when nobody else wants it."""
 
-from __future__ import annotations
-
 import gc
 import json
 import tempfile

@@ -3,8 +3,6 @@
 Runs the installed `pasture quickstart` in an empty folder with an empty cache (`--warm` keeps the user's cache, so the base
 policy is not trained). Stages are summed over processes, so on two cores they add up to about twice the wall-clock."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

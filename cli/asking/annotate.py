@@ -1,8 +1,6 @@
 """`pasture annotate`: pairs in, preferences out (or answers in, and any other feedback out), by any annotator and engine; killed at
 any moment, it goes on where it was."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,8 +40,7 @@ def annotate(
     """Ask an annotator about pairs, answers or slates. Nothing is paid for twice: replies are kept in the store as they come.
 
     Pairs are worked through in bounded memory. Killed, the same command goes on after the last part in the folder OUT.parts; from
-    the first part with an item that the engine failed on, or that was over budget, it asks again.
-    """
+    the first part with an item that the engine failed on, or that was over budget, it asks again."""
     if out is None and not asking.dry_run:
         raise InputError("there is no --out; say where the answers go, for instance --out prefs.parquet")
     known = named_world(world)

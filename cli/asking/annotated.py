@@ -1,7 +1,5 @@
 """What `pasture annotate` makes of what was said: names put back, files written, and the facts shown."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace

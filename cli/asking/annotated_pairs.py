@@ -1,8 +1,6 @@
 """How `pasture annotate` works through pairs: read, asked about and written as they come, so that memory is bounded, and a run that
 was killed goes on after its last part."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections import Counter, deque

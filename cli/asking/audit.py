@@ -1,7 +1,5 @@
 """`pasture audit`: how far a judge can be trusted, found by asking it, or from what it once said; and whether it can be gamed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`pasture fit pool|constitution`: annotators fitted to somebody's own labels."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`pasture personas sample|show|export`: imagined adults from census tables and stated assumptions."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from enum import StrEnum

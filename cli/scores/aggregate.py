@@ -1,7 +1,5 @@
 """`pasture aggregate`: the labels that several workers gave, made into one per item, and how far each worker can be relied on."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`pasture compare` and `pasture corrected`: two models judged alike; and one model, judged by few people and by a judge."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`pasture leaderboard`: judgments in AlpacaEval's form to a leaderboard, checked against what was published; battles rated."""
 
-from __future__ import annotations
-
 import json as encoder
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`pasture over-optimisation`: does optimising the proxy harm gold, under noise, and do ensembles help?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

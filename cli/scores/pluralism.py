@@ -1,7 +1,5 @@
 """`pasture pluralism`: who is served and who is left out, and whether a policy speaks to whom it is told to."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

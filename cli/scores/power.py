@@ -1,7 +1,5 @@
 """`pasture power`: how many prompts show a difference, or what so many prompts can show."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated

@@ -1,8 +1,6 @@
 """`pasture rank-models`: a ranking of models from battles, or from each model's verdicts against one baseline; and the ratings of
 battles that `pasture leaderboard` gives."""
 
-from __future__ import annotations
-
 import json as encoder
 from collections.abc import Mapping
 from dataclasses import replace

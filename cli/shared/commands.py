@@ -1,7 +1,5 @@
 """How functions become commands: a group of options in place of a parameter, and an option that takes one value given once."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields, is_dataclass

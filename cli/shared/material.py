@@ -1,7 +1,5 @@
 """What an annotator is asked about: pairs or answers of files, or a world's own; and the annotator that options name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 

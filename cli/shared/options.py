@@ -1,7 +1,5 @@
 """Options that several commands have, each in one place: the same name, meaning and help everywhere; and those in `key=value`."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The options of commands that ask, and the session that they make: its engine, store, seed, budget and progress."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -44,8 +42,7 @@ class Asking:
         """A session whose store (the one that is named, or the default) is open and whose progress is shown within.
 
         Without an engine there is no store, and one that is given is refused, as is a budget of dollars or requests; a dry run
-        reads a store that is there, and makes none. labels: the budget of items.
-        """
+        reads a store that is there, and makes none. labels: the budget of items."""
         if engine is None and self.store is not None:
             raise InputError(
                 f"--store {str(self.store)!r} keeps an engine's replies, and there is no engine; leave it out or name one"

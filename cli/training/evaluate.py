@@ -1,7 +1,5 @@
 """`pasture evaluate`: the win rate of a trained policy, or of a file of outputs against another."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any

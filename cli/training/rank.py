@@ -1,7 +1,5 @@
 """`pasture rank`, `quickstart` and `report`: a ranking of methods, on the terminal and as a page."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import asdict

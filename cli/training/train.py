@@ -1,7 +1,5 @@
 """`pasture train`: one method in one world, saved as a policy that can be served, evaluated and trained on."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any

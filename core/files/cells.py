@@ -1,7 +1,5 @@
 """Cells of a row, checked at the door: texts, names, numbers, truth values; `where` is file, row and column, for errors."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

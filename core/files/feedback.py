@@ -1,10 +1,7 @@
 """Every kind of feedback to rows of JSON and back: one object a line, with its `kind`, and abstentions among them.
 
 Preferences for training have their own columns, those of the field (see `preferences.write_preferences`); here nothing that an
-annotator said is lost, so that critiques, ratings and revisions can be kept, read again and learned from.
-"""
-
-from __future__ import annotations
+annotator said is lost, so that critiques, ratings and revisions can be kept, read again and learned from."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict

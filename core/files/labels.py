@@ -1,9 +1,6 @@
 """Labels of pairs, given by people or by a judge that was asked before, as files hold them: what `pasture annotate` writes,
 AlpacaEval's annotations (github.com/tatsu-lab/alpaca_eval), TRL's and HH-RLHF's `chosen, rejected`, and `prompt, left, right,
-p_left`.
-"""
-
-from __future__ import annotations
+p_left`."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +24,7 @@ def read_labels(path: Path | str, as_shown: bool = True) -> Iterator[Label]:
     """The labels of a file, row by row, those that `pasture annotate` put beside it too.
 
     as_shown: `chosen, rejected` stand as `left_was_chosen` says, where a file has it; otherwise as drawn from the pair's content,
-    for what is right must not be known by its place. Raises InputError naming file, row and column.
-    """
+    for what is right must not be known by its place. Raises InputError naming file, row and column."""
     path = Path(path)
     rows = read_rows(path)
     column = pair_columns(rows[0], path)[-2]

@@ -3,10 +3,7 @@
 Two whole dialogues, alike up to the assistant's last turn, are a pair too: lists of turns, or texts as Anthropic's HH-RLHF has them
 (Bai et al. 2022, arXiv:2204.05862), whose turns open with `Human:` and `Assistant:` after a blank line. A text cannot tell a turn
 from a quotation of one; nor do other readers. Departure: where the two part before their last turn (5 of the 1,156 harmless ones
-tested), the answer is all that follows what they share, headings included.
-"""
-
-from __future__ import annotations
+tested), the answer is all that follows what they share, headings included."""
 
 import re
 from array import array
@@ -123,8 +120,7 @@ def turns_of(dialogue: str) -> list[Message]:
 def parted(ours: Sequence[Message], theirs: Sequence[Message]) -> tuple[tuple[Message, ...], str, str]:
     """(the turns that two dialogues share, the last of them the user's; the answer in the first; that in the second).
 
-    Raises InputError where they share no such turns, or where one goes on with no turn of the assistant.
-    """
+    Raises InputError where they share no such turns, or where one goes on with no turn of the assistant."""
     shared = 0
     while shared < min(len(ours), len(theirs)) - 1 and ours[shared] == theirs[shared]:
         shared += 1

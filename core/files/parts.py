@@ -1,8 +1,6 @@
 """Preferences written while they are made, in parts beside the file that they become: memory is bounded, finished work is on disk,
 and a run that was killed goes on after its last part."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import time
@@ -39,8 +37,7 @@ class PreferenceParts:
     when it has so many results, or when the last one was written so long ago. note: what else is to be known of the results of
     a part, as JSON, for it is not all in the file (`notes`).
     Raises InputError for a path that cannot be written and for a folder that holds something else. Nothing is made before the
-    first part.
-    """
+    first part."""
 
     def __init__(
         self,

@@ -3,8 +3,7 @@
 Pairs come in as `prompt, left, right`, as `instruction, output_1, output_2` (AlpacaEval; a non-empty `input` follows the
 instruction), as `prompt, chosen, rejected` (TRL), as `chosen, rejected` dialogues (HH-RLHF), or as two AlpacaEval
 `model_outputs.json` joined by instruction. Preferences go out as `prompt, chosen, rejected` and
-load as a TRL preference data set; what is undecided goes to a file beside it, so that nothing is lost.
-"""
+load as a TRL preference data set; what is undecided goes to a file beside it, so that nothing is lost."""
 
 from __future__ import annotations
 
@@ -30,8 +29,7 @@ def read_pairs(path: Path | str) -> list[Comparison]:
     A prompt is text or a list of {role, content}, its last turn the user's; an answer is text or one assistant turn. An `id`
     column, where there is one, names the prompt. `chosen, rejected` are shown in an order drawn from the pair's content (or
     as `left_was_chosen` says), because an annotator that likes what comes first must not look right.
-    Raises InputError naming file, row and column.
-    """
+    Raises InputError naming file, row and column."""
     return pairs_of_rows(read_rows(path), path)
 
 
@@ -40,8 +38,7 @@ class PairFile:
     .gz) and .parquet few are in memory at a time.
 
     All rows are checked when it is made, so that a bad one at the end is known before there is work done. Raises InputError as
-    `read_pairs` does.
-    """
+    `read_pairs` does."""
 
     def __init__(self, path: Path | str, limit: int | None = None) -> None:
         self.path = Path(path)
@@ -75,8 +72,7 @@ class PairFile:
 def read_outputs_pair(left: Path | str, right: Path | str) -> tuple[list[Completion], list[Completion]]:
     """Two models' answers joined by instruction, in the order of `left`. A repeated instruction joins in order of appearance.
 
-    Raises InputError where one file has an instruction that the other has not, or not as often.
-    """
+    Raises InputError where one file has an instruction that the other has not, or not as often."""
     firsts, others = read_outputs(left), read_outputs(right)
     waiting: dict[tuple[str, tuple[Message, ...]], list[Completion]] = {}
     for answer in reversed(others):

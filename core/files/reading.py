@@ -1,8 +1,6 @@
 """Files opened so that everything that cannot be read becomes one InputError: what decoders and the file system refuse, pipes and
 devices, Git LFS pointers, and compressed files that inflate beyond a bound."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import json
@@ -29,8 +27,7 @@ def reading(path: Path | str, expected: str) -> Iterator[None]:
     """Turns whatever a decoder raises within into an InputError that names `path`, the cause, and what was `expected`.
 
     Decoders raise of every kind (RecursionError for deep nesting, ValueError for integers of 4,300 digits, OverflowError for years
-    past 9999, classes of their own), so all but Pasture's own errors are caught; nothing but decoding belongs within.
-    """
+    past 9999, classes of their own), so all but Pasture's own errors are caught; nothing but decoding belongs within."""
     try:
         yield
     except PastureError:

@@ -1,8 +1,7 @@
 """Rows of a file and back, by its suffix: JSON lines, JSON, Parquet, CSV (the text ones also .gz), and Hugging Face folders.
 
 A path without a suffix is a folder of the `datasets` library (`save_to_disk`); one with Parquet files, as the Hub has them, is read
-too. Files are written whole or not at all. In a CSV an empty cell is null, and `""` an empty text, as other writers have it.
-"""
+too. Files are written whole or not at all. In a CSV an empty cell is null, and `""` an empty text, as other writers have it."""
 
 from __future__ import annotations
 

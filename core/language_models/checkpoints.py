@@ -1,7 +1,5 @@
 """Loads a checkpoint without running what comes with it: weights from safetensors alone, and no code of the folder's own."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,7 @@ def load(model_family: Any, tokenizer_family: Any, source: str | Path, **options
     """(model, tokenizer) of a folder or hub name, by the `from_pretrained` of transformers' families.
 
     options: of the model's `from_pretrained`, such as dtype="float32". Raises InputError, in a sentence, where there is no such
-    checkpoint, where its weights are pickled, and where only code that it brings along could load it.
-    """
+    checkpoint, where its weights are pickled, and where only code that it brings along could load it."""
     check_weights(source)
     try:
         model = model_family.from_pretrained(source, trust_remote_code=False, use_safetensors=True, **options)

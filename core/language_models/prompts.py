@@ -3,10 +3,7 @@
 Chat templates are used where the tokenizer has one. Texts from outside cannot end their turn or begin another: the tokenizer's
 special tokens, and what else marks turns in its template, are broken up in them. A template is told one fixed day, so that a prompt
 is the same tomorrow, and is asked for an answer without thoughts; where it opens a thought all the same, the thought is closed at
-once ("NoThinking", Ma et al. 2025, arXiv:2504.09858), unless the model is to think.
-"""
-
-from __future__ import annotations
+once ("NoThinking", Ma et al. 2025, arXiv:2504.09858), unless the model is to think."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -85,8 +82,7 @@ class ChatEncoder:
     """A Hugging Face tokenizer seen as a reader of chats.
 
     thinking: whether the model may think before it answers, where its template knows of that. plain: how turns are written where
-    the tokenizer has no chat template.
-    """
+    the tokenizer has no chat template."""
 
     def __init__(self, tokenizer: Any, *, thinking: bool = False, plain: Plain = headed) -> None:
         self.tokenizer = tokenizer
@@ -112,8 +108,7 @@ class ChatEncoder:
 
         at_once: the answer is read from the first token on (a label, a choice, a given text), so that no thought may come before.
         prefix: stands before the last turn's text as it is, special tokens included. Raises InputError where there are no
-        messages, or the template refuses them.
-        """
+        messages, or the template refuses them."""
         if not messages:
             raise InputError("the request has no messages; a model answers at least one")
         is_open = messages[-1].role == "assistant"

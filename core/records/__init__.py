@@ -1,8 +1,7 @@
 """The nouns of Pasture: what crosses a room's door is one of these frozen records, never a dict.
 
 `left` and `right` are what was shown; `chosen` and `rejected` are what was said, one record for each kind of feedback. An answer
-that cannot be read is an `Abstention`: counted, never a tie, never a vote.
-"""
+that cannot be read is an `Abstention`: counted, never a tie, never a vote."""
 
 from __future__ import annotations
 
@@ -53,8 +52,7 @@ class Label(NamedTuple):
     """One row of the table of verdicts that files and annotators make and estimators read (see `labels_of`, `read_labels`).
 
     p_left: the probability in [0, 1] that the pair's left answer is better, NaN where there is no verdict. dollars: what it cost,
-    NaN where that is not known. judge: the person, else the annotator, that gave it; blank where nobody is named.
-    """
+    NaN where that is not known. judge: the person, else the annotator, that gave it; blank where nobody is named."""
 
     pair: Comparison
     p_left: float
@@ -73,8 +71,7 @@ class Preference:
     `p_left` in [0, 1] is the probability that `comparison.left` is preferred: a hard label is 0 or 1, a tie 0.5.
     `parts` are the preferences that this one was made of (both orders of a swap, the members of a jury), each in the
     order in which it was shown. `strength`: how much better the chosen answer is, in the annotator's own unit, 0 or more; None
-    where none was given. Where neither answer is acceptable there is no preference but an `Abstention` (`Reason.NEITHER`).
-    """
+    where none was given. Where neither answer is acceptable there is no preference but an `Abstention` (`Reason.NEITHER`)."""
 
     comparison: Comparison
     p_left: float
@@ -236,8 +233,7 @@ Feedback = Preference | Rating | Ranking | Critique | Revision | Reaction | Dire
 class Estimate:
     """A number with its uncertainty. `value` is None where it is undefined, and `how` then says why.
 
-    `low` and `high` bound it at `level`; `n` observations went in, `abstentions` were asked for and gave none.
-    """
+    `low` and `high` bound it at `level`; `n` observations went in, `abstentions` were asked for and gave none."""
 
     value: float | None
     low: float | None

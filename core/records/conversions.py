@@ -1,10 +1,7 @@
 """Ratings, rankings and slates to pairs and back, so that one set of feedback trains scalar, pairwise and listwise methods.
 
 No order is lost: every strict order among the scores is in the pairs; what ties is dropped, and counted. Departs from the binarised
-UltraFeedback (Tunstall et al. 2023, arXiv:2310.16944), which keeps the best answer and one other of each prompt.
-"""
-
-from __future__ import annotations
+UltraFeedback (Tunstall et al. 2023, arXiv:2310.16944), which keeps the best answer and one other of each prompt."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -25,8 +22,7 @@ class Pairs(NamedTuple):
 def overall(rating: Rating, weights: Mapping[str, float] | None = None) -> float:
     """One score of several: the sum of `weights` times the scores, aspects without a weight left out; without weights the mean.
 
-    Raises InputError for a weight of an aspect that was not rated, and for a rating without scores.
-    """
+    Raises InputError for a weight of an aspect that was not rated, and for a rating without scores."""
     if not rating.scores:
         raise InputError(f"the rating by {rating.annotator!r} has no scores; an overall score needs one at least")
     if weights is None:
@@ -46,8 +42,7 @@ def pairs_of_ratings(ratings: Iterable[Rating], weights: Mapping[str, float] | N
     """All pairs of rated answers to one prompt whose overall scores differ by more than `margin`; `strength` is the difference.
 
     margin: >= 0, in the unit of the overall score. Raises InputError for answers that several annotators rated: their scales
-    differ, so give them apart.
-    """
+    differ, so give them apart."""
     given = list(ratings)
     by = sorted({each.annotator for each in given})
     if len(by) > 1:

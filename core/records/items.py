@@ -35,8 +35,7 @@ class Completion:
 
     `tokens` are the ids that a policy sampled, end-of-sequence included, so that its log-probability is that of what
     was sampled and not of a second tokenisation; empty where the text came from elsewhere. `model` says who made it,
-    and is blank wherever an evaluator must be blind to it.
-    """
+    and is blank wherever an evaluator must be blind to it."""
 
     prompt: Prompt
     text: str

@@ -2,8 +2,7 @@
 
 A batch is noted under its id, with the keys of its requests, as soon as it is made. A later run that wants one of those keys
 waits for that batch in place of making another; whatever is not in any goes into new ones. A note whose answers were read
-stays until the next run, with the keys that were answered, so that a kill between reading and keeping them loses nothing.
-"""
+stays until the next run, with the keys that were answered, so that a kill between reading and keeping them loses nothing."""
 
 from __future__ import annotations
 

@@ -1,10 +1,7 @@
 """The calls of one run to an OpenAI-compatible server: paced, tried again where nothing was answered, and bounded in time.
 
 What was answered (200) is billed, so it is never asked twice in a run, of use or not. A refusal (429, 5xx), a broken connection
-and a silence cost nothing, as far as a caller can know, and are tried again.
-"""
-
-from __future__ import annotations
+and a silence cost nothing, as far as a caller can know, and are tried again."""
 
 import asyncio
 import os

@@ -1,7 +1,5 @@
 """openai's client, kept from what a faulty or hostile server may do: it follows no redirect and reads no endless answer."""
 
-from __future__ import annotations
-
 import sys
 import zlib
 from collections.abc import AsyncIterator, Iterator

@@ -1,10 +1,7 @@
 """Any OpenAI-compatible server (hosted APIs, vLLM's own server) as an engine: many requests at once, paced by the server.
 
 The key is read from the environment when it is needed and is kept nowhere. Departs from openai's own client in its retries:
-they are paced together, and an answer that came is billed and is not bought again.
-"""
-
-from __future__ import annotations
+they are paced together, and an answer that came is billed and is not bought again."""
 
 import asyncio
 import contextlib
@@ -47,8 +44,7 @@ class OpenAIEngine:
         seconds from its first one on; what comes to an end first ends it as an EngineError. backoff: seconds before the second.
     limit_field: what the server calls the most tokens of an answer; blank is `max_completion_tokens` at OpenAI, else `max_tokens`.
     extra: fields of the body that are added, replaced, or (None) left out, such as {"reasoning_effort": "minimal"}.
-    name: the identity in store keys, in place of one made of the model and the address.
-    """
+    name: the identity in store keys, in place of one made of the model and the address."""
 
     def __init__(
         self,

@@ -3,10 +3,7 @@
 Two things hold a request back. The server's own account (`x-ratelimit-remaining-*`, `x-ratelimit-reset-*`, `retry-after`) is
 taken at its word, less what was sent since. The number of requests under way doubles each round until the server first refuses
 one, then grows by one a round, and halves with each refusal (additive increase, multiplicative decrease: Chiu & Jain 1989), so
-that a server that says nothing of its limits is not stormed.
-"""
-
-from __future__ import annotations
+that a server that says nothing of its limits is not stormed."""
 
 import asyncio
 import contextlib
@@ -33,8 +30,7 @@ class Account:
     """What may be spent (requests, or tokens) until it is renewed; unknown, and endless, until the server tells.
 
     What a server tells with an answer is true of the moment in which it took that request up, so what was spent since is taken
-    off, and what it told of an earlier moment, or before the account was renewed, is let pass.
-    """
+    off, and what it told of an earlier moment, or before the account was renewed, is let pass."""
 
     left: float = math.inf
     full: float = math.inf

@@ -1,7 +1,5 @@
 """What a hosted model costs, from a table that the user can edit (`prices.toml`, or a file laid over it)."""
 
-from __future__ import annotations
-
 import math
 import os
 import re

@@ -1,7 +1,5 @@
 """Blots a key out of what a server sends back, so that no error, log, output or store holds it: in part and escaped too."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,10 +1,7 @@
 """A request as the JSON of OpenAI's chat API, and a reply out of the JSON that comes back; nothing here touches a network.
 
 A server is of one of two kinds. `openai` is the common ground of hosted APIs: structured answers by `response_format`.
-`vllm` is vLLM's own server, which also knows its `structured_outputs`, an open last turn and `/tokenize`.
-"""
-
-from __future__ import annotations
+`vllm` is vLLM's own server, which also knows its `structured_outputs`, an open last turn and `/tokenize`."""
 
 import json
 import math

@@ -2,8 +2,6 @@
 of several models and judges in one table: a file, or a Hugging Face data set (a folder of the `datasets` library, or one of Parquet
 files, as the Hub has them), whose rows tell model, judge and baseline (`generator_2`, `annotator`, `generator_1`)."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

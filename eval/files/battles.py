@@ -5,8 +5,6 @@ lines, CSV or Parquet.
 `question_id`, `id` or the prompt's text (`prompt`, or the first turn of `conversation_a`) are of one prompt, because an `id` may
 only number the rows; without any of these each battle is a prompt of its own. `p_a`, ours, is the probability that a is better."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -3,8 +3,6 @@ and how often each option of a question is answered, in rows of `question, optio
 
 `score` is in [0, 1]: the probability that the answer is preferred to its rival. `persona` is taken for `group`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Departures from AlpacaEval: what belongs to an instruction is joined by the instruction, never by the row's position; an instruction
 judged twice, two baselines in one file and a preference outside of [1, 2] are errors."""
 
-from __future__ import annotations
-
 import json
 import math
 import random

@@ -3,8 +3,6 @@
 AlpacaEval: `preference` from 1 (the baseline, output 1, wins) to 2 (the model, output 2, wins), 1.5 or 0 a tie, empty no verdict.
 Pasture's: `p_chosen`, `left_was_chosen`; the left answer is the model; ties and abstentions are in `<stem>.undecided.jsonl`."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Votes of several workers in files: three columns (worker, item, label), or preferences on pairs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ...core.errors import InputError

@@ -4,8 +4,6 @@ p_QK and q_QK: one row a question, one column an option, rows are probabilities 
 [Q], 0 for equal rows. Jensen-Shannon is the distance (the root of the divergence, as scipy and GlobalOpinionQA), here in base 2;
 OpinionQA's alignment is 1 less the normalised Wasserstein distance (Santurkar et al. 2023, arXiv:2303.17548)."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 from scipy.special import entr

@@ -5,8 +5,6 @@ scores_GP: one row a persona (or group), one column a prompt, in [0, 1], NaN whe
 minimum of noisy rates is below the true minimum, and their Gini above; the bootstrap shows noise, not that bias. Coverage is
 Overton's (Sorensen et al. 2024, arXiv:2402.05070; Feng et al. 2024, arXiv:2406.15951; Castricato et al. 2024, arXiv:2407.17387)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

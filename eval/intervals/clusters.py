@@ -5,8 +5,6 @@ are added before they are squared (Miller 2024, arXiv:2411.00640, eq. 4). Seeds 
 Var = Var_prompt/P + Var_seed/S, less the interaction that both terms hold (the random two-way layout; Searle, Casella & McCulloch
 1992, ch. 4). Methods that are ranked together are taken to share their seed noise."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

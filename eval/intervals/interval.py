@@ -8,8 +8,6 @@ A bootstrap of P prompts has a variance (P - 1)/P of the right one and normal ta
 (Hesterberg 2015, Am. Statistician 69:371): the tail taken is Phi(-t_{P-1} sqrt(P/(P-1))), at the place (R + 1) * tail of R sorted
 draws. Draws that all agree say nothing of the error. So no interval of a rate leaves [0, 1], and none has zero width."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -6,8 +6,6 @@ arXiv:2411.00640).
 between: variance of the true score over prompts; within: variance of one judged sample around it; K: samples a prompt; e: how often
 the evaluator's verdict is flipped, which shrinks every difference by 1 - 2e, so flips of 25 % cost 4 times the prompts."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

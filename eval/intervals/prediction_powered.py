@@ -6,8 +6,6 @@ Angelopoulos et al. 2023, arXiv:2301.09633; PPI++, Angelopoulos, Duchi & Zrnic 2
 However wrong the judge, this is centred on the humans' mean; a useless judge gets lam near 0 and costs nothing. Departures:
 variances are divided by n - 1, and the interval is Student's t with Satterthwaite's degrees of freedom."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -5,8 +5,6 @@ sums of squares between groups are set equal to what the components would give (
 McCulloch 1992, ch. 5). Sizes may differ; levels may be nested (give each sample of a prompt its own id) or crossed (seeds and
 prompts)."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

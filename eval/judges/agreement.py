@@ -4,8 +4,6 @@ labels_AN: one row an annotator, one column an item, NaN where there is no label
 that the annotators' own noise sets: `agreement_ceiling`. kappa is statsmodels' (Cohen 1960; its standard error Fleiss, Cohen &
 Everitt 1969), alpha evalica's (Krippendorff 2018). Departure: agreement is averaged over several modes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Sequence
 from itertools import compress

@@ -3,8 +3,6 @@
 A true binary label is flipped with probability e, independently by each annotator. Then two copies agree (1-e)^2 + e^2 of the time,
 with kappa (1-2e)^2 where labels are balanced, and not even a perfect judge agrees with the mode of k copies every time."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace

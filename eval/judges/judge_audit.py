@@ -4,8 +4,6 @@ what the judge likes for itself (place, length, lists, its own answers), whether
 Each measure is made elsewhere in this room; here they are put side by side, every one with its interval over prompts. A verdict and
 a tie agree by half. Nobody is asked anything here."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

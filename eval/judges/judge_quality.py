@@ -3,8 +3,6 @@ item, price, and how often it prefers the longer answer.
 
 Departures: where several labels are the mode, agreement is averaged over them; AlpacaEval draws one."""
 
-from __future__ import annotations
-
 import itertools
 from collections import defaultdict
 from collections.abc import Hashable, Sequence

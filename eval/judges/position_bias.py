@@ -5,8 +5,6 @@ A verdict made of parts (both orders of a swap, the members of a jury) is taken 
 jury reads nothing, its members do. So each innermost part is one showing of a pair to one judge, and it is judges that are biased
 or consistent: those of one name (and persona), within those of one name, as far as the outermost."""
 
-from __future__ import annotations
-
 import itertools
 from array import array
 from collections import defaultdict

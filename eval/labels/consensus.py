@@ -3,8 +3,6 @@
 Expectation-maximisation (Dempster, Laird & Rubin 1977) climbs to a local maximum. One start is the shares of votes; the others
 believe one worker each, so that spammers around the first start do not decide. _W workers, _I items, _L labels, _V votes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypedDict

@@ -6,8 +6,6 @@ Fitted by EM, each verdict being honest or inverted. Departures: `prior` pseudo-
 a tie is half a win each way; several starts; and where inverting everybody and all strengths changes nothing, workers are taken to
 be honest on average, each counted once, however many verdicts it gave. _N verdicts, _M models, _K workers."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ Departures: `smoothing` counts are added to every cell, so that a worker never s
 estimate); several starts; and where labels can be renamed without changing the likelihood, the naming under which workers are right
 most often on average, each counted once, however many labels it gave."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Unpack
 

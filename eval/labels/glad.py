@@ -4,8 +4,6 @@ As in the authors' code, ability and log-easiness have N(1, 1) priors, without w
 frequencies are estimated; with more than two labels errors are even over the others; each M-step is a few guarded Newton steps, so
 that the objective never falls; several starts. _W workers, _I items, _L labels, _V votes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Unpack

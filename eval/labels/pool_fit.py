@@ -4,8 +4,6 @@ The pool of AlpacaFarm (Dubois et al. 2023, arXiv:2305.14387) was set by hand to
 label is that of one member, drawn by its share, or a fair coin's: P(label) = sum_k w_k p_k + w_coin / 2, so a pool that flips with
 rate f has w_coin = 2f. The log-likelihood is concave in w, and EM climbs to its top. _N labels, _K members."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 

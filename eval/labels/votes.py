@@ -2,8 +2,6 @@
 
 Names are sorted, so that the order in which labels came changes no result. _V votes, _W workers, _I items, _L labels."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -7,8 +7,6 @@ where they would be counted twice.
 
 Shapes: _M models, _P prompts, _K mediators."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any

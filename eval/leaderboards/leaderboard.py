@@ -3,8 +3,6 @@
 Where length control comes from is said in each row: published weights, AlpacaEval's fit made again, or a fit whose difficulty comes
 from one's own models. A model's rows under two judges, or against two baselines, are never mixed."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections import defaultdict

@@ -9,8 +9,6 @@ is chosen by leaving out one row at a time, so that no draw of folds decides; th
 the penalty, which shrinks every resample to the same place (docs/decisions/length-control.md); what data cannot tell is
 undefined."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass

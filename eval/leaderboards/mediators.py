@@ -3,8 +3,6 @@
 Length as in AlpacaEval (Dubois et al. 2024, arXiv:2404.04475); style counts and their normalised difference as in Chatbot Arena's
 style control (Li et al. 2024, FastChat). Signs are baseline less model, as in AlpacaEval's published weights."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

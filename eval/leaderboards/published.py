@@ -8,8 +8,6 @@ The tables are CSVs, as AlpacaEval's repository has them (`leaderboards/data_Alp
 AlpacaEval joins difficulty by the row's position in the annotations file, so that a model with a missing row is given other
 instructions' difficulties from there on. `refit` does it either way, so that the fault's size can be told."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field

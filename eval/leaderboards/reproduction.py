@@ -3,8 +3,6 @@
 Of AlpacaEval: win rates, standard errors and counts; preferences from raw log-probabilities; length control from the published
 weights; what joining difficulty by row position has moved; rank correlation with Chatbot Arena; AlpacaFarm's own two win rates."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

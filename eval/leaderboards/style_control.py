@@ -4,8 +4,6 @@ AlpacaEval's model of length (Dubois et al. 2024, arXiv:2404.04475).
 Departures: length is left alone, so that what the two controls say can be told apart; difficulty comes from the other models of the
 same judge and baseline, as with `Weights.OWN`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

@@ -10,8 +10,6 @@ Both are linear in (a, b), so the fit is least squares on R. Departures: interva
 the fit turns over. Also one reward from several reward models, so that what only one of them likes is not worth chasing (Coste et
 al. 2023, arXiv:2310.02743), scores_EN: one row a member, one column an answer, on one scale, where `standardised` puts them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from enum import StrEnum

@@ -4,8 +4,6 @@ A verdict is a probability, so that a soft judge and a tie (0.5) need no special
 other. Counts can be drawn again by prompt, because the verdicts on one prompt stand or fall together; prompts are numbered by name,
 so that the order of the rows changes no draw."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 

@@ -4,8 +4,6 @@ A tie is half a win to each side; models of ties are in `tie_models`. The estima
 resamples are fitted all at once by Newton's method from it. Departures: no regularisation unless asked for, and where the maximum
 likelihood is infinite or not unique (Ford 1957, Am. Math. Monthly 64:28) there is a reason instead of a large number."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import NamedTuple
 

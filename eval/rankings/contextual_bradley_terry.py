@@ -7,8 +7,6 @@ for counts f: tokens, headers, list items, bold spans. Departures: strengths are
 0.25 * |parameters|^2 always, in units where a nat of strength is 1/ln 10); z is scaled and not centred, so that swapping the two
 sides mirrors the verdict; the bootstrap is over prompts."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -3,8 +3,6 @@
 After each battle the left side moves by k * (p_left - expected), the right side by as much the other way. Departures: a soft
 verdict is taken as it is (a tie is 0.5); many orders are rated at once."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...core.errors import InputError

@@ -1,7 +1,5 @@
 """Newton's method for the maximum of a concave function: steps halved until the function does not fall."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

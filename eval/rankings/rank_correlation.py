@@ -6,8 +6,6 @@ A prompt is drawn for all methods and both rankings at once, because one hard pr
 one gives intervals that are too narrow. Departure: two models count as told apart by the interval of their paired difference, not
 by whether two intervals overlap, which asks too much."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -4,8 +4,6 @@
 never met. The maximal lottery is the Nash equilibrium of the game whose payoff is p - 0.5 (Fishburn 1984; Munos et al. 2023,
 arXiv:2312.00886)."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -10,8 +10,6 @@ Both see more in a tie than half a win to each, and they rank differently where 
 Departures: whether the maximum exists is decided before it is sought (a linear program finds a direction along which the likelihood
 never falls), and where it does not there is a reason instead of a large number."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import NamedTuple
 

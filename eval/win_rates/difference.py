@@ -3,8 +3,6 @@ two separate ones suggest (Miller 2024, arXiv:2411.00640, section 4). With many 
 intervals that hold all at once, by the bootstrap's largest |t| (single-step max-t; Westfall & Young 1993; Romano & Wolf 2005,
 Econometrica 73:1237), narrower than Bonferroni's, as differences that share a model or a prompt move together."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace

@@ -3,8 +3,6 @@
 Model names and sampled tokens are stripped (a rival from a file has no tokens, so they would tell). The order is drawn by the pair
 alone: it is the same whichever of the two is called the candidate, and whatever else is judged."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from ...core.errors import InputError

@@ -3,8 +3,6 @@
 Estimated without bias from n >= k answers, of which c pass: 1 - C(n-c, k) / C(n, k). "Any of the first k" is unbiased too but far
 noisier, and 1 - (1 - c/n)^k is biased low."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -2,8 +2,6 @@
 
 A verdict that could not be had is an abstention: counted beside the rate, and part of neither side of it."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple

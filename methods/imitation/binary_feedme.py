@@ -3,8 +3,6 @@
 Departs from the paper: tied pairs are left out, since nothing was preferred; a soft label counts as the answer it leans to. The
 released code has no script for it: the defaults are its SFT recipe's."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ Anthony et al. 2017, arXiv:1705.08439).
 Departs from the paper: with more than one round, each samples from and trains on from the last one's policy; the reward model is
 fitted once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -4,8 +4,6 @@ one (Dubois et al. 2023, AlpacaFarm, arXiv:2305.14387, after Keskar et al. 2019,
 Departs from the paper: tied pairs are left out, since neither answer was good or bad; a soft label counts as the answer it leans
 to. The released code has no script for it: the defaults are its SFT recipe's."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

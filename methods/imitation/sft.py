@@ -2,8 +2,6 @@
 
 Departs from the paper: the defaults are AlpacaFarm's (arXiv:2305.14387), for a 7B model; nothing is packed or truncated."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

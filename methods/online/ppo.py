@@ -7,8 +7,6 @@ log-ratio, the critic's value before the first token is 0 for every prompt, so t
 are AlpacaFarm's (arXiv:2305.14387) for a 7B model, except that the KL term is the log-ratio itself, where AlpacaFarm clips it at 0
 for each token."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple

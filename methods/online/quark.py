@@ -7,8 +7,6 @@ ties of the reward share the better quantile that they touch; optimiser and sche
 is not quite AlpacaFarm's variant (arXiv:2305.14387), which puts no code before the best quantile, sums the KL over the vocabulary,
 adds an entropy term, and has one optimiser and schedule for the whole run."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

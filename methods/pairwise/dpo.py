@@ -3,8 +3,6 @@
 Departs from the paper: log-probabilities are summed over the completion's tokens, end-of-sequence included; labels may be soft; the
 optimiser is AdamW, not RMSprop."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -3,8 +3,6 @@
 A method is its `Config` and its loss: the loop scores both answers of each pair under the policy and under the reference, which
 is the policy as given, and logs the implicit reward (Rafailov et al. 2023, arXiv:2305.18290, eq. 5)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 Departs from the usual loop: an epoch is split into minibatches of nearly equal size, so that no remainder is dropped and no
 straggler of one item takes a whole step; a step of which anything is not finite ends the run with an error."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any

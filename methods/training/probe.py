@@ -1,7 +1,5 @@
 """What every method logs: reward, KL to the start, length and entropy of a few samples, at a handful of steps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What an exact world draws: the features of its answers, its users' tastes, and one answer a prompt from a policy."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

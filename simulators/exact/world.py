@@ -2,10 +2,7 @@
 
 After the gold-reward set-up of Gao et al. 2022 (arXiv:2210.10760), made finite so that nothing needs sampling. Feature 0 of
 an answer is its length, standardised. Policies and reward models see it linearly; gold may dislike too much of it
-(`length_cost`), which no linear reward can say: that is what over-optimisation feeds on. _P prompts, _M answers, _D features.
-"""
-
-from __future__ import annotations
+(`length_cost`), which no linear reward can say: that is what over-optimisation feeds on. _P prompts, _M answers, _D features."""
 
 import math
 from collections.abc import Callable, Collection, Sequence
@@ -52,8 +49,7 @@ class ExactWorld(SimulatedWorld):
     length_gain, length_cost: gold gains length_gain * L - length_cost * max(L, 0)^2.5 nats from a length of L.
     cyclic: strength in nats of a rock-paper-scissors part of every preference: cyclic * sin(angle difference) is added to
         its log-odds, the angle being that of features 1 and 2. No utility explains it, so `utility` leaves it out.
-    demonstration_beta: demonstrations are drawn from reference * exp(gold / beta); smaller is better.
-    """
+    demonstration_beta: demonstrations are drawn from reference * exp(gold / beta); smaller is better."""
 
     def __init__(
         self,

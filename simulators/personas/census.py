@@ -5,10 +5,7 @@ B01001B to E, H and I (race by sex by age), CPS 2021 (education of those over 25
 is "white alone, not Hispanic"; the groups but that one hold some who are Hispanic or Latino too and are counted there as well, so
 the six are renormalised; people of two or more races and of "some other race", who overlap with Hispanic or Latino most, are left
 out; the years differ. Citizenship, home language and disability are known as shares of all adults only, and depend on the rest as
-`parameters.toml` assumes.
-"""
-
-from __future__ import annotations
+`parameters.toml` assumes."""
 
 import csv
 from collections.abc import Mapping

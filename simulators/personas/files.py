@@ -1,7 +1,6 @@
 """Personas to a file and back: JSON lines, Parquet, or CSV, where scores and lists are cells of JSON.
 
-An export can carry each persona in words, as the column `persona`, in the manner of PERSONA's data (arXiv:2407.17387).
-"""
+An export can carry each persona in words, as the column `persona`, in the manner of PERSONA's data (arXiv:2407.17387)."""
 
 from __future__ import annotations
 

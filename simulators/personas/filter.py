@@ -1,10 +1,7 @@
 """An optional second opinion: a language model says whether a persona holds together, read from the probabilities of yes and no.
 
 PERSONA (arXiv:2407.17387) drops whom its model rejects. Departure: only the traits of a rejected persona are drawn again, so that
-the demographic margins stay; an answer that cannot be read keeps the persona, and is counted.
-"""
-
-from __future__ import annotations
+the demographic margins stay; an answer that cannot be read keeps the persona, and is counted."""
 
 import asyncio
 import re
@@ -59,8 +56,7 @@ def request(persona: Persona) -> Request:
 async def filtered(population: Population, ask: Ask, rounds: int = 3, parameters: Parameters | None = None) -> Filtered:
     """The population with the traits of rejected personas drawn again, at most `rounds` times each, all asked at once.
 
-    population: as `population(n, seed, parameters)` made it, with these parameters.
-    """
+    population: as `population(n, seed, parameters)` made it, with these parameters."""
     if rounds < 1:
         raise InputError(f"{rounds} rounds were asked for; a filter asks 1 time or more")
     sampler = Sampler(population.seed, parameters)

@@ -1,9 +1,6 @@
 """The parameters of personas that no census gives: assumptions, read from `parameters.toml` or from a file like it.
 
-A key that is not known is an error, so that a typing mistake never leaves a default in force.
-"""
-
-from __future__ import annotations
+A key that is not known is an error, so that a typing mistake never leaves a default in force."""
 
 import math
 from collections import Counter

@@ -1,8 +1,7 @@
 """A persona: one imagined adult, as a frozen record, and its JSON.
 
 After PERSONA (Castricato et al. 2024, arXiv:2407.17387), whose 33 attributes this is a part of: those for which public census
-tables or stated assumptions exist. Departure: adults only; about a fifth of PERSONA's released personas are children.
-"""
+tables or stated assumptions exist. Departure: adults only; about a fifth of PERSONA's released personas are children."""
 
 from __future__ import annotations
 
@@ -50,8 +49,7 @@ ADULT = 18
 class Persona:
     """One adult. `id` names it within its population; words are those of the census tables and of the parameters.
 
-    age: in years, 18 or more. earnings: band a year, in dollars of 2012, `none` where there are none.
-    """
+    age: in years, 18 or more. earnings: band a year, in dollars of 2012, `none` where there are none."""
 
     id: str
     age: int

@@ -1,8 +1,7 @@
 """Populations of personas: demographics from the raked census table, traits from stated assumptions, consistent with one another.
 
 After PERSONA (Castricato et al. 2024, arXiv:2407.17387). Departures: all is sampled, nothing is written by a language model, so
-that the demographic margins are the census's; adults only. Persona k of a seed is the same however many are drawn.
-"""
+that the demographic margins are the census's; adults only. Persona k of a seed is the same however many are drawn."""
 
 from __future__ import annotations
 
@@ -63,8 +62,7 @@ class Sampler:
     def draw(self, place: int, round: int = 0) -> tuple[Persona, tuple[str, ...]]:
         """Persona number `place`, and the rules that earlier draws of its traits broke.
 
-        round: another draw of the traits of the same demographics, for a filter that was not content.
-        """
+        round: another draw of the traits of the same demographics, for a filter that was not content."""
         demographics = self._demographics(rng_for(self.seed, "persona", place, "demographics"))
         rng = rng_for(self.seed, "persona", place, "traits", round)
         id, broken = f"persona-{self.seed}-{place}", list[str]()

@@ -1,10 +1,7 @@
 """Iterative proportional fitting: the table closest to a seed that has given margins (Deming & Stephan 1940).
 
 Closest is in Kullback-Leibler divergence (Csiszar 1975): every odds ratio that no margin speaks of stays the seed's, and a zero
-stays a zero. Departure: a margin may be one of a part of the table only (`within`), such as education of those over 25.
-"""
-
-from __future__ import annotations
+stays a zero. Departure: a margin may be one of a part of the table only (`within`), such as education of those over 25."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,8 +15,7 @@ from ...core.errors import InputError
 class Margin:
     """What the table sums to over all axes but `axes` (ascending), `target` having their sizes.
 
-    within: True where the margin speaks of a cell; its axes are the table's first ones, each of the table's size or 1.
-    """
+    within: True where the margin speaks of a cell; its axes are the table's first ones, each of the table's size or 1."""
 
     name: str
     axes: tuple[int, ...]
@@ -38,8 +34,7 @@ class Margin:
 def rake(seed: np.ndarray, margins: Sequence[Margin], tolerance: float = 1e-10, limit: int = 2000) -> np.ndarray:
     """A table of the seed's shape whose every margin is within `tolerance` (in the targets' unit) of its target.
 
-    seed: counts or weights, >= 0. Raises InputError for a margin that the seed's zeros or the other margins make impossible.
-    """
+    seed: counts or weights, >= 0. Raises InputError for a margin that the seed's zeros or the other margins make impossible."""
     table = np.array(seed, dtype=float)
     if not (np.isfinite(table).all() and (table >= 0).all()):
         raise InputError("the seed table holds a negative or undefined weight; weights are finite and 0 or more")

@@ -1,10 +1,7 @@
 """What a persona cannot be all at once. A persona that breaks a rule has its traits drawn again; its demographics stay.
 
 After PERSONA's filter for self-consistency (arXiv:2407.17387), which is a language model's: these are rules that can be read.
-Impossible demographics have weight zero in the census table itself, so a rule never moves a demographic margin.
-"""
-
-from __future__ import annotations
+Impossible demographics have weight zero in the census table itself, so a rule never moves a demographic margin."""
 
 from .parameters import Habit, Parameters
 from .persona import ANSWERS, BIG_FIVE, Persona

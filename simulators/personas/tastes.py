@@ -5,8 +5,6 @@ The attributes of the text world have loadings in `parameters.toml`; any other a
 gets a direction on the circle of values and one in the Big Five, both drawn from its name. _U personas, _D attributes, _T traits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,8 +35,7 @@ def persona_tastes(
     scale_D: the size of a departure of one standard deviation; None is |mean| / sqrt(D) for each, as the exact world's own users
         have.
     centred: shift so that the mean over these personas is `mean_taste_D` exactly, as a world's `gold` needs; without it a
-        persona's taste does not depend on the others.
-    """
+        persona's taste does not depend on the others."""
     mean_D = np.asarray(mean_taste_D, dtype=float)
     names = [f"feature-{place}" for place in range(len(mean_D))] if attributes is None else list(attributes)
     if mean_D.ndim != 1 or len(names) != len(mean_D):

@@ -1,10 +1,7 @@
 """Big Five, values, ideology and religiosity of a persona: a linear map of independent normals, each a standard score.
 
 Values lie on Schwartz's circle (1992). Being linear, the shares of ideologies and of the religious are the stated ones exactly,
-before the consistency rules, and the covariance of all scores is known.
-"""
-
-from __future__ import annotations
+before the consistency rules, and the covariance of all scores is known."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

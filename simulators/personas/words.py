@@ -1,10 +1,7 @@
 """A persona in words, for a judge's prompt: nothing, all of it, or a summary; any attribute can be left out.
 
 After PERSONA Bench (arXiv:2407.17387): `full` is its one `key: value` a line, and leaving one attribute out at a time asks what a
-judge makes of it. Departure: the summary is made by rule, so that it costs no call and says nothing that is not in the persona.
-"""
-
-from __future__ import annotations
+judge makes of it. Departure: the summary is made by rule, so that it costs no call and says nothing that is not in the persona."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -21,8 +18,7 @@ NOTABLE = 0.75
 def render(persona: Persona, style: str = "full", without: Collection[str] = ()) -> str:
     """The persona in words. style: `none` (blank), `full` or `summary`. without: attributes of ATTRIBUTES to keep silent about.
 
-    Each attribute is one line, whatever an imported persona's text holds, so that none can pose as another.
-    """
+    Each attribute is one line, whatever an imported persona's text holds, so that none can pose as another."""
     if style not in STYLES:
         raise UnknownName("persona style", style, STYLES)
     for attribute in without:

@@ -1,8 +1,6 @@
 """Writes answers of any wished-for quality to the text world's instructions: what the policy is pre-trained on, its
 demonstrations and its rivals."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,9 +1,6 @@
 """What is wrong with an answer of the text world, where, and what rule would have helped: `core.protocols.Fault`s by rule.
 
-A user finds a fault in an aspect only where they mind it as the mean user does; one who likes a failing has nothing to mend.
-"""
-
-from __future__ import annotations
+A user finds a fault in an aspect only where they mind it as the mean user does; one who likes a failing has nothing to mend."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,10 +1,7 @@
 """The text world's language: every sentence that an answer may hold, and every instruction that a prompt may give.
 
 Both are the short lists of forms of `grammar.toml` with words filled in, written out in full, so that reading a text is looking its
-sentences up. A sentence that is not on the list is broken English here.
-"""
-
-from __future__ import annotations
+sentences up. A sentence that is not on the list is broken English here."""
 
 import itertools
 import re

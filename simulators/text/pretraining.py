@@ -1,7 +1,6 @@
 """Trains the text world's language model from scratch: a small Llama that answers in fluent sentences, half of the time right.
 
-It learns answers of mixed, on average mediocre quality, so that there is something left to learn from feedback.
-"""
+It learns answers of mixed, on average mediocre quality, so that there is something left to learn from feedback."""
 
 from __future__ import annotations
 

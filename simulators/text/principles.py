@@ -2,10 +2,7 @@
 
 Two kinds of rule. One is how much a wish of the prompt, or a failing, matters (`A wrong fact is the worst fault.`); the other is
 taste, whatever the prompt asks for (`Prefer the shorter answer.`). A sentence may hold several rules, and a rule that is not of the
-table, `principles.toml`, is not heeded.
-"""
-
-from __future__ import annotations
+table, `principles.toml`, is not heeded."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

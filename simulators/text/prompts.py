@@ -1,8 +1,6 @@
 """Draws the text world's prompts. The text of a prompt decides the one split that it may be in, so that splits are disjoint
 whatever their sizes and seeds."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,9 +1,6 @@
 """The text world's truth: what of an instruction an answer fulfils, and what that is worth to whom.
 
-Utility is linear in the features of `features`, so that the population's mean utility is the utility of its mean taste.
-"""
-
-from __future__ import annotations
+Utility is linear in the features of `features`, so that the population's mean utility is the utility of its mean taste."""
 
 from dataclasses import dataclass
 from functools import lru_cache

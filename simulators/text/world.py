@@ -1,8 +1,7 @@
 """A world of small instructions whose fulfilment rules can check, answered by a small real language model.
 
 Prompts ask for a fact and may wish for a word, against a word, for a length, a tone and a layout. What an answer is worth to a
-user is a known function of the text (see `rules`), so that every ranking has a truth beside it.
-"""
+user is a known function of the text (see `rules`), so that every ranking has a truth beside it."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ class TextWorld(SimulatedWorld):
     sft, preference, unlabeled, eval: prompts in each split; a larger split begins with the smaller one's prompts.
     users: how many; 13 where none are given. tastes: the users instead, as weights of `aspects` (see `simulators.simulated`); gold
     stays the world's own.
-    bases: how many base policies there are; `base_policy(s)` is number s modulo this, and each costs a pre-training once.
-    """
+    bases: how many base policies there are; `base_policy(s)` is number s modulo this, and each costs a pre-training once."""
 
     aspects: Sequence[str] = FEATURES
     """What `rules.features` measures."""

@@ -1,8 +1,6 @@
 """An evaluator of AlpacaEval (Li et al. 2023, github.com/tatsu-lab/alpaca_eval), from its `configs.yaml` and prompt file. What of
 them is read, and where this departs from AlpacaEval: docs/auditing.md."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

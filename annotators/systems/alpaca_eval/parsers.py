@@ -4,8 +4,6 @@ first output is better, 2 the second, 1.5 or 0 a tie, one value an example of th
 Departures: what cannot be read is None, so that the judge abstains; AlpacaEval's parsers log and go on with no value. Regular
 expressions that repeat are run by RE2, which has no look-around and no references back."""
 
-from __future__ import annotations
-
 import ast
 import json
 import math

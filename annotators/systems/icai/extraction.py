@@ -5,8 +5,6 @@ A model proposes principles for each preference; alike ones are clustered and on
 pairs, or a sample of them; those that speak to few pairs, or mostly against the labels, are dropped; the best make the
 constitution."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

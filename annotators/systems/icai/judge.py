@@ -1,8 +1,6 @@
 """The judge that follows a constitution, given or extracted from preferences: Inverse Constitutional AI (Findeis et al. 2024,
 arXiv:2406.06560). The verdict is read from label log-probabilities."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 from collections.abc import Mapping, Sequence

@@ -5,8 +5,6 @@ PERSONA (Castricato et al. 2024, arXiv:2407.17387), whose data are made so: crit
 Departures: the person stands last in the prompt, after the pair, so that an engine with prefix caching reads a pair once for all
 who judge it; and the verdict is read from label probabilities."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, ClassVar

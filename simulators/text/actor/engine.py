@@ -3,10 +3,7 @@
 It finds the fenced sections that Pasture's prompts are made of (`scene`), judges by the text world's truth and by the rules
 in words of `persona`, `values` and `principles` (`principles`), and says what it is asked for (`says`). What it is
 asked about things that are not of the text world it leaves unanswered (an EngineError says so), but for a plain question, to which
-it says a hash, as the engine `scripted` does; and so it leaves what names a model: it plays one.
-"""
-
-from __future__ import annotations
+it says a hash, as the engine `scripted` does; and so it leaves what names a model: it plays one."""
 
 import json
 import math
@@ -50,8 +47,7 @@ class Actor(Habits):
     sharpness: the log-likelihood of a continuation is -10 - 2 * words + sharpness * its worth, over words + 1 tokens, so that two
         actors differ by a tilt that is exactly exp(worth * difference of sharpness).
     prose: writes its JSON as chatter and a code block. seed: another actor with the same habits.
-    prices: dollars a million prompt and completion tokens (words).
-    """
+    prices: dollars a million prompt and completion tokens (words)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

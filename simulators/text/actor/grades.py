@@ -1,7 +1,5 @@
 """Grades that the actor gives one answer, by what the grade's name says that it measures."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from pathlib import Path

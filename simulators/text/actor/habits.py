@@ -1,7 +1,5 @@
 """How an actor judges and writes: the options that make one actor differ from another."""
 
-from __future__ import annotations
-
 from dataclasses import KW_ONLY, dataclass, field, fields
 
 from ....core.errors import InputError

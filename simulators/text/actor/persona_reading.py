@@ -1,10 +1,7 @@
 """Reads a persona's character and values back from its rendering, as a reader would: coarsely, from what the words still say.
 
 The inverse of `persona_text.render`, for the text world's actor: so that what it makes of a persona told in words can be compared
-with the weight vector that the same persona has (`persona_tastes`).
-"""
-
-from __future__ import annotations
+with the weight vector that the same persona has (`persona_tastes`)."""
 
 import re
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What the actor writes: JSON by the standard names of a schema's properties, a verdict in prose, or its own answer."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Collection, Mapping

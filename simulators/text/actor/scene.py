@@ -2,10 +2,7 @@
 worth.
 
 Sections are read from all turns of the user, later ones over earlier ones; within a turn only fences of the greatest length count,
-so that data cannot close a fence that was made longer than any in it.
-"""
-
-from __future__ import annotations
+so that data cannot close a fence that was made longer than any in it."""
 
 import re
 from collections.abc import Mapping, Sequence

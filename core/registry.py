@@ -47,9 +47,13 @@ class Entry:
     traits: Mapping[str, Any] = field(default_factory=dict)
 
 
-entry_points = cache(metadata.entry_points)
-"""Asked once per group: to look through all that is installed takes 15 ms."""
 _ADDED: dict[str, dict[str, Entry]] = {}
+
+
+@cache
+def entry_points(group: str) -> metadata.EntryPoints:
+    """What installed packages register; looked up once, as that takes 15 ms."""
+    return metadata.entry_points(group=group)
 
 
 def add(kind: str, entries: Mapping[str, Entry]) -> None:

@@ -105,8 +105,8 @@ def make_annotator(spec: Any, /, *, world: World | None = None, items: Iterable[
     """The annotator that `spec` names: a name of the table or of a plugin, a path to a TOML or to AlpacaEval's configs.yaml,
     `module:name`, `path/to/file.py:name`; or an annotator, a class that makes one, or a plain function of a comparison.
 
-    world: handed to whoever takes one. items: of the work, for annotators that cut a budget or batches out beforehand and have
-    the option among = "items". options: the annotator's own; `inner` and `members` may name annotators in turn.
+    world: handed to annotators that take one. items: of the work, for annotators that cut a budget or batches out beforehand and
+    have the option among = "items". options: the annotator's own; `inner` and `members` may name annotators in turn.
     Raises UnknownName for an unknown name, InputError for a missing world and for options that are missing or unknown."""
     try:
         return _made(spec, options, _Given(world, items, Path()))

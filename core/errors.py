@@ -1,4 +1,4 @@
-"""What goes wrong, said so that a stranger can mend it: the value, what was expected, and the way out."""
+"""What goes wrong, said so that a stranger can correct it: the value, what was expected, and the way out."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ CHARACTERS_A_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits of one run; None is no limit.
+    """Limits of one run; None does not limit.
 
     dollars: paid to the engine. labels: items asked about, in their order. requests: sent to the engine (cached ones are free)."""
 
@@ -94,8 +94,8 @@ class Ledger:
         return count
 
     def charge(self, reply: Reply | Usage, model: str = "") -> Usage:
-        """Books one reply of the engine (or the tokens of one that is of no use) and returns what it cost. model: whom the
-        request asked for."""
+        """Books one reply of the engine (or the tokens of one that is of no use) and returns what it cost. model: the model that
+        the request asked for."""
         tokens = self._tokens.setdefault(self.prices_by_model.get(model, self.prices), [0, 0])
         self._requests += 1
         tokens[0] += reply.prompt_tokens

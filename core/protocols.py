@@ -25,7 +25,7 @@ runner makes it an Abstention."""
 
 @runtime_checkable
 class Annotator(Protocol):
-    """Whoever can be asked.
+    """What can be asked for feedback.
 
     `rng` is keyed on the run's seed, the annotator's name and the item (unordered, for a pair), so a random annotator
     draws from it alone. `name` is part of the result and of the seed. An answer that cannot be read is an Abstention."""
@@ -117,7 +117,7 @@ class Policy(Protocol):
         ...
 
     def kl(self, reference: Policy, completions: Sequence[Completion]) -> float:
-        """KL(self || reference) in nats an answer, mean over prompts: exact where it is closed-form, else estimated from
+        """KL(self || reference) in nats per answer, mean over prompts: exact where it is closed-form, else estimated from
         `completions`, which must be samples of this policy at temperature 1."""
         ...
 
@@ -160,7 +160,7 @@ class FeedbackSource(Protocol):
         ...
 
     def ask(self, items: Sequence[Item]) -> list[Feedback | Abstention]:
-        """Buys one label an item, in order. Raises BudgetExceeded, having bought nothing, where `labels_left` is too few."""
+        """Buys one label per item, in order. Raises BudgetExceeded, having bought nothing, where `labels_left` is too few."""
         ...
 
 
@@ -269,9 +269,9 @@ class World(Protocol):
         ...
 
     def faults(self, completion: Completion, user: str = "gold") -> Sequence[Fault]:
-        """What a user finds wrong, worst first; empty where nothing can be mended."""
+        """What a user finds wrong, worst first; empty where nothing can be improved."""
         ...
 
     def mended(self, completion: Completion, aspects: Collection[str] | None = None, user: str = "gold") -> Completion:
-        """The answer with the faults in `aspects` mended (None: all); a new completion, without tokens in a world of texts."""
+        """The answer with the faults in `aspects` taken out (None: all); a new completion, without tokens in a world of texts."""
         ...

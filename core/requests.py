@@ -133,7 +133,7 @@ NOTHING = Usage()
 
 
 class LabelsRead(NamedTuple):
-    """What labels were given. shares: each one's probability among them; empty where they are no vote, and `why` says why not.
+    """What labels were given. shares: each one's probability among them; empty where they are not a vote, and `why` says why not.
     mass: what they have together of the first token's probability, in [0, 1]."""
 
     shares: Mapping[str, float]

@@ -90,7 +90,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """One method over all seeds. KL is in nats an answer from the policy that the suite starts from."""
+    """One method over all seeds. KL is in nats per answer from the policy that the suite starts from."""
 
     method: str
     win_rate: Estimate

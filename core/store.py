@@ -1,7 +1,7 @@
 """The store: one SQLite file of paid-for replies, addressed by content, that survives a kill at any moment.
 
 A reply is held under `Request.key(engine.name)`. What is held is never rewritten; a failure is never stored; a reply that
-nobody could read is taken out again (`reject`), so that it is asked for anew. `paid` only grows. Writes are one transaction
+nobody could read is taken out again (`reject`), so that it is asked for again. `paid` only grows. Writes are one transaction
 a batch in write-ahead mode: a killed process loses nothing that was committed (a power cut may lose the last moments, never
 the file), and several processes may share one store."""
 
@@ -55,7 +55,7 @@ class Paid(NamedTuple):
 class Store:
     """Replies by request key, in the SQLite file at `path` (its folder is made), or in memory for `path=None`.
 
-    Raises StoreError, with the path and the way out, for a folder that cannot be written, a full disk, a file that is no
+    Raises StoreError, with the path and the way out, for a folder that cannot be written, a full disk, a file that is not a
     store, and a store of a newer Pasture."""
 
     def __init__(self, path: Path | str | None = None) -> None:

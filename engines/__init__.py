@@ -96,7 +96,7 @@ class Routed:
     members: engines by the names that requests use. default: whose the requests are that name no model; blank is the member
     called "", or else the first one.
 
-    `prices_by_model` are the members' own; `prices` are the highest of each, for whoever reads those alone."""
+    `prices_by_model` are the members' own; `prices` are the highest of each, for callers that read those alone."""
 
     def __init__(self, members: Mapping[str, Engine], default: str = "") -> None:
         if not members:

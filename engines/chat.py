@@ -112,7 +112,7 @@ def draw_keys(request: Request) -> list[str]:
 
 def with_bounds(held: dict[str, float], labels: Sequence[str], shown: Sequence[float]) -> dict[str, float]:
     """`held` and, where it names a label at all, the others of `labels`, which are not among the likeliest first tokens: each is
-    no likelier than the least of those, nor than what they leave over, and is given half of that.
+    not likelier than the least of those, nor than what they leave over, and is given half of that.
 
     shown: the log-probabilities of the likeliest first tokens."""
     if not held:

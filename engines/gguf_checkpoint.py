@@ -33,7 +33,7 @@ def convert(source: Path, target: Path) -> Path:
     """Writes the checkpoint at `target` and returns it; where it stands already, nothing is done.
 
     It appears whole or not at all, and of two processes that convert at once one wins. Raises InputError for a file that is
-    no Llama with a GPT-2 style tokenizer, and where the folder cannot be written (a full disk)."""
+    not a Llama with a GPT-2 style tokenizer, and where the folder cannot be written (a full disk)."""
     if target.is_dir():
         return target
     from gguf import GGUFReader

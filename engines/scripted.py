@@ -22,7 +22,7 @@ def answer_by_hash(request: Request) -> Reply:
     """The default: an answer that depends on the request alone, spread as evenly as a hash.
 
     Labels share a probability of 1 by weights in [1, 256]; a choice is the heaviest of them; a continuation has -1 to -2
-    nats a word. Tokens are counted as words."""
+    nats per word. Tokens are counted as words."""
     hasher = hashlib.blake2b(digest_size=16)
     words = 0
     for turn in request.messages:

@@ -3,7 +3,7 @@
 Each request draws from a generator of its own, keyed on its seed and content, so that neither its place in a batch nor its
 neighbours change an answer (up to rounding: padding moves logits by some 1e-6 in float32, more in bfloat16). `choices` are
 scored whole, and drawn by softmax(log-likelihood / temperature), the likeliest at temperature 0; the end of the sequence
-counts only where one choice begins another. A `schema` is not enforced: the text is free, and whoever reads it must bear that."""
+counts only where one choice begins another. A `schema` is not enforced: the text is free, and its reader must bear that."""
 
 import itertools
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """The methods: `methods.toml`, one file each.
 
 Traits: `starts_from` is `base` where a suite hands the method the base policy, not the SFT policy; `yields` is what `train` returns
-where that is no policy."""
+where that is not a policy."""
 
 import tomllib
 from importlib.resources import files

@@ -122,8 +122,8 @@ class CausalLMPolicy:
         return TokenScores(logprobs_NT, entropies_NT, mask_NT)
 
     def kl(self, reference: Policy, completions: Sequence[Completion]) -> float:
-        """KL(self || reference) in nats an answer, 0 or more, averaged over `completions`, which are this policy's samples.
-        Raises InputError where the reference is no language model of the same vocabulary."""
+        """KL(self || reference) in nats per answer, 0 or more, averaged over `completions`, which are this policy's samples.
+        Raises InputError where the reference is not a language model of the same vocabulary."""
         if not isinstance(reference, CausalLMPolicy) or reference.vocabulary != self.vocabulary:
             raise InputError(
                 f"KL is between policies of one vocabulary, here {self.vocabulary} tokens, and the reference is "

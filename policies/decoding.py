@@ -75,7 +75,7 @@ def _next_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, positions: t
 
 
 def draw(logits_NV: torch.Tensor, temperature: float, generator: torch.Generator) -> torch.Tensor:
-    """One token a row, [N, 1], by inverting the cumulative distribution (one random number a row, not one a token)."""
+    """One token per row, [N, 1], by inverting the cumulative distribution (one random number per row, not one per token)."""
     if temperature == 0:
         return logits_NV.argmax(dim=-1, keepdim=True)
     mass_NV = torch.softmax(logits_NV / temperature, dim=-1).cumsum(dim=-1, dtype=torch.float64)

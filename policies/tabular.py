@@ -57,7 +57,7 @@ class TabularPolicy:
         self, prompts: Sequence[Prompt], n: int, rng: np.random.Generator, temperature: float = 1.0
     ) -> list[list[Completion]]:
         """n answers to each prompt. A prompt's answers depend on the state of `rng` and the prompt's place in the table, and
-        not on which prompts stand beside it; a prompt given twice is drawn for anew."""
+        not on which prompts stand beside it; a prompt given twice is drawn for again."""
         if not temperature >= 0.0:
             raise InputError(f"the temperature is {temperature}; it is 0 (the likeliest answer) or more")
         rows_B = self.table.rows_of(prompts)

@@ -33,7 +33,7 @@ def within_reach(result: RankingResult) -> list[str]:
 
 
 def title(result: RankingResult) -> str:
-    """The ranking in one line: who came first, or who shares the first place."""
+    """The ranking in one line: which method came first, or which share the first place."""
     best, near = winner(result), within_reach(result)
     if best is None:
         return "No method has a win rate"

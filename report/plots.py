@@ -109,7 +109,7 @@ def frontier_plot(result: RankingResult) -> str:
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
         _scatter(axes, {each.method: (replace(each.kl, low=None, high=None), each.gold_value) for each in result.methods}, 1)
-        axes.set_xlabel("KL from the starting policy, nats an answer")
+        axes.set_xlabel("KL from the starting policy, nats per answer")
         axes.set_ylabel("Gold value, nats")
 
     return draw("frontier", "Gold value against KL divergence of each method", (5.2, 4.2), paint)

@@ -19,7 +19,7 @@ Draw = Callable[[Prompt, np.random.Generator], Completion]
 
 
 def world_items(world: World, kind: str, count: int, seed: int = 0) -> list[Item]:
-    """One item a prompt of the `preference` split, for the first `count` prompts. kind: `pair`, `answer` or `slate` (of four).
+    """One item per prompt of the `preference` split, for the first `count` prompts. kind: `pair`, `answer` or `slate` (of four).
 
     Answers are generated at qualities drawn uniformly where the world can do that (`answer(prompt, quality, rng)`); elsewhere
     they are samples of its base policy. Those of one item differ in their text, unless 20 draws did not help."""

@@ -102,7 +102,7 @@ def _two_labels(labels: Any) -> tuple[str, str]:
 class Likelihood:
     """p_left = sigmoid(difference of the answers' mean log-likelihoods / temperature).
 
-    temperature: in nats per token, > 0; 0.1 makes a difference of 0.1 nats a token a preference of .73. It sets how sure the
+    temperature: in nats per token, > 0; 0.1 makes a difference of 0.1 nats per token a preference of .73. It sets how sure the
     label is and never which answer wins. Abstains on an empty answer, which has no mean."""
 
     traits = Traits(engine=True, symmetric=True)

@@ -35,7 +35,7 @@ class PromptedRater:
 
     aspects: what to rate, name -> what it means. low, high: the scale of whole grades. weights: of the overall score, by aspect;
         an aspect without one weighs nothing; none at all is the plain mean.
-    raters: samples an answer, at the template's temperature; the rating is their mean. disagreement: the widest spread of the
+    raters: samples per answer, at the template's temperature; the rating is their mean. disagreement: the widest spread of the
         raters, in grades, on an aspect of `agree_on` (none named: any); an answer with a wider one is left out, as
         `not applicable`.
     margin: overall scores that differ by no more are a tie. Everything else replaces a part of the template.

@@ -2,7 +2,7 @@
 are, and vote (Verga et al. 2024, arXiv:2404.18796; the jury of Arif et al. 2024, arXiv:2408.08688).
 
 With independent members who are right with probability p > 1/2, an odd majority is right more often than any of them
-(Condorcet 1785): sum over k > n/2 of C(n, k) p^k (1 - p)^(n - k). Departs from the papers: a tie stays a tie, and whoever
+(Condorcet 1785): sum over k > n/2 of C(n, k) p^k (1 - p)^(n - k). Departs from the papers: a tie stays a tie, and a member that
 abstains is counted and does not vote."""
 
 import asyncio
@@ -23,7 +23,7 @@ from ..annotator import Traits, contained, foremost, pair_of, renamed, shared_se
 async def ask_all(
     pair: Comparison, asked: Sequence[Awaitable[Preference | Abstention]], name: str
 ) -> tuple[tuple[Preference, ...], tuple[Abstention, ...]]:
-    """(verdicts, abstentions) of those asked, in their order. An engine's failure silences only the one whom it met."""
+    """(verdicts, abstentions) of those asked, in their order. An engine's failure silences only the member that it met."""
 
     async def one(verdict: Awaitable[Preference | Abstention]) -> Preference | Abstention:
         try:
@@ -45,7 +45,7 @@ async def ask_member(member: Annotator, pair: Comparison, ask: Ask, rng: Rng, na
 
 
 def nobody(pair: Comparison, silent: Sequence[Abstention], name: str) -> Abstention:
-    """The abstention of a panel none of whom gave a verdict."""
+    """The abstention of a panel whose members gave no verdict."""
     why = f"none of {len(silent)} gave a verdict; the first: {silent[0].detail}"
     because = foremost(silent)
     return Abstention(pair, because.reason, name, why, unread=because.unread)

@@ -1,4 +1,4 @@
-"""Models that take turns: two sides argue, each for one answer, and a judge who has heard both decides; or a reviewer and a writer
+"""Models that take turns: two sides argue, each for one answer, and a judge that has read both decides; or a reviewer and a writer
 improve one answer.
 
 Debate: Irving et al. 2018, arXiv:1805.00899; for preference data Arif et al. 2024, arXiv:2408.08688. Departs from them: the verdict

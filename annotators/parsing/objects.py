@@ -170,7 +170,7 @@ def read_prose(text: str, name: str) -> str | None:
 
 
 def read_texts(text: str, name: str) -> tuple[str, ...] | None:
-    """The texts of the list in property `name`; None where it is no list, empty, or any of it is no text."""
+    """The texts of the list in property `name`; None where it is not a list, is empty, or holds something other than text."""
     said = (read_object(text, name) or {}).get(name)
     texts = [meant(each) for each in said] if isinstance(said, list) else []
     return tuple(each for each in texts if each is not None) if texts and None not in texts else None

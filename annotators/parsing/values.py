@@ -133,7 +133,7 @@ def read_spans(text: str, answer: str, categories: Collection[str] = (), last_of
     count); one that stands nowhere, or in several places, is counted as lost and never placed by guess, unless `last_of_several`: a
     sentence that is said again is a fault where it is said last. A blank quote speaks of
     what is missing: an empty span at the answer's end. categories: all that may be said (none given: any text). None where there
-    is no such list, or an entry has no quote or another category."""
+    is not such a list, or an entry has no quote or another category."""
     found = read_object(text, "spans")
     if found is None or not isinstance(found["spans"], list):
         return None

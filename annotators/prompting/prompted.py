@@ -103,7 +103,7 @@ class Prompted:
 
 
 def unread(item: Item, request: Request, reply: Reply, why: str, annotator: str) -> Abstention:
-    """The same of who has no one template."""
+    """The same of an annotator without a template of its own."""
     said = f"{why}; it said {reply.text[:SHOWN_OF_A_REPLY]!r}"
     return Abstention(item, Reason.UNPARSABLE, annotator, said, unread=(request,))
 
@@ -194,7 +194,7 @@ async def heard(asked: Iterable[Awaitable[Any]], item: Item, annotator: str) -> 
 
 
 async def label_p_left(request: Request, labels: tuple[str, str], item: Item, ask: Ask, annotator: str) -> float:
-    """P(first label) among the two, see `label_shares`. Raises Unread where they are no vote."""
+    """P(first label) among the two, see `label_shares`. Raises Unread where they are not a vote."""
     reply = await ask(request)
     read = label_shares(reply, labels)
     if read.why:

@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 
 class _Ticket:
-    """One request, and whoever waits for it."""
+    """One request, and the tasks that wait for it."""
 
     __slots__ = ("key", "request", "waiting")
 
@@ -106,7 +106,7 @@ class Desk:
     def reject(self, answers: Iterable[Answer]) -> None:
         """Takes replies that could not be read out of the store: at once for this run, in the file with the next write.
 
-        One that was bought in this run is remembered until its end. One that an earlier run left is forgotten, and asked for anew;
+        One that was bought in this run is remembered until its end. One that an earlier run left is forgotten, and asked for again;
         it is taken out once, so that a duplicate of the item does not take out the new reply."""
         for answer in answers:
             if answer.was_held and answer.key in self._removed:

@@ -30,7 +30,7 @@ LEAD = 4
 
 
 class AnnotatorFailed(PastureError):
-    """An annotator raised something unexpected, or returned something that is no answer to its item."""
+    """An annotator raised something unexpected, or returned something that is not an answer to its item."""
 
 
 class Run:

@@ -69,7 +69,7 @@ class Session:
         return Annotations(results, annotator.name, stream.engine, stream.usage, time.perf_counter() - started)
 
     def ask_all(self, items: Sequence[Item], annotator: Annotator, seed: int | None = None) -> Annotations:
-        """As `ask`. Raises BudgetExceeded where the budget ended before all were asked, for who makes something of all answers."""
+        """As `ask`. Raises BudgetExceeded where the budget ended before all were asked, for callers that need all answers."""
         refused = self.ledger.refused
         said = self.ask(items, annotator, seed)
         if self.ledger.refused > refused:
@@ -164,7 +164,7 @@ def ledger_of(engine: Engine | None, budget: Budget = UNLIMITED) -> Ledger:
 
 
 class CallOptions(TypedDict, total=False):
-    """Of a session of one call: those of `Session`, and `progress` without the name of who is asked."""
+    """Of a session of one call: those of `Session`, and `progress` without the name of the annotator."""
 
     engine: Engine | None
     store: Store | None

@@ -30,7 +30,7 @@ class Gold:
 
 @dataclass(frozen=True)
 class WorldUser:
-    """Who answers as one user of a world. user: a name of `world.users`, or `gold` for the mean user."""
+    """Answers as one user of a world. user: a name of `world.users`, or `gold` for the mean user."""
 
     world: World
     user: str = "gold"

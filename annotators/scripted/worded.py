@@ -98,7 +98,7 @@ class ScriptedCritic(WorldUser):
 
 @dataclass(frozen=True)
 class ScriptedEditor(WorldUser):
-    """Rewrites an answer as a user would: the worst `effort` aspects at fault are mended, or all (None). An answer without fault
+    """Rewrites an answer as a user would: the worst `effort` aspects at fault are repaired, or all (None). An answer without fault
     stays as it is. `miss` as in `ScriptedCritic`; the critique that the edit follows goes with it."""
 
     traits = Traits(item="answer", gives="a revision of an answer")
@@ -128,7 +128,7 @@ class ScriptedEditor(WorldUser):
 
 @dataclass(frozen=True)
 class ScriptedDirectives(WorldUser):
-    """Says one rule for all answers to come: what would have mended the worst fault (`source = "fault"`; silent, that is an
+    """Says one rule for all answers to come: what would have repaired the worst fault (`source = "fault"`; where there is none an
     abstention, where there is none), or how the user's taste departs most from the mean one (`source = "taste"`; gold's own
     strongest wish)."""
 

@@ -84,7 +84,7 @@ class MemberPool:
         self._batches = self._cut(among) if among is not None else {}
 
     def member(self, pair: Comparison) -> Member:
-        """Who is asked about this pair's prompt."""
+        """The member that is asked about this pair's prompt."""
         return self.members[int(rng_for(self._seed, "alpacafarm", "member", pair.prompt.id).integers(len(self.members)))]
 
     def shown(self, pair: Comparison) -> Comparison:

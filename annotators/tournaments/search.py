@@ -1,5 +1,5 @@
 """Rankings that ask as they go: a search yields the pairs that it wants compared, and is sent the answers. So it knows no judge, no
-engine and no async, and whoever drives it may send a round to an engine in one batch.
+engine and no async, and its caller may send a round to an engine in one batch.
 
 `knockout` finds the best of N by single elimination (Liu et al. 2025, arXiv:2501.13007). Departures: the draw is random in every
 round; with an odd number left, one candidate, drawn at random, goes on unmatched; an even verdict goes to the first, which the
@@ -27,7 +27,7 @@ Judge = Callable[[list[Pair]], Sequence[float]]
 
 
 def run_search(search: Search[Result], judge: Judge) -> Result:
-    """The search's result, every round of it answered by `judge`. Raises InputError for an answer that is no probability."""
+    """The search's result, every round of it answered by `judge`. Raises InputError for an answer that is not a probability."""
     try:
         pairs = next(search)
         while True:

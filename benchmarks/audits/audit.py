@@ -33,7 +33,7 @@ def audit(
     own: str = "",
     session: Session | None = None,
 ) -> AuditReport:
-    """Asks `annotator` about every pair, S + 1 times for S seeds, blind to who made the answers, and measures it.
+    """Asks `annotator` about every pair, S + 1 times for S seeds, blind to the answers' makers, and measures it.
 
     own: the model whose answers are the judge's own. session: how it is asked; by default without an engine. Raises InputError for
     no pairs, and for an annotator that gives no preferences."""
@@ -98,7 +98,7 @@ def gold_for(stored: LabelledPairs, path: Path, flip: float | None = None) -> Go
 
 
 def gold_from_world(world: World, limit: int | None = None) -> tuple[Sequence[Comparison], GoldLabels]:
-    """All pairs of three answers a prompt (a demonstration, the rival, the rival mended), and the world's truth of them."""
+    """All pairs of three answers per prompt (a demonstration, the rival, the rival improved), and the world's truth of them."""
     honest = list(world.demonstrations())[:limit]
     pairs: list[Comparison] = []
     for one, rival in zip(honest, world.rivals([each.prompt for each in honest]), strict=True):

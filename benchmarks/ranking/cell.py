@@ -104,7 +104,7 @@ def check_truth(suite: Suite, policy: Policy) -> None:
 def judge(
     evaluator: Annotator, world: World, answers: Sequence[Sequence[Completion]], session: Session
 ) -> tuple[list[Preference | Abstention], list[bool]]:
-    """The evaluator's verdicts on answers against the world's fixed rivals, blind to who made them and in random order.
+    """The evaluator's verdicts on answers against the world's fixed rivals, blind to their makers and in random order.
 
     Its randomness is keyed on the pair alone, so that two methods with the same answer get the same verdict."""
     candidates = [each for row in answers for each in row]

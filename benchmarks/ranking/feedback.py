@@ -80,7 +80,7 @@ def suite_session(suite: Suite, store: Path) -> Iterator[Session]:
 
 
 def training_annotator(suite: Suite, world: World) -> Annotator:
-    """Whoever labels the training pairs, noise included."""
+    """The annotator of the training pairs, noise included."""
     inner = make_annotator(suite.feedback, world=world)
     return Flip(inner, suite.flip) if suite.flip else inner
 

@@ -1,7 +1,7 @@
 """Which method is better? Methods x seeds under one source of feedback, ranked by an evaluator and by gold.
 
 Every method gets the same labels, prompts and starting policy; the evaluator is the training pool without its noise, blind
-to who made an answer; gold is what the world knows. Seeds run in processes of their own. A finished cell is a file in the
+to the makers of answers; gold is what the world knows. Seeds run in processes of their own. A finished cell is a file in the
 run folder, so that a run that was killed goes on where it stood, and a longer one reuses what is there."""
 
 import json

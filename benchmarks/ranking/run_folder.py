@@ -71,7 +71,7 @@ class RankingPrice(NamedTuple):
 
 
 def price_ranking(suite: Suite, folder: Path, session: Session) -> RankingPrice:
-    """At most: each method may buy its labels anew, beside those that all methods of a seed share. What an answer costs is that of
+    """At most: each method may buy its labels again, beside those that all methods of a seed share. What an answer costs is that of
     the dearest of PROBES pairs of the world's own answers."""
     paths = cell_paths(suite, folder, session)
     missing = [key for key, path in paths.items() if not path.is_file()]

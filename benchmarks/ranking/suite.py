@@ -93,8 +93,8 @@ def load_suite(name: str, *, add: Sequence[str] = (), settings_of: str = "", **o
 
     add: methods that are ranked beside its own. settings_of: a method that may have a table without being ranked. Labels of another
     `feedback` than the suite's are not flipped unless `flip` says so: the suite's share is made for its own annotator.
-    Raises InputError for what is no suite, for an unknown table or key, a value of a wrong kind or out of range, and for settings
-    of a method that is not ranked."""
+    Raises InputError for what is not a suite, for an unknown table or key, a value of a wrong kind or out of range, and for
+    settings of a method that is not ranked."""
     table, given = _table(name), {key: value for key, value in overrides.items() if value is not None}
     own, own_feedback = tuple(each) if isinstance(each := table.get("ranked"), list) else (), table.get("feedback", "pool")
     if given.get("feedback", own_feedback) != own_feedback:

@@ -1,4 +1,4 @@
-"""`pasture pluralism`: who is served and who is left out, and whether a policy speaks to whom it is told to."""
+"""`pasture pluralism`: which groups are served and which are left out, and whether a policy speaks to the group it is told to."""
 
 from pathlib import Path
 from typing import Annotated

@@ -48,7 +48,7 @@ def truth_of(value: Any, where: str) -> bool:
 
 
 def number_of(value: Any, where: str) -> float:
-    """The number in a cell; NaN for an empty one. Truth values are no numbers."""
+    """The number in a cell; NaN for an empty one. Truth values are not numbers."""
     try:
         if isinstance(value, bool) or not isinstance(value, str | int | float | None):
             raise TypeError

@@ -135,7 +135,7 @@ class ChatEncoder:
         return any(map(THOUGHT.fullmatch, self._special.values()))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of tokens without the special ones, but for marks of thoughts: what was thought is no answer."""
+        """The text of tokens without the special ones, but for marks of thoughts: what was thought is not an answer."""
         if not self.hides_thoughts:
             return self.tokenizer.decode(ids, skip_special_tokens=True)
         return self.shown(self.tokenizer.decode(ids))

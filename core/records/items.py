@@ -44,7 +44,7 @@ class Completion:
 
     @property
     def key(self) -> str:
-        """Content address: equal answers to equal prompts share it, whoever made them."""
+        """Content address: equal answers to equal prompts share it, whichever model made them."""
         return digest("completion", self.prompt.id, self.text).hex()[:16]
 
 

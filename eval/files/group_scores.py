@@ -16,7 +16,7 @@ from ...core.files.tables import read_rows
 
 class GroupScores(NamedTuple):
     """groups: by name. scores_GP: mean score by group and prompt, NaN where not judged. spoken_GHP: the same by the group spoken
-    to, then the group judging; None where no row says to whom an answer speaks."""
+    to, then the group judging; None where no row says which group an answer speaks to."""
 
     groups: tuple[str, ...]
     scores_GP: np.ndarray

@@ -46,8 +46,8 @@ class LabelledPairs:
 
 
 def read_labelled(path: Path | str, annotator: str | None = None) -> LabelledPairs:
-    """The labels of a file, or of a folder whose files each label the same pairs again (one a seed, by name). A pair that stands in
-    several rows has several labels, and so several labellers. annotator: only rows of this one, where the files name any. Raises
+    """The labels of a file, or of a folder whose files each label the same pairs again (one per seed, by name). A pair that stands
+    in several rows has several labels, and so several labellers. annotator: only rows of this one, where the files name any. Raises
     InputError naming file, row and column; UnknownName for an annotator that is not there."""
     path = Path(path)
     files = [each for each in tables_in(path) if not each.name.endswith(BESIDE)] if path.is_dir() else []

@@ -1,8 +1,8 @@
-"""Who is served, and who is left out: win rates by persona or group, and what the mean hides (worst group, 10th percentile, Gini);
-and does a policy told who it speaks to please that persona, and not just everyone (steerable pluralism)?
+"""Which groups are served, and which are left out: win rates by persona or group, and what the mean hides (worst group, 10th
+percentile, Gini); and does a policy told who it speaks to please that persona, and not just everyone (steerable pluralism)?
 
-scores_GP: one row a persona (or group), one column a prompt, in [0, 1], NaN where not judged; 0.5 is no better than the rival. The
-minimum of noisy rates is below the true minimum, and their Gini above; the bootstrap shows noise, not that bias. Coverage is
+scores_GP: one row per persona (or group), one column per prompt, in [0, 1], NaN where not judged; 0.5 is no better than the rival.
+The minimum of noisy rates is below the true minimum, and their Gini above; the bootstrap shows noise, not that bias. Coverage is
 Overton's (Sorensen et al. 2024, arXiv:2402.05070; Feng et al. 2024, arXiv:2406.15951; Castricato et al. 2024, arXiv:2407.17387)."""
 
 from collections.abc import Callable, Sequence

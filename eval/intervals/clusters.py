@@ -1,6 +1,6 @@
 """Variance of a mean whose scores come in clusters: several samples of one prompt, several seeds of one method.
 
-An estimate's error is a sum of contributions, one a prompt (and seed). Prompts are a random sample, so one prompt's contributions
+An estimate's error is a sum of contributions, one per prompt (and seed). Prompts are a random sample, so one prompt's contributions
 are added before they are squared (Miller 2024, arXiv:2411.00640, eq. 4). Seeds are another random sample, crossed with the prompts:
 Var = Var_prompt/P + Var_seed/S, less the interaction that both terms hold (the random two-way layout; Searle, Casella & McCulloch
 1992, ch. 4). Methods that are ranked together are taken to share their seed noise."""

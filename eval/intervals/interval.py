@@ -2,7 +2,7 @@
 
 A t interval of a rate near 0 or 1, or from few prompts, can leave [0, 1]; cutting it off would hide how little is known. There the
 Wilson interval is used at the effective sample size m(1 - m)/SE^2 and the t quantile (the modified Wilson interval; Dean & Pagano
-2015, J. Survey Stat. Methodol. 3:484); with no spread to measure, at one verdict a prompt.
+2015, J. Survey Stat. Methodol. 3:484); with no spread to measure, at one verdict per prompt.
 
 A bootstrap of P prompts has a variance (P - 1)/P of the right one and normal tails, so its percentiles are widened as t is
 (Hesterberg 2015, Am. Statistician 69:371): the tail taken is Phi(-t_{P-1} sqrt(P/(P-1))), at the place (R + 1) * tail of R sorted

@@ -3,8 +3,8 @@ arXiv:2411.00640).
 
     n = (z_{1-alpha/2} + z_power)^2 * (between + within/K) / (delta (1 - 2e))^2
 
-between: variance of the true score over prompts; within: variance of one judged sample around it; K: samples a prompt; e: how often
-the evaluator's verdict is flipped, which shrinks every difference by 1 - 2e, so flips of 25 % cost 4 times the prompts."""
+between: variance of the true score over prompts; within: variance of one judged sample around it; K: samples per prompt; e: how
+often the evaluator's verdict is flipped, which shrinks every difference by 1 - 2e, so flips of 25 % cost 4 times the prompts."""
 
 import math
 from dataclasses import dataclass

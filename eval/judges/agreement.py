@@ -27,7 +27,7 @@ DISTANCES = ("nominal", "ordinal", "interval", "ratio")
 
 
 def agreement(first_N: np.ndarray, second_N: np.ndarray, clusters_N: Clusters | None = None) -> Estimate:
-    """Share of items that two annotators label alike, in [0, 1]; NaN is no label, and such items are counted in `abstentions`.
+    """Share of items that two annotators label alike, in [0, 1]; NaN is not a label, and such items are counted in `abstentions`.
     clusters_N: the prompt of each item, for the interval; each its own unless given."""
     first_N, second_N, both_N = _labelled(first_N, second_N)
     clusters, cluster = clusters_of(np.flatnonzero(both_N), clusters_N)

@@ -33,7 +33,7 @@ from .position_bias import position_bias
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a judge said of N pairs, S times: labels_SN is P(left is better) by one call each, NaN where it abstained. both_orders:
-    its verdicts with both orders as `parts`, one a pair; empty where each pair was shown in one order only. calls_CN: P(left) by
+    its verdicts with both orders as `parts`, one per pair; empty where each pair was shown in one order only. calls_CN: P(left) by
     every call there was, C a pair, NaN where it abstained; dollars_CN: what each cost, NaN where not known. own: the model whose
     answers are the judge's own; blank if unknown. reasons: how many calls abstained, by reason."""
 
@@ -62,7 +62,7 @@ GAMED = "GAMED"
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """Who was audited, on what, and what was found. facts: what else there is to say (engine, material, seeds), in words."""
+    """What was audited, on what, and what was found. facts: what else there is to say (engine, material, seeds), in words."""
 
     annotator: str
     facts: Mapping[str, str]

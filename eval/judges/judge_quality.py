@@ -1,4 +1,4 @@
-"""A judge measured as AlpacaEval measures evaluators (Li et al. 2023; its analyze.py): bias and variance against several labels an
+"""A judge measured as AlpacaEval measures evaluators (Li et al. 2023; its analyze.py): bias and variance against several labels per
 item, price, and how often it prefers the longer answer.
 
 Departures: where several labels are the mode, agreement is averaged over them; AlpacaEval draws one."""

@@ -22,8 +22,8 @@ from ..win_rates.win_rate import share_of, win_rate_from_scores
 @dataclass(frozen=True, slots=True)
 class MeasuredPositionBias:
     """`first`: share of showings in which the answer shown first won (ties half), 0.5 without bias; `n` counts showings, and
-    `extra` has the "pairs" shown, the "judges" to whom, and the "mean_probability" given to the first. `consistency`: how often a
-    judge who saw a pair in both orders said the same in both; None where no judge saw one so."""
+    `extra` has the "pairs" shown, the "judges" that saw them, and the "mean_probability" given to the first. `consistency`: how
+    often a judge who saw a pair in both orders said the same in both; None where no judge saw one so."""
 
     first: Estimate
     consistency: Estimate | None

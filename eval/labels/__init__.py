@@ -1,1 +1,1 @@
-"""Whose labels to believe."""
+"""Which workers' labels to believe."""

@@ -1,6 +1,6 @@
-"""Dawid & Skene (1979, Applied Statistics 28:20): each worker has a confusion matrix, each item a label, and EM finds both. The
-one-coin model (Zhang et al. 2016, JMLR 17:102) has one probability per worker in place of the matrix, and even errors: better where
-workers gave few labels, blind to a liking for one label.
+"""Dawid & Skene (1979, Applied Statistics 28:20): each worker has a confusion matrix and each item has a label, and EM finds both.
+The one-coin model (Zhang et al. 2016, JMLR 17:102) has one probability per worker in place of the matrix, and even errors: better
+where workers gave few labels, blind to a liking for one label.
 
 Departures: `smoothing` counts are added to every cell, so that a worker never seen to err can still err (a maximum a posteriori
 estimate); several starts; and where labels can be renamed without changing the likelihood, the naming under which workers are right
@@ -19,15 +19,15 @@ from .votes import Votes
 
 def dawid_skene(of: Votes, *, smoothing: float = 0.1, **options: Unpack[LabelOptions]) -> Consensus:
     """Labels and workers; `details["confusion_WLL"][w, z, l]` is P(w says l | z is true), and `details["balanced_W"]` the mean of
-    its diagonal: 1/L for whoever answers without looking. reliability: the diagonal weighted by how frequent each label is.
+    its diagonal: 1/L for a worker that answers without looking. reliability: the diagonal weighted by how frequent each label is.
     smoothing: counts, > 0. options: see `consensus.fitted`."""
     return fitted(of, partial(_fit_matrices, _checked(smoothing)), "Dawid-Skene", _best_named, **options)
 
 
 def one_coin(of: Votes, *, smoothing: float = 0.1, **options: Unpack[LabelOptions]) -> Consensus:
-    """Labels and workers; reliability is P(right), 1/L for whoever answers at random, below it for whoever deceives. smoothing:
-    counts, > 0. options: see `consensus.fitted`. With two labels, everybody right and everybody wrong explain the votes alike:
-    workers are taken to be right more often than not, on average."""
+    """Labels and workers; reliability is P(right), 1/L for a worker that answers at random, below it for one that deceives.
+    smoothing: counts, > 0. options: see `consensus.fitted`. With two labels, everybody right and everybody wrong explain the votes
+    alike: workers are taken to be right more often than not, on average."""
     return fitted(of, partial(_fit_coins, _checked(smoothing)), "one-coin", _honest, **options)
 
 

@@ -1,4 +1,4 @@
-"""Verdicts between several models as arrays, and their counts: who beat whom, how often.
+"""Verdicts between several models as arrays, and their counts: which beat which, how often.
 
 A verdict is a probability, so that a soft judge and a tie (0.5) need no special case: it gives p wins to one side and 1 - p to the
 other. Counts can be drawn again by prompt, because the verdicts on one prompt stand or fall together; prompts are numbered by name,

@@ -172,9 +172,9 @@ def correlation_under_errors(
 
 
 def separability(scores_MP: np.ndarray, gold_M: np.ndarray | None = None) -> Separability:
-    """scores_MP: one row a model, one column a prompt, NaN where not judged; gold_M: the other leaderboard's value of each model. A
-    pair is told apart where the t interval of its paired difference, on the prompts of both, leaves 0 out. Not corrected for the
-    number of pairs. No intervals: pairs share models."""
+    """scores_MP: one row per model, one column per prompt, NaN where not judged; gold_M: the other leaderboard's value of each
+    model. A pair is told apart where the t interval of its paired difference, on the prompts of both, leaves 0 out. Not corrected
+    for the number of pairs. No intervals: pairs share models."""
     scores_MP = np.asarray(scores_MP, dtype=float)
     if scores_MP.ndim != 2 or (gold_M is not None and len(gold_M) != len(scores_MP)):
         raise InputError(

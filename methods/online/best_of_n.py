@@ -62,7 +62,7 @@ class BestOfN:
         )
 
     def kl(self, reference: Policy, completions: Sequence[Completion]) -> float:
-        """An upper bound in nats an answer: log n - (n - 1) / n from the base, and from another reference the mean of
+        """An upper bound in nats per answer: log n - (n - 1) / n from the base, and from another reference the mean of
         log base - log reference over `completions` (samples of this policy) on top."""
         bound = closed_form.best_of_n_kl(self.n)
         if reference is self.base:

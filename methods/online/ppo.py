@@ -131,7 +131,7 @@ class Rollout(NamedTuple):
     advantages_NT: torch.Tensor
     returns_NT: torch.Tensor
     kl: float
-    """Mean log-ratio to the reference, in nats an answer."""
+    """Mean log-ratio to the reference, in nats per answer."""
 
 
 def roll_out(

@@ -50,7 +50,7 @@ class Probe:
 
 
 def length_and_entropy(policy: Policy, samples: Sequence[Completion]) -> dict[str, float]:
-    """Mean tokens an answer, and mean entropy in nats a token, of samples of `policy`."""
+    """Mean tokens per answer, and mean entropy in nats per token, of samples of `policy`."""
     with torch.no_grad():
         scores = policy.token_scores(samples)
     tokens = float(scores.mask_NT.sum())

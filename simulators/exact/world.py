@@ -38,7 +38,7 @@ class ExactWorld(SimulatedWorld):
     seed: all that is random follows from it and the options.
     prompts: size of the `sft` and `eval` splits; `preference` and `unlabeled` have twice as many.
     eval: size of the `eval` split instead, at least `prompts`; those that are more change nothing of the others.
-    responses: answers a prompt. features: numbers that describe an answer, at least 3.
+    responses: answers per prompt. features: numbers that describe an answer, at least 3.
     users: how many; 8 where none are given. spread: size of a user's own taste beside the common one; 0 makes them all alike.
     tastes: the users instead, as weights of the `features` (see `simulators.simulated`); gold stays the world's own, and all mind
         too much length alike.
@@ -144,7 +144,7 @@ class ExactWorld(SimulatedWorld):
         return np.append(self.taste(user), np.ones(len(self.aspects) - self.features_PMD.shape[2]))
 
     def seen(self, completions: Sequence[Completion]) -> np.ndarray:
-        """Hidden features with the opposite sign, as from a seller who praises most what will disappoint most: whoever goes by
+        """Hidden features with the opposite sign, as from a seller who praises most what will disappoint most: a user that goes by
         looks is worse off for every nat that a hidden feature seems to give."""
         seen_NA, linear = self.features(completions), self.features_PMD.shape[2]
         seen_NA[:, linear - self._hidden : linear] *= -1.0
@@ -152,7 +152,7 @@ class ExactWorld(SimulatedWorld):
 
     def faults(self, completion: Completion, user: str = GOLD) -> Sequence[Fault]:
         """Aspects in which the answer gives the user less than the prompt's best answer does; `loss` is how much less. All are
-        said of the whole answer. What a table of answers can mend may cost or gain elsewhere."""
+        said of the whole answer. What a table of answers can repair may cost or gain elsewhere."""
         (row,), (answer,) = self._places([completion])
         weight_A = self.weights(user)
         best = int(np.argmax(self.utilities(user)[row]))

@@ -23,7 +23,7 @@ WORDS = ("persona", "summary")
 
 
 def write_personas(path: Path | str, personas: Sequence[Persona], words: bool = False) -> None:
-    """Writes one row a persona, in the format of the path's suffix. words: add `persona` (all, one `key: value` a line) and
+    """Writes one row per persona, in the format of the path's suffix. words: add `persona` (all, one `key: value` per line) and
     `summary`."""
     said = [{"persona": render(each, "full"), "summary": render(each, "summary")} if words else {} for each in personas]
     rows = [each.to_dict() | more for each, more in zip(personas, said, strict=True)]
@@ -31,7 +31,7 @@ def write_personas(path: Path | str, personas: Sequence[Persona], words: bool = 
 
 
 def read_personas(path: Path | str) -> list[Persona]:
-    """The personas of a file that `write_personas` made, or one like it. Raises InputError, with the row, for what is no persona
+    """The personas of a file that `write_personas` made, or one like it. Raises InputError, with the row, for what is not a persona
     and for an id that comes twice."""
     found: dict[str, Persona] = {}
     for number, row in enumerate(read_rows(path), 1):

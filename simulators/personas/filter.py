@@ -1,7 +1,7 @@
 """An optional second opinion: a language model says whether a persona holds together, read from the probabilities of yes and no.
 
-PERSONA (arXiv:2407.17387) drops whom its model rejects. Departure: only the traits of a rejected persona are drawn again, so that
-the demographic margins stay; an answer that cannot be read keeps the persona, and is counted."""
+PERSONA (arXiv:2407.17387) drops the personas that its model rejects. Departure: only the traits of a rejected persona are drawn
+again, so that the demographic margins stay; an answer that cannot be read keeps the persona, and is counted."""
 
 import asyncio
 import re
@@ -33,7 +33,7 @@ class Filtered:
 
 
 async def is_consistent(persona: Persona, ask: Ask) -> bool | None:
-    """Whether the model gives yes a higher probability than no; None where it gives both the same, they are no
+    """Whether the model gives yes a higher probability than no; None where it gives both the same, they are not a
     vote (see `label_shares`), or it gave up."""
     try:
         reply = await ask(request(persona))

@@ -1,6 +1,6 @@
 """A persona in words, for a judge's prompt: nothing, all of it, or a summary; any attribute can be left out.
 
-After PERSONA Bench (arXiv:2407.17387): `full` is its one `key: value` a line, and leaving one attribute out at a time asks what a
+After PERSONA Bench (arXiv:2407.17387): `full` is its one `key: value` per line, and leaving one attribute out at a time asks what a
 judge makes of it. Departure: the summary is made by rule, so that it costs no call and says nothing that is not in the persona."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,7 +16,7 @@ NOTABLE = 0.75
 
 
 def render(persona: Persona, style: str = "full", without: Collection[str] = ()) -> str:
-    """The persona in words. style: `none` (blank), `full` or `summary`. without: attributes of ATTRIBUTES to keep silent about.
+    """The persona in words. style: `none` (blank), `full` or `summary`. without: attributes of ATTRIBUTES to leave out.
 
     Each attribute is one line, whatever an imported persona's text holds, so that none can pose as another."""
     if style not in STYLES:

@@ -1,5 +1,5 @@
 """Edits an answer of the text world by rule, a sentence at a time: drops, exchanges and adds sentences, and makes or unmakes a
-list, always taking the one step that helps most; or, as whoever writes by chance does, one drawn from those that help."""
+list, always taking the one step that helps most; or, as a user that writes by chance does, one drawn from those that help."""
 
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
@@ -26,10 +26,11 @@ def no_chance() -> float:
 def mend(
     prompt: str, answer: str, weights_F: np.ndarray, aspects: Collection[str] | None = None, chance: Chance = no_chance
 ) -> str:
-    """The answer with its faults in `aspects` mended, as a user with these weights sees them; the same text where there are none.
+    """The answer with its faults in `aspects` taken out, as a user with these weights sees them; the same text where there are
+    none.
 
-    All faults (None): no step costs the user utility, and a fault whose mending would cost more than it gains may stay. Some:
-    they are mended at whatever cost to the other aspects, by the steps that cost least. chance: see `climb`."""
+    All faults (None): no step costs the user utility, and a fault whose repair would cost more than it gains may stay. Some:
+    they are taken out at whatever cost to the other aspects, by the steps that cost least. chance: see `climb`."""
     make = _mended_best if chance is no_chance else _mended
     return make(prompt, answer, tuple(weights_F.tolist()), None if aspects is None else frozenset(aspects), chance)
 

@@ -1,6 +1,6 @@
 """What is wrong with an answer of the text world, where, and what rule would have helped: `core.protocols.Fault`s by rule.
 
-A user finds a fault in an aspect only where they mind it as the mean user does; one who likes a failing has nothing to mend."""
+A user finds a fault in an aspect only where they mind it as the mean user does; one who likes a failing has nothing to repair."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ def parts_of(answer: str) -> list[Part]:
 
 def find_faults(prompt: str, answer: str, weights_F: np.ndarray) -> list[Fault]:
     """What a user with these weights finds wrong, worst first. Where an aspect has several, each is a fault of its own and their
-    losses add up to what mending the aspect gains."""
+    losses add up to what repairing the aspect gains."""
     found = []
     for aspect, failing in failings(prompt, answer, weights_F).items():
         loss = abs(float(weights_F[FEATURES.index(aspect)])) * failing.short / len(failing.spans)
@@ -103,7 +103,7 @@ def _failings(wanted: Instruction, answer: str, found: AnswerCheck, had_F: Seque
 
 
 def _idle(parts: list[Part], answer: str, found: AnswerCheck, had: dict[str, float]) -> Iterator[tuple[str, Failing]]:
-    """Sentences that are no English, that were said before, and that say nothing."""
+    """Sentences that are not English, that were said before, and that say nothing."""
     if found.broken_words:
         broken = [each for each in parts if each.known is None and words_of(each.text)]
         spans = _quoted(broken, "is broken English.") or ((len(answer), len(answer), "The answer says nothing."),)

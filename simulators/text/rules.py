@@ -1,4 +1,4 @@
-"""The text world's truth: what of an instruction an answer fulfils, and what that is worth to whom.
+"""The text world's truth: what of an instruction an answer fulfils, and what that is worth to each user.
 
 Utility is linear in the features of `features`, so that the population's mean utility is the utility of its mean taste."""
 
@@ -12,7 +12,7 @@ from ...core.files.reading import read_toml
 from .grammar import SENTENCES, Format, Instruction, Role, Sentence, StatedFact, Tone, parse_instruction, split_sentences, words_of
 
 GOLD: dict[str, float] = read_toml(Path(__file__).with_suffix(".toml"), "Pasture's own table of worth")["gold"]
-"""Nats a unit of each feature, to the mean user. Users differ by 30 % of it, and by 0.05 nats a word."""
+"""Nats a unit of each feature, to the mean user. Users differ by 30 % of it, and by 0.05 nats per word."""
 FEATURES = tuple(GOLD)
 SPREAD = 0.3
 WORD_TASTE = 0.05

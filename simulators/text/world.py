@@ -109,7 +109,7 @@ class TextWorld(SimulatedWorld):
         return find_faults(completion.prompt.text, completion.text, self.taste(user))
 
     def mended(self, completion: Completion, aspects: Collection[str] | None = None, user: str = GOLD) -> Completion:
-        """See `edits.mend`. All faults mended is worth no less to the user than before; single aspects may cost others."""
+        """See `edits.mend`. All faults taken out is worth no less to the user than before; single aspects may cost others."""
         check_aspects(aspects, FEATURES)
         text = mend(completion.prompt.text, completion.text, self.taste(user), aspects)
         return completion if text == completion.text else Completion(completion.prompt, text)

@@ -1,4 +1,5 @@
-"""What users read is plain English: help, messages of errors, the README and the docs use none of the house's old habits."""
+"""What users read is plain English: help, messages of errors, the README, the docs and docstrings use none of the house's old
+habits."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ ROOMS = ("core", "engines", "policies", "simulators", "annotators", "methods", "
 UNITS = "one|dollars|requests?|items?|nats|labels?|rows?|lines?|minutes|seconds|verdicts?|questions?|samples|answers|calls"
 BANNED = {
     rf"\b({UNITS}) an? (pair|prompt|answer|token|million|persona|word|label|item|seed|model|call|method)\b": "say 'per' for rates",
-    r"(?<!there )(?<!has )\b(is|are) no (?!more|longer|less|fewer|other|one\b|wider|older|newer|better|worse)": "say 'is not a'",
+    r"(?<![Tt]here )(?<!has )\b(is|are) no (?!more|longer|less|fewer|other|one\b|wider|older|newer|better|worse)": "say 'is not a'",
     r"\b[Ww]hoever\b|\b[Ww]hom\b|\b(for|of|from|to|by|with|and|or) who\b": "put a noun before 'who'",
     r"^(Who|Whose|Whom)\b": "begin with the thing: 'The annotator that ...'",
     r"\b(heard|anew|unheard)\b": "say what happened: answered, again",
@@ -39,6 +40,13 @@ def help_texts(tree: ast.Module) -> Iterator[str]:
             yield from words(node.value)
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             yield ast.get_docstring(node) or ""
+
+
+def docstrings(tree: ast.Module) -> Iterator[str]:
+    """What the reference says of modules, classes and functions, without what is set as code."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield prose(" ".join((ast.get_docstring(node) or "").split()))
 
 
 def words(node: ast.AST) -> Iterator[str]:
@@ -70,7 +78,7 @@ def found() -> list[tuple[str, str]]:
     for room in ROOMS:
         for path in (ROOT / room).rglob("*.py"):
             place, tree = path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
-            texts += [(place, text) for text in errors(tree)]
+            texts += [(place, text) for text in (*errors(tree), *docstrings(tree))]
             texts += [(place, text) for text in help_texts(tree) if room == "cli"]
     return texts
 

@@ -109,7 +109,7 @@ class Evaluator:
         return Request(turns, replace(self.sampling, seed=seed if self.sampling.temperature > 0 else 0))
 
     def read(self, reply: Reply) -> tuple[float | None, str]:
-        """P(the output shown first is better), or None and why it cannot be read. Thoughts are no answer."""
+        """P(the output shown first is better), or None and why it cannot be read. Thoughts are not an answer."""
         if self.parse is not None:
             said = without_thinking(reply.text)
             return None if said is None else p_first(self.parse(said), self.examples), f"{self.name} cannot be read"

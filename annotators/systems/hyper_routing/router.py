@@ -1,4 +1,5 @@
-"""Whom to ask under a budget: a router sends the pairs that gain most from it to an expensive annotator, the rest to a cheap one.
+"""Which annotator to ask under a budget: a router sends the pairs that gain most from it to an expensive annotator, the rest to a
+cheap one.
 
 HyPER (Miranda et al. 2024, arXiv:2410.19133; departures: docs/annotators/hyper-routing.md): a model is fitted that predicts a
 reward model's score from *which* pairs were labelled by the expensive source, and pairs go there by their predicted gain, best
@@ -140,7 +141,7 @@ def fit_router(
     seed: int = 0,
 ) -> Router:
     """Fits the performance-prediction model on pairs that both have labelled: `score` is called once a candidate split, with one
-    label a pair. Raises InputError for sequences of different lengths and for fewer than two splits."""
+    label per pair. Raises InputError for sequences of different lengths and for fewer than two splits."""
     if not len(pairs) == len(cheap) == len(expensive) or not pairs or splits < 2:
         given = f"{len(pairs)} pairs, {len(cheap)} cheap and {len(expensive)} expensive labels, {splits} splits"
         raise InputError(f"{given}: expected one label of each a pair, and at least 2 splits")
@@ -178,11 +179,11 @@ def _ridge(x_ST: np.ndarray, y_S: np.ndarray) -> tuple[np.ndarray, float]:
 
 class HyperRouting:
     """Asks the second of two `members`, the expensive one, about a share `budget` of the pairs, and the first about the rest;
-    `persona` says whom.
+    `persona` says which.
 
     router: a `Router` or the file of one; None sends pairs at random, which is what a router is to be compared with. budget: in
     [0, 1]. among: the items of the work: exactly that share of them is sent; without it, the share of pairs such as the router was
-    fitted on. Whom a pair is sent to depends on the pair alone (at random: on the run's seed too)."""
+    fitted on. Where a pair is sent depends on the pair alone (at random: on the run's seed too)."""
 
     traits = Traits(symmetric=True)
 

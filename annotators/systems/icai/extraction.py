@@ -64,7 +64,7 @@ class Principle:
 
     @property
     def relevance(self) -> float:
-        """Share of the pairs that it was heard on that it speaks to, in [0, 1]."""
+        """Share of the pairs that it was asked about that it speaks to, in [0, 1]."""
         return (self.right + self.wrong) / max(self.right + self.wrong + self.neither, 1)
 
     @property

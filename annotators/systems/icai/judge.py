@@ -81,8 +81,8 @@ class Icai:
         return replace(said, unread=said.unread + tuple(request for each in unheard for request in each.unread))
 
     async def _extract(self, pair: Comparison, ask: Ask) -> tuple[Abstention, ...]:
-        """One extraction a run, by whoever asks first, whose answer then says who was not heard in it; a run that fails leaves the
-        next one to try again."""
+        """One extraction a run, by the first item that asks, whose answer then says which were not answered in it; a run that fails
+        leaves the next one to try again."""
         loop = asyncio.get_running_loop()
         leads = self._fitting is None or self._fitting[0] is not loop
         if leads:

@@ -35,7 +35,7 @@ class PersonaJudge:
 
     personas: how many to sample, a file of them (as `pasture personas export` writes), or the personas themselves. population_seed:
     of the sampling. which: ask only this one, by its id. style: `none`, `full`, `summary` or `cot`. without: attributes to keep
-    silent about. asks: `one` person a pair, drawn at random (its id is the preference's `persona`), or `all`: p_left is then the
+    out. asks: `one` person per pair, drawn at random (its id is the preference's `persona`), or `all`: p_left is then the
     mean over those who answered, and `parts` holds each. persona_first: put the person before the pair, as others do; it costs many
     times the prompt tokens. parts: replaced parts of templates/persona.toml, as a `Judge` takes them."""
 
@@ -128,7 +128,8 @@ class _EditorFor(PromptedEditor):
 
 
 class PersonaEditor:
-    """Options as of `PersonaJudge`: whom it writes for, and how it is told of them. Each answer is for one person, drawn at random.
+    """Options as of `PersonaJudge`: the people it writes for, and how it is told of them. Each answer is for one person, drawn at
+    random.
 
     temperature: of the critique and the revision, so that several seeds give several revisions. Completion -> Revision."""
 

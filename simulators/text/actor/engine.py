@@ -42,12 +42,12 @@ class Actor(Habits):
     skill: with probability 1 - skill it does not look, and takes the answers to be worth what a hash says.
     foresight: judge by how answers look, a false fact like a true one, until a section `outcome A`, `outcome B` (or `outcome`)
         tells.
-    position_bias: nats by which it favours whatever is shown first. taste: rules in words that it has whoever it plays.
+    position_bias: nats by which it favours what is shown first. taste: rules in words that it has in every role.
     acceptable: nats below which it finds an answer unacceptable.
     sharpness: the log-likelihood of a continuation is -10 - 2 * words + sharpness * its worth, over words + 1 tokens, so that two
         actors differ by a tilt that is exactly exp(worth * difference of sharpness).
     prose: writes its JSON as chatter and a code block. seed: another actor with the same habits.
-    prices: dollars a million prompt and completion tokens (words)."""
+    prices: dollars per million prompt and completion tokens (words)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -94,7 +94,7 @@ def _source() -> str:
 
 
 def answer_batch(request: Request, respond: Callable[[Request], Reply]) -> Reply | None:
-    """Of a prompt that puts several pairs at once, numbered, as AlpacaFarm's batches are: `verdicts`, one a pair, in the order of
+    """Of a prompt that puts several pairs at once, numbered, as AlpacaFarm's batches are: `verdicts`, one per pair, in the order of
     their numbers, each pair read by itself. None where the prompt holds no numbered pairs."""
     sections, _ = sections_of(request.messages)
     numbers = sorted(int(title.split()[1]) for title in sections if re.fullmatch(r"instruction \d+", title))

@@ -157,7 +157,7 @@ def _own_answer(scene: Scene, *_: Any) -> str:
 
 
 def _revision(scene: Scene, label: str, schema: Schema) -> str:
-    """What is shown, edited to the taste; of faults that a critique names, those alone are mended."""
+    """What is shown, edited to the taste; of faults that a critique names, those alone are taken out."""
     text = scene.sections.get("draft", scene.text(label))
     critique = scene.sections.get("critique", "")
     named, wished = aspects_named(critique), {name: at for name, at in read_stated_rules(critique).items() if name not in FEATURES}

@@ -2,7 +2,7 @@
 class or a function, as `def shorter(comparison): return len(comparison.left.text) < len(comparison.right.text)`."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -17,8 +17,7 @@ from ..core.registry import check_types, parameters_of
 from ..core.text import one_line
 from .table import ANNOTATORS
 
-GIVEN = ("ask", "rng", "world")
-"""Parameters that a function is handed if it names them."""
+GIVEN = ("ask", "rng", "world")  # parameters that a function is handed if it names them
 
 
 class FunctionAnnotator:
@@ -59,16 +58,13 @@ class FunctionAnnotator:
         raise TypeError(f"it returned {said!r}; {expected}")
 
 
-NESTED = ("inner", "members")
-"""Options whose values name annotators, unless the signature says that they are text."""
+NESTED = ("inner", "members")  # options whose values name annotators, unless the signature says that they are text
 EXAMPLES = {"inner": 'inner = "judge"', "members": 'members = ["judge", "longest"]', "config": 'config = "configs.yaml"'}
 """How an option that is missing may be given."""
 OUTSIDE = ("world", "items")
 """What is not an annotator's own option but of the work: given beside the annotator, never in its table or by --set."""
-ITEMS = "items"
-"""`among = "items"` stands for the items of the work, where these are known."""
-LONGEST_PATH = 200
-"""Characters; a longer option is text."""
+ITEMS = "items"  # `among = "items"` stands for the items of the work, where these are known
+LONGEST_PATH = 200  # characters; a longer option is text
 
 
 class _Given(NamedTuple):
@@ -76,14 +72,7 @@ class _Given(NamedTuple):
 
     world: World | None
     items: Iterable[Item] | None
-    folder: Path
-    """Of the TOML that is read; blank outside of one."""
-
-    def among(self, name: str) -> Sequence[Item]:
-        if self.items is None:
-            wanted = f"is to know the items of the work (among = {ITEMS!r})"
-            raise InputError(f"the annotator {name!r} {wanted}, and none are given here")
-        return list(self.items)
+    folder: Path  # of the TOML that is read; blank outside of one
 
     def required_world(self, name: str) -> World:
         if self.world is None:
@@ -127,23 +116,20 @@ def _made(spec: Any, options: Mapping[str, Any], given: _Given) -> Annotator:
     if isinstance(spec, str | Path) and str(spec).endswith((".yaml", ".yml")):
         return _made("alpaca-eval-config", {**options, "config": folder / spec}, given._replace(folder=Path()))
     if isinstance(spec, Path) or (isinstance(spec, str) and spec.endswith(".toml")):
-        return _from_toml(folder / spec, options, given)
+        path = folder / spec
+        table = read_toml(path, 'an annotator file: a TOML with a `kind`, for instance kind = "judge"')
+        kind = table.pop("kind", None)
+        if not isinstance(kind, str):
+            raise InputError(f'the annotator file {str(path)!r} has no `kind`; name an annotator, for instance kind = "judge"')
+        try:
+            return _made(kind, {**table, **options}, given._replace(folder=path.parent))
+        except InputError as error:
+            raise InputError(f"in {str(path)!r}: {error}") from error
     if isinstance(spec, str):
         if spec.partition(":")[0].endswith(".py"):
             spec = str(folder / spec)
         return _from_object(ANNOTATORS.load(spec), spec, options, given)
     return _from_object(spec, getattr(spec, "name", getattr(spec, "__name__", repr(spec))), options, given)
-
-
-def _from_toml(path: Path, options: Mapping[str, Any], given: _Given) -> Annotator:
-    table = read_toml(path, 'an annotator file: a TOML with a `kind`, for instance kind = "judge"')
-    kind = table.pop("kind", None)
-    if not isinstance(kind, str):
-        raise InputError(f'the annotator file {str(path)!r} has no `kind`; name an annotator, for instance kind = "judge"')
-    try:
-        return _made(kind, {**table, **options}, given._replace(folder=path.parent))
-    except InputError as error:
-        raise InputError(f"in {str(path)!r}: {error}") from error
 
 
 def _from_object(found: Any, name: str, options: Mapping[str, Any], given: _Given) -> Annotator:
@@ -181,12 +167,14 @@ def _arguments(maker: type, name: str, options: Mapping[str, Any], given: _Given
         key: _nested(each, key, name, given) if key in nested else given.seen(each, key in paths) for key, each in options.items()
     }
     if arguments.get("among") == ITEMS and "among" in parameters:
-        arguments["among"] = given.among(name)
+        if given.items is None:
+            wanted = f"is to know the items of the work (among = {ITEMS!r})"
+            raise InputError(f"the annotator {name!r} {wanted}, and none are given here")
+        arguments["among"] = list(given.items)
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-    for key in arguments:
-        if key not in parameters and not takes_any:
-            known = ", ".join(each for each in parameters if each != "world") or "none"
-            raise InputError(f"the annotator {name!r} has no option {key!r}; its options: {known}")
+    for key in (each for each in arguments if each not in parameters and not takes_any):
+        known = ", ".join(each for each in parameters if each != "world") or "none"
+        raise InputError(f"the annotator {name!r} has no option {key!r}; its options: {known}")
     check_types(maker, {key: value for key, value in arguments.items() if key not in nested}, f"the annotator {name!r}")
     if "world" in parameters:
         needs_it = parameters["world"].default is inspect.Parameter.empty
@@ -205,9 +193,8 @@ def _nested(value: Any, key: str, outer: str, given: _Given) -> Any:
             raise InputError(f"the `members` of {outer!r} are {one_line(value)}; they are a list of annotators")
         return [_nested(each, "member", outer, given) for each in value]
     if isinstance(value, Mapping):
-        table = dict(value)
-        use = table.pop("use", None)
+        use = value.get("use")
         if not isinstance(use, str):
             raise InputError(f'the `{key}` of {outer!r} is {one_line(value)}; it names an annotator, as in use = "judge"')
-        return _made(use, table, given)
+        return _made(use, {name: each for name, each in value.items() if name != "use"}, given)
     return _made(value, {}, given)

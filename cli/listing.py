@@ -34,14 +34,17 @@ def catalogue(table: str, what: str, shows: str) -> typer.Typer:
     def _(name: Name, json: Json = False) -> None:
         registry: Registry = load_target(table)
         entry, found = registry.entry(name), registry.load(name)
-        settings, about = _settings(found), _about(found)
+        # The docstring, and that of the class that says its options, where it takes them from another; a claim's is its module's.
+        texts = [inspect.getdoc(inspect.getmodule(getattr(found, "checks", None) and found.run) or found) or ""]
+        if isinstance(found, type) and "__init__" not in vars(found) and not is_dataclass(found):
+            texts += [inspect.getdoc(each) or "" for each in found.__mro__[1:-1] if "__init__" in vars(each)][:1]
+        settings, about = _settings(found), "\n\n".join(each for each in dict.fromkeys(texts) if each)
         if json:
             shown = {"name": name, "summary": entry.summary, "paper": entry.paper, "target": entry.target}
             print_json(shown | {"about": about, "settings": settings})
             return
-        typer.echo(
-            plain(f"{name}: {entry.summary}\n{f'paper: {entry.paper}' if entry.paper else ''}\nfrom: {entry.target}\n\n{about}\n")
-        )
+        paper = f"paper: {entry.paper}" if entry.paper else ""
+        typer.echo(plain(f"{name}: {entry.summary}\n{paper}\nfrom: {entry.target}\n\n{about}\n"))
         for each in settings:
             typer.echo(plain(f"  {each['name']} = {each['default']}"))
 
@@ -72,24 +75,13 @@ def run_claim(
     entry, claim = registry.entry(name), registry.load(name)
     options = settings_from(set or ())
     known = [each for each in inspect.signature(claim.run).parameters if each != "seeds"]
-    for option in options:
-        if option not in known:
-            raise InputError(f"the claim {name!r} has no option {option!r}; its options: {', '.join(known)}")
+    for option in (each for each in options if each not in known):
+        raise InputError(f"the claim {name!r} has no option {option!r}; its options: {', '.join(known)}")
     check_types(claim.run, options, f"the claim {name!r}")
     count = claim.seeds if seeds is None else seeds
     rows, outcome = claim.judged(claim.run(count, **options))
-    show_rows(
-        rows, json, title=name, facts={"claim": entry.summary, "paper": entry.paper, "seeds": count, "outcome": outcome.value}
-    )
-
-
-def _about(found: Any) -> str:
-    """Its docstring, and that of the class that says its options, where it takes them from another; a claim's is its module's."""
-    module = inspect.getmodule(getattr(found, "checks", None) and found.run)
-    about = [inspect.getdoc(module or found) or ""]
-    if isinstance(found, type) and "__init__" not in vars(found) and not is_dataclass(found):
-        about += [inspect.getdoc(each) or "" for each in found.__mro__[1:-1] if "__init__" in vars(each)][:1]
-    return "\n\n".join(each for each in dict.fromkeys(about) if each)
+    facts = {"claim": entry.summary, "paper": entry.paper, "seeds": count, "outcome": outcome.value}
+    show_rows(rows, json, title=name, facts=facts)
 
 
 def _settings(found: Any) -> list[dict[str, str]]:
@@ -99,8 +91,6 @@ def _settings(found: Any) -> list[dict[str, str]]:
         return [
             {"name": each.name, "default": "required" if each.default is MISSING else repr(each.default)} for each in fields(config)
         ]
-    if not callable(config):
-        return []
-    known = parameters_of(config, "what is to be shown").values()
+    known = parameters_of(config, "what is to be shown").values() if callable(config) else ()
     parameters = [p for p in known if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     return [{"name": p.name, "default": "required" if p.default is p.empty else repr(p.default)} for p in parameters]

@@ -9,14 +9,11 @@ from ..core.results import Measure, MethodResult, RankingResult
 from .rows import wide_table
 from .text import interval, number, percent, visible
 
-MANY = 4
-"""Names that a sentence can hold."""
-FEWEST = 3
-"""Methods that a rank correlation can say something of: two are in the same order or in the other."""
+MANY = 4  # names that a sentence can hold
+FEWEST = 3  # methods that a rank correlation can say something of: two are in the same order or in the other
 SHOWN = {"win rate": "win_rate", "gold": "gold_win_rate", "value": "gold_value", "KL": "kl"}
 """Column in the terminal -> measure of a method."""
-ABSTAINED = 0.2
-"""Share of abstentions above which they are named, where the suite does not say."""
+ABSTAINED = 0.2  # share of abstentions above which they are named, where the suite does not say
 
 
 def winner(result: RankingResult) -> MethodResult | None:
@@ -67,10 +64,8 @@ def agreement(result: RankingResult) -> str:
     if not has_agreement(result):
         why = rho.how if rho.value is None else f"undefined: {len(result.methods)} methods, and it needs {FEWEST}"
         return f"Rank correlation with gold is {why}."
-    return (
-        f"Spearman correlation with the gold ranking: {number(rho.value)} {interval(rho)}; "
-        f"Kendall's tau {number(tau.value)} {interval(tau)}."
-    )
+    kendall = f"Kendall's tau {number(tau.value)} {interval(tau)}"
+    return f"Spearman correlation with the gold ranking: {number(rho.value)} {interval(rho)}; {kendall}."
 
 
 def has_agreement(result: RankingResult) -> bool:

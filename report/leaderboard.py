@@ -65,10 +65,8 @@ def comparisons(
     [instruction, model's output, baseline's output, score], texts by their place, null where unknown."""
     place: dict[str, int] = {}
     by_name = {(each.model, each.judge, each.baseline): each for each in judgments}
-    found = []
-    for row in rows:
-        of = by_name[row.model, row.judge, row.baseline]
-        found.append([_comparison(of, at, known, outputs, place) for at in range(len(of.ids))])
+    shown = [by_name[row.model, row.judge, row.baseline] for row in rows]
+    found = [[_comparison(of, at, known, outputs, place) for at in range(len(of.ids))] for of in shown]
     return {"texts": list(place), "comparisons": found}
 
 

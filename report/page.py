@@ -27,6 +27,10 @@ def write_page(result: RankingResult, path: Path) -> Path:
 
 def page(result: RankingResult) -> str:
     """The page's HTML. The same result gives the same bytes."""
+    judged = any(each.win_rate.value is not None for each in result.methods)
+    drawn = {"ranking": plots.ranking_plot(result)} if judged else {}
+    if any(each.win_rate.value is not None and each.gold_win_rate.value is not None for each in result.methods):
+        drawn |= {"agreement": plots.agreement_plot(result), "frontier": plots.frontier_plot(result)}
     return rendered(
         "page.jinja",
         result=result,
@@ -37,7 +41,7 @@ def page(result: RankingResult) -> str:
         has_agreement=headline.has_agreement(result),
         agreement=headline.agreement(result),
         looks=plots.looks([each.method for each in result.methods]),
-        pictures={name: Markup(svg) for name, svg in _pictures(result).items()},
+        pictures={name: Markup(svg) for name, svg in drawn.items()},
         curves={name: Markup(svg) for name, svg in plots.curve_plots(result).items()},
         made=_facts(text.visible_everywhere(dict(result.manifest))),
         data=Markup(embedded_json(text.visible_everywhere([asdict(each) for each in result.examples]))),
@@ -51,33 +55,18 @@ def embedded_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(EMBEDDED)
 
 
-def _pictures(result: RankingResult) -> dict[str, str]:
-    judged = [each for each in result.methods if each.win_rate.value is not None]
-    if not judged:
-        return {}
-    drawn = {"ranking": plots.ranking_plot(result)}
-    if any(each.gold_win_rate.value is not None for each in judged):
-        drawn |= {"agreement": plots.agreement_plot(result), "frontier": plots.frontier_plot(result)}
-    return drawn
-
-
 def _facts(manifest: Mapping[str, Any], depth: int = 0) -> list[tuple[str, str | list]]:
     """A manifest as (name, value) rows; a table inside of it is a list of such rows, two deep, and then words."""
     return [
-        (_name(name), _facts(value, depth + 1) if isinstance(value, Mapping) and value and depth < 2 else _said(value))
+        (name.replace("_", " "), _facts(value, depth + 1) if isinstance(value, Mapping) and value and depth < 2 else _said(value))
         for name, value in manifest.items()
     ]
 
 
-def _name(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def _said(value: Any) -> str:
     if isinstance(value, Mapping) and value:
-        return ", ".join(
-            f"{_name(name)} {f'({_said(each)})' if isinstance(each, Mapping) else _said(each)}" for name, each in value.items()
-        )
+        words = [f"({_said(each)})" if isinstance(each, Mapping) else _said(each) for each in value.values()]
+        return ", ".join(f"{name.replace('_', ' ')} {said}" for name, said in zip(value, words, strict=True))
     if isinstance(value, list | tuple):
         return ", ".join(_said(each) for each in value) or text.UNKNOWN
     if isinstance(value, bool):

@@ -34,8 +34,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 MARKERS = "osD^vPX<>*"
 DASHES = ("solid", "dashed", "dotted")
 GOLD = "#B8860B"
-FRAME = Bbox.from_bounds(0, 0, 320, 250)
-"""What 5.2 x 4.2 inches leave for points and their names, about, in points."""
+FRAME = Bbox.from_bounds(0, 0, 320, 250)  # what 5.2 x 4.2 inches leave for points and their names, about, in points
 QUANTITIES = {
     "reward": "Reward",
     "kl": "KL from the start, nats",
@@ -118,13 +117,9 @@ def frontier_plot(result: RankingResult) -> str:
 def curve_plots(result: RankingResult) -> dict[str, str]:
     """One plot for each logged quantity that any method knows, by name: mean over seeds, and their range as a band."""
     look = looks([each.method for each in result.methods])
-    plots = {}
-    for quantity, label in QUANTITIES.items():
-        lines = {method: averaged(result.curves, method, quantity) for method in look}
-        known = {method: line for method, line in lines.items() if line}
-        if known:
-            plots[quantity] = _curve_plot(quantity, label, known, look)
-    return plots
+    lines = {name: {method: averaged(result.curves, method, name) for method in look} for name in QUANTITIES}
+    known = {name: {method: line for method, line in each.items() if line} for name, each in lines.items()}
+    return {name: _curve_plot(name, QUANTITIES[name], each, look) for name, each in known.items() if each}
 
 
 class Spot(NamedTuple):
@@ -174,9 +169,8 @@ def _scatter(axes: Axes, methods: dict[str, tuple[Estimate, Estimate]], scale: f
     for method, both in methods.items():
         (x, y), lows, highs = ends(both, scale)
         if both[0].value is not None and both[1].value is not None:
-            thin = {"color": look[method].colour, "linewidth": 1.1, "alpha": 0.5}
-            axes.plot([lows[0], highs[0]], [y, y], **thin)
-            axes.plot([x, x], [lows[1], highs[1]], **thin)
+            for bar in (([lows[0], highs[0]], [y, y]), ([x, x], [lows[1], highs[1]])):
+                axes.plot(*bar, color=look[method].colour, linewidth=1.1, alpha=0.5)
             axes.plot(x, y, look[method].marker, color=look[method].colour, ms=8, mec="white", mew=0.8, zorder=3)
             points.append((x, y, visible(method)))
     _name_points(axes, points)

@@ -8,7 +8,6 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from ..core.records import Estimate
 from ..core.results import Measure
 from .text import BARE, DIGITS, SCALES, is_defined, number, shown, shown_interval, visible
 
@@ -24,8 +23,9 @@ def rows_table(rows: Sequence[Measure], title: str = "") -> Table:
             table.add_row(Text(visible(name), style="bold"))
         indent = "  " if len(groups) > 1 and name else ""
         for each in group:
-            first, *rest = _cells(each)
-            table.add_row(Text(indent + first), *map(Text, rest), end_section=each is group[-1])
+            found = each.estimate
+            cells = (shown(found, each.unit), shown_interval(found, each.unit), str(found.n), str(found.abstentions))
+            table.add_row(Text(indent + visible(each.name)), *map(Text, cells), end_section=each is group[-1])
     return table
 
 
@@ -36,29 +36,21 @@ def wide_table(rows: Sequence[Measure], title: str = "", without_interval: Conta
     found = {(each.group, each.name): each.estimate for each in rows}
     headings = [""]
     for name, unit in names.items():
-        headings += [f"{name}{_heading(unit)}", *(("n", "abst.") if name == counted else ())]
+        of_unit = {"share": " %", "difference": ", points"}.get(unit, "" if unit in BARE else f", {unit}")
+        headings += [f"{name}{of_unit}", *(("n", "abst.") if name == counted else ())]
     table = empty_table(title, headings)
     for group in dict.fromkeys(each.group for each in rows):
         cells = []
         for name, unit in names.items():
             of = found.get((group, name))
-            cells.append(_in_column(of, unit, "" if name in without_interval else " "))
-            if name == counted:
-                cells += [str(of.n), str(of.abstentions)] if of else ["", ""]
+            if of is None:
+                cells += ["", "", ""] if name == counted else [""]
+                continue
+            value = number(of.value if of.value is None else SCALES.get(unit, 1.0) * of.value, DIGITS.get(unit, 2))
+            cells.append(value if name in without_interval else f"{value} {shown_interval(of, unit)}".rstrip())
+            cells += [str(of.n), str(of.abstentions)] if name == counted else []
         table.add_row(Text(visible(group)), *map(Text, cells))
     return table
-
-
-def _heading(unit: str) -> str:
-    return {"share": " %", "difference": ", points"}.get(unit, "" if unit in BARE else f", {unit}")
-
-
-def _in_column(of: Estimate | None, unit: str, before: str) -> str:
-    """The number, and its interval unless `before` is empty; the unit is in the heading."""
-    if of is None:
-        return ""
-    value = number(of.value if of.value is None else SCALES.get(unit, 1.0) * of.value, DIGITS.get(unit, 2))
-    return f"{value}{before and before + shown_interval(of, unit)}".rstrip()
 
 
 def empty_table(title: str, columns: Sequence[str]) -> Table:
@@ -106,9 +98,3 @@ def picture(row: Measure) -> Markup:
         f'<line x1="{place(low)}" x2="{place(high)}" y1="6" y2="6" stroke="var(--accent)" stroke-width="3" stroke-linecap="round"/>'
         f'<circle cx="{place(found.value)}" cy="6" r="3" fill="var(--accent)"/></svg>'
     )
-
-
-def _cells(row: Measure) -> tuple[str, ...]:
-    found = row.estimate
-    value, ends = shown(found, row.unit), shown_interval(found, row.unit)
-    return (visible(row.name), value, ends, str(found.n), str(found.abstentions))

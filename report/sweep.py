@@ -30,11 +30,8 @@ class NoiseRun(NamedTuple):
 
 def sweep_table(runs: Sequence[NoiseRun]) -> Table:
     """One line per method, one column per share of flips: the win rate and its interval in percent."""
-    rows = [
-        Measure(method, f"flip {run.flip:g}", _estimate(run, method, "win_rate"), "share")
-        for method in _methods(runs)
-        for run in runs
-    ]
+    each = [(method, run) for method in _methods(runs) for run in runs]
+    rows = [Measure(method, f"flip {run.flip:g}", _estimate(run, method, "win_rate"), "share") for method, run in each]
     return wide_table(rows, "Win rate % by share of flipped labels")
 
 

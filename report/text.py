@@ -9,14 +9,11 @@ from typing import Any
 
 from ..core.records import Estimate
 
-UNKNOWN = "–"
-"""What stands where a value is undefined: never a 0."""
+UNKNOWN = "–"  # what stands where a value is undefined: never a 0
 
 SCALES = {"share": 100.0, "difference": 100.0}
-DIGITS = {"share": 1, "difference": 1}
-"""Of the units that are not shown as they are, with two digits."""
-BARE = ("number", "kappa", "correlation")
-"""Units that are not named beside the value."""
+DIGITS = {"share": 1, "difference": 1}  # of the units that are not shown as they are, with two digits
+BARE = ("number", "kappa", "correlation")  # units that are not named beside the value
 
 HIDDEN = {0x061C, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xE0000, 0xE0080)}
 """Direction marks and overrides, invisible spaces and tag characters."""

@@ -15,8 +15,7 @@ from ..core.records import NOTHING, Abstention, Comparison, Item, Preference
 from ..simulators import make_world
 from ..simulators.material import world_items
 
-ITEMS = 14
-"""Asked about, before some are asked about twice."""
+ITEMS = 14  # asked about, before some are asked about twice
 
 
 def check_annotator(make: Any, *, engine: Engine | None = None, world: World | None = None, **options: Any) -> None:

@@ -6,9 +6,8 @@ from ..core.requests import Message, Reply, Request, Sampling
 
 def check_engine(engine: Engine) -> None:
     """Raises AssertionError where an engine breaks a promise: every request is answered exactly once, equal ones alike; labels,
-    choices and continuations are answered as asked; a seed says the same in any order and company, and seeds differ.
-
-    The engine is asked about 40 short requests, some for log-probabilities of labels and of continuations."""
+    choices and continuations are answered as asked; a seed says the same in any order and company, and seeds differ. The engine is
+    asked about 40 short requests, some for log-probabilities of labels and of continuations."""
     for law in ENGINE_LAWS:
         law(engine)
 

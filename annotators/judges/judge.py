@@ -50,12 +50,17 @@ class Judge:
         if not 0 <= least_mass < 1:
             raise InputError(f"least_mass is {least_mass}; it is a probability in [0, 1)")
         self.least_mass = least_mass
-        self.labels = _two_labels(template_file(template).get("labels", ("A", "B")) if labels is None else labels)
+        said: Any = template_file(template).get("labels", ("A", "B")) if labels is None else labels
+        found = tuple(said) if isinstance(said, list | tuple) else ()
+        if len(found) != 2 or not all(isinstance(each, str) and each for each in found) or found[0] == found[1]:
+            expected = "they are two different, non-empty strings, the first for the answer shown first"
+            raise InputError(f"the labels are {said!r}; {expected}")
+        self.labels: tuple[str, str] = found
         if pair is not None and ask is None and not thinks:
             ask = ""  # whoever writes the pair's part may have put the question there
-        parts: dict[str, Any] = {"system": system, "shared": shared, "pair": pair, "persona": persona, "ask": ask, "think": think}
-        parts |= {"max_tokens": max_tokens, "temperature": temperature}
-        self.question = Prompted(template, extras=extras, labels=self.labels, thinks=thinks, name=name, **parts)
+        own: dict[str, Any] = {"name": name, "system": system, "shared": shared, "pair": pair, "persona": persona, "ask": ask}
+        own |= {"think": think, "max_tokens": max_tokens, "temperature": temperature}
+        self.question = Prompted(template, extras=extras, labels=self.labels, thinks=thinks, **own)
         self.name, self.thinks = self.question.name, thinks
 
     def request(self, pair: Comparison, seed: int = 0, **extras: str) -> Request:
@@ -82,21 +87,12 @@ class Judge:
 
 
 def check_parts(parts: Mapping[str, Any], who: str) -> None:
-    """Raises InputError for a part that one with a judge of its own cannot hand to it, or of another type.
-
-    who: as in "the annotator 'janus'"."""
+    """Raises InputError for a part that one with a judge of its own cannot hand to it, or of another type. who: as in "the
+    annotator 'janus'"."""
     unknown = [each for each in parts if each not in PARTS]
     if unknown:
         raise InputError(f"{who} was given {unknown[0]!r}, which is not a part of its judge; the parts: {', '.join(PARTS)}")
     check_types(Judge, parts, who)
-
-
-def _two_labels(labels: Any) -> tuple[str, str]:
-    found = tuple(labels) if isinstance(labels, list | tuple) else ()
-    if len(found) != 2 or not all(isinstance(each, str) and each for each in found) or found[0] == found[1]:
-        expected = "they are two different, non-empty strings, the first for the answer shown first"
-        raise InputError(f"the labels are {labels!r}; {expected}")
-    return found
 
 
 class Likelihood:
@@ -110,8 +106,7 @@ class Likelihood:
     def __init__(self, temperature: float = 0.1, name: str = "likelihood") -> None:
         if not temperature > 0.0:
             raise InputError(f"the temperature is {temperature}; it is a scale in nats per token, more than 0")
-        self.temperature = temperature
-        self.name = name
+        self.temperature, self.name = temperature, name
 
     async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Abstention:
         pair = pair_of(item, self.name)

@@ -11,8 +11,7 @@ from ..parsing.values import read_ranking, strength_of
 from ..parsing.verdicts import read_verdict
 from ..prompting.prompted import TEXT, Question
 
-P_LEFT = {"A": 1.0, "B": 0.0, "tie": 0.5}
-"""Probability of left, by what a verdict says; `neither` is an abstention."""
+P_LEFT = {"A": 1.0, "B": 0.0, "tie": 0.5}  # probability of left, by what a verdict says; `neither` is an abstention
 
 
 class PromptedVerdict(Question):

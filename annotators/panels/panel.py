@@ -46,8 +46,7 @@ async def ask_member(member: Annotator, pair: Comparison, ask: Ask, rng: Rng, na
 
 def nobody(pair: Comparison, silent: Sequence[Abstention], name: str) -> Abstention:
     """The abstention of a panel whose members gave no verdict."""
-    why = f"none of {len(silent)} gave a verdict; the first: {silent[0].detail}"
-    because = foremost(silent)
+    why, because = f"none of {len(silent)} gave a verdict; the first: {silent[0].detail}", foremost(silent)
     return Abstention(pair, because.reason, name, why, unread=because.unread)
 
 

@@ -14,8 +14,7 @@ from ...core.language_models.prompts import THOUGHT
 from ...core.text import sound
 
 MOST_CHARACTERS = 100_000
-MOST_NESTING = 20
-"""A reply that is longer or whose JSON nests deeper is not read."""
+MOST_NESTING = 20  # a reply that is longer or whose JSON nests deeper is not read
 PLACEHOLDERS = frozenset({"...", "…", "string", "text", "<text>", "n/a", "none", "null"})
 """What a model copies from the form it was to fill in."""
 
@@ -49,8 +48,7 @@ def _parsed_objects(text: str) -> list[tuple[dict[str, Any], bool]] | None:
     places = None if said is None else _objects(said)
     if said is None or places is None:
         return None
-    found: list[tuple[dict[str, Any], bool]] = []
-    end = 0
+    found, end = list[tuple[dict[str, Any], bool]](), 0
     for start, stop in (each for each in places if LIKE_AN_OBJECT.match(said, *each)):
         before, end = said[max(end, start - 60) : start], stop
         parsed = _parsed(said[start:stop])

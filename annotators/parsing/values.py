@@ -131,13 +131,13 @@ def read_spans(text: str, answer: str, categories: Collection[str] = (), last_of
 
     A quote is found where it stands in the answer exactly once (curly quotes match straight ones; blanks around it do not
     count); one that stands nowhere, or in several places, is counted as lost and never placed by guess, unless `last_of_several`: a
-    sentence that is said again is a fault where it is said last. A blank quote speaks of
-    what is missing: an empty span at the answer's end. categories: all that may be said (none given: any text). None where there
-    is not such a list, or an entry has no quote or another category."""
+    sentence that is said again is a fault where it is said last. A blank quote speaks of what is missing: an empty span at the
+    answer's end. categories: all that may be said (none given: any text). None where there is not such a list, or an entry has no
+    quote or another category."""
     found = read_object(text, "spans")
     if found is None or not isinstance(found["spans"], list):
         return None
-    known = {property_name(each): each for each in categories}
+    known, shown = {property_name(each): each for each in categories}, answer.translate(_STRAIGHT)
     spans: list[Span] = []
     polarities: list[Polarity | None] = []
     lost = 0
@@ -147,22 +147,14 @@ def read_spans(text: str, answer: str, categories: Collection[str] = (), last_of
         category = each.get("category") or ""
         if not isinstance(category, str) or (known and property_name(category) not in known):
             return None
-        place = _place(each["quote"], answer, last_of_several)
-        if place is None:
+        quote = each["quote"].strip().translate(_STRAIGHT)
+        first, last = (shown.find(quote), shown.rfind(quote)) if quote else (len(answer), len(answer))
+        if first < 0 or (first != last and not last_of_several):
             lost += 1
             continue
-        spans.append(Span(*place, known.get(property_name(category), category)))
+        spans.append(Span(last, last + len(quote), known.get(property_name(category), category)))
         polarities.append(polarity_of(each.get("polarity")))
     return SpansRead(tuple(spans), tuple(polarities), lost)
-
-
-def _place(quote: str, answer: str, last_of_several: bool) -> tuple[int, int] | None:
-    wanted, shown = quote.strip().translate(_STRAIGHT), answer.translate(_STRAIGHT)
-    if not wanted:
-        return len(answer), len(answer)
-    start = shown.find(wanted)
-    last = shown.rfind(wanted)
-    return None if start < 0 or (start != last and not last_of_several) else (last, last + len(wanted))
 
 
 def polarity_of(value: Any) -> Polarity | None:
@@ -173,9 +165,8 @@ def polarity_of(value: Any) -> Polarity | None:
 
 
 def read_reaction(text: str) -> ReactionKind | None:
-    """A reaction, from the property `reaction`, or from text: its name alone, or emoji all of one kind with nothing denied.
-
-    Silence has to be said ("silence", "no reaction", 😶): an empty reply is a failed one, and None."""
+    """A reaction, from the property `reaction`, or from text: its name alone, or emoji all of one kind with nothing denied. Silence
+    has to be said ("silence", "no reaction", 😶): an empty reply is a failed one, and None."""
     found = read_object(text, "reaction")
     said = found["reaction"] if found is not None else _plain(text)
     if not isinstance(said, str) or len(said) > 2000:

@@ -54,10 +54,9 @@ _VERDICT_WORDS |= dict.fromkeys(("neither", "both bad", "neither is acceptable")
 
 
 def read_verdict(text: str) -> Verdict | None:
-    """Which of two answers, A or B, is better, a tie, or neither is acceptable: from the property `verdict`, or from words.
-
-    None where the text says two things, denies or doubts one ("A is not better", "if B is better"), has an unreadable object,
-    or is not in English beyond its label."""
+    """Which of two answers, A or B, is better, a tie, or neither is acceptable: from the property `verdict`, or from words. None
+    where the text says two things, denies or doubts one ("A is not better", "if B is better"), has an unreadable object, or is not
+    in English beyond its label."""
     found = read_object(text, "verdict")
     if found is not None:
         return verdict_word(found["verdict"])

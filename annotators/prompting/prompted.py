@@ -24,8 +24,7 @@ from ..annotator import Traits, contained, foremost, request_seed
 from ..parsing.objects import read_prose
 from .template import Kind, Template
 
-SHOWN_OF_A_REPLY = 60
-"""Characters of an unreadable reply that its abstention shows."""
+SHOWN_OF_A_REPLY = 60  # characters of an unreadable reply that its abstention shows
 
 
 def _said_once(
@@ -169,8 +168,7 @@ async def together(asked: Iterable[Awaitable[Any]]) -> list[Any]:
     for each in said:
         if isinstance(each, BaseException) and not isinstance(each, Unread):
             raise each
-    silent = [each.because for each in said if isinstance(each, Unread)]
-    if silent:
+    if silent := [each.because for each in said if isinstance(each, Unread)]:
         raise Unread(foremost(silent))
     return said
 
@@ -179,8 +177,7 @@ async def heard(asked: Iterable[Awaitable[Any]], item: Item, annotator: str) -> 
     """What those of them give that can be had, in order, and an abstention for each that was Unread or met an EngineError. All are
     waited for before BudgetExceeded, or any other failure, is raised."""
     said = await asyncio.gather(*map(contained, asked), return_exceptions=True)
-    found: list[Any] = []
-    silent: list[Abstention] = []
+    found, silent = list[Any](), list[Abstention]()
     for each in said:
         if isinstance(each, Unread):
             silent.append(each.because)

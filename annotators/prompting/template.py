@@ -33,8 +33,7 @@ SHORTEST_FENCE = 5
 LONGEST = 1_000_000
 """Of the number that an expression may give, and of the items of a list or characters of a text that one is made of."""
 MOST_ITEMS, NESTED_LOOPS = 1000, 2
-LONGEST_QUESTION = 50_000_000
-"""Characters."""
+LONGEST_QUESTION = 50_000_000  # characters
 FILTERS = (
     "abs", "capitalize", "count", "d", "default", "first", "float", "int", "last", "length", "list", "lower", "max", "min", "round",
     "reverse", "sort", "string", "striptags", "title", "trim", "truncate", "unique", "upper", "wordcount",
@@ -84,14 +83,11 @@ def _items(values: Any) -> Any:
     return values
 
 
-def _join(values: Any, by: str = "") -> str:
-    return by[:MOST_ITEMS].join(map(str, _items(values)))
-
-
 # No escaping for HTML: the text goes to a language model as it is.
 _ENVIRONMENT = _Bounded(undefined=StrictUndefined, autoescape=False)
 _ENVIRONMENT.globals.clear()  # a template uses the variables it is given, and Jinja's filters
-_ENVIRONMENT.filters = {name: _ENVIRONMENT.filters[name] for name in FILTERS} | {"_items": _items, "join": _join}
+_ENVIRONMENT.filters = {name: _ENVIRONMENT.filters[name] for name in FILTERS} | {"_items": _items}
+_ENVIRONMENT.filters["join"] = lambda values, by="": by[:MOST_ITEMS].join(map(str, _items(values)))
 
 
 class Template:

@@ -15,8 +15,7 @@ from ...core.requests import Reply, Request
 from ...core.store import Paid, Store
 from .feed import Feed
 
-QUIET_PASSES = 3
-"""Passes of the event loop without a new request before a batch is thought to be complete."""
+QUIET_PASSES = 3  # passes of the event loop without a new request before a batch is thought to be complete
 CACHED = Usage(cached=1)
 
 
@@ -104,10 +103,9 @@ class Desk:
         return answer
 
     def reject(self, answers: Iterable[Answer]) -> None:
-        """Takes replies that could not be read out of the store: at once for this run, in the file with the next write.
-
-        One that was bought in this run is remembered until its end. One that an earlier run left is forgotten, and asked for again;
-        it is taken out once, so that a duplicate of the item does not take out the new reply."""
+        """Takes replies that could not be read out of the store: at once for this run, in the file with the next write. One that
+        was bought in this run is remembered until its end. One that an earlier run left is forgotten, and asked for again; it is
+        taken out once, so that a duplicate of the item does not take out the new reply."""
         for answer in answers:
             if answer.was_held and answer.key in self._removed:
                 continue

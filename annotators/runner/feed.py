@@ -10,8 +10,7 @@ from ...core.ledger import Ledger
 from ...core.protocols import Engine
 from ...core.requests import Reply, Request
 
-STOP_SECONDS = 10.0
-"""How long an abandoned run waits for its engine to come to a stop."""
+STOP_SECONDS = 10.0  # how long an abandoned run waits for its engine to come to a stop
 
 Outcome = tuple[int, Reply | Exception]
 

@@ -30,8 +30,7 @@ STYLES: tuple[Style, ...] = (
     lambda number, key: 0.5,
     lambda number, key: key[0] / 255,
 )
-LONGEST_LIST = 4
-"""Entries of a list that its schema does not bound."""
+LONGEST_LIST = 4  # entries of a list that its schema does not bound
 CERTAIN = 0.999
 
 
@@ -50,8 +49,7 @@ def played(
     items: Sequence[Item], annotator: Annotator, model: str, store: Store | None, seed: int, ledger: Ledger
 ) -> tuple[Quote, tuple[Feedback | Abstention, ...]]:
     """What asking would buy at most, and what was said in one of the plays. model: the engine's name."""
-    held = store if store else None
-    plays = [_Player(annotator, model, held, style, ledger) for style in STYLES]
+    plays = [_Player(annotator, model, store or None, style, ledger) for style in STYLES]
     labels = Budget(labels=ledger.budget.labels)
     results = [tuple(Stream(Run(items, player, Desk(None, None, Ledger(labels)), seed, 4096, None))) for player in plays]
     asked = items[: ledger.budget.labels]
@@ -76,10 +74,8 @@ class _Play:
     def __init__(self) -> None:
         self.prices: dict[bytes, Price] = {}
         self.cached: set[bytes] = set()
-        self.more = 0
-        """Requests that the annotator declares beyond those that were seen."""
-        self.is_whole = False
-        """Whether the end was an answer; otherwise more may be asked than was seen."""
+        self.more = 0  # requests that the annotator declares beyond those that were seen
+        self.is_whole = False  # whether the end was an answer; otherwise more may be asked than was seen
 
 
 class _Player:
@@ -87,8 +83,7 @@ class _Player:
 
     def __init__(self, annotator: Annotator, model: str, held: Store | None, style: Style, ledger: Ledger) -> None:
         self.name = annotator.name
-        self.plays: dict[int, _Play] = {}
-        """By the identity of the item."""
+        self.plays: dict[int, _Play] = {}  # by the identity of the item
         self._model, self._held, self._style, self._ledger = model, held, style, ledger
         try:
             self._inner = copy.deepcopy(annotator)  # some learn from what they are told, and this is made up

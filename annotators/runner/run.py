@@ -19,14 +19,11 @@ Progress = Callable[[int, int, Usage], None]
 """Called with items done, items in all (0 where that is not known), and what was spent so far; a few times a second at most."""
 
 PROGRESS_SECONDS = 0.1
-CHUNK, PATIENCE_SECONDS = 256, 0.05
-"""A stream hands out results when it has so many, or the first has waited so long."""
+CHUNK, PATIENCE_SECONDS = 256, 0.05  # a stream hands out results when it has so many, or the first has waited so long
 STRIDE = 32
 """Items that are begun before the loop goes round: progress and results wait no longer where an annotator's own code is slow."""
-SHOWN_OF_A_PROMPT = 80
-"""Characters of a prompt that an error shows."""
-LEAD = 4
-"""Windows of items that may be begun, the oldest of them not yet handed out."""
+SHOWN_OF_A_PROMPT = 80  # characters of a prompt that an error shows
+LEAD = 4  # windows of items that may be begun, the oldest of them not yet handed out
 
 
 class AnnotatorFailed(PastureError):
@@ -130,7 +127,12 @@ class Run:
             result, asked = await self._asked(item)
             usage += asked.usage
             self._rejected(result, asked)
-        return result if usage == result.usage else _with_usage(result, usage)
+        if usage == result.usage:
+            return result
+        if type(result) is Preference:  # the common case, for less than `replace`
+            values = _VALUES(result)
+            return Preference(*values[:_USAGE], usage, *values[_USAGE + 1 :])  # pyright: ignore[reportCallIssue]
+        return replace(result, usage=usage)
 
     def _rejected(self, result: Feedback | Abstention, asked: MeteredAsk) -> bool:
         """Has the unreadable replies behind an abstention, or behind a part that is missing, taken out of the store. True where
@@ -206,13 +208,6 @@ def silent_in(result: Feedback | Abstention) -> tuple[Abstention, ...]:
 
 _FIELDS = [each.name for each in fields(Preference)]
 _VALUES, _USAGE = attrgetter(*_FIELDS), _FIELDS.index("usage")
-
-
-def _with_usage(result: Feedback | Abstention, usage: Usage) -> Feedback | Abstention:
-    if type(result) is Preference:  # the common case, for less than `replace`
-        values = _VALUES(result)
-        return Preference(*values[:_USAGE], usage, *values[_USAGE + 1 :])  # pyright: ignore[reportCallIssue]
-    return replace(result, usage=usage)
 
 
 def _check(result: Any, item: Item, name: str) -> None:

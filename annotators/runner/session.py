@@ -22,8 +22,7 @@ Watch = Callable[[str, int, int, Usage], None]
 """Called with who is asked, items done, items in all (0 where that is not known), and what was spent on them so far."""
 
 Result = TypeVar("Result")
-_ITEM = Completion(Prompt("a task"), "")
-"""What a task is about, for the runner."""
+_ITEM = Completion(Prompt("a task"), "")  # what a task is about, for the runner
 
 
 class Session:
@@ -34,8 +33,7 @@ class Session:
     as `over budget` (its `labels` are the first items of each call). progress: told how far each call is. window: items in work at
     once."""
 
-    quote = Quote(0)
-    """The price of what was asked in a `DrySession`; nothing elsewhere."""
+    quote = Quote(0)  # the price of what was asked in a `DrySession`; nothing elsewhere
 
     def __init__(
         self,
@@ -58,10 +56,9 @@ class Session:
         return self.ledger.usage
 
     def ask(self, items: Sequence[Item], annotator: Annotator, seed: int | None = None) -> Annotations:
-        """One answer per item, in their order. seed: in place of the session's.
-
-        An engine's failure on a request makes that item an abstention. Raises AnnotatorFailed where the annotator itself breaks,
-        StoreError, and InputError where an annotator asks and there is no engine; finished replies are in the store by then."""
+        """One answer per item, in their order. seed: in place of the session's. An engine's failure on a request makes that item an
+        abstention. Raises AnnotatorFailed where the annotator itself breaks, StoreError, and InputError where an annotator asks and
+        there is no engine; finished replies are in the store by then."""
         started = time.perf_counter()
         stream = self.stream(items, annotator, seed)
         results = tuple(stream)
@@ -90,10 +87,9 @@ class Session:
         return Stream(Run(items, annotator, desk, self.seed if seed is None else seed, self.window, told))
 
     def run_task(self, name: str, task: Callable[[Ask], Awaitable[Result]]) -> Result:
-        """What `task(ask)` returns: one piece of work that asks in many steps, kept, budgeted and resumed as any other.
-
-        Where the result has abstentions as its `silent`, replies of theirs that could not be read leave the store. Raises what the
-        task raises, of which EngineError, BudgetExceeded and Unread are not faults of the task."""
+        """What `task(ask)` returns: one piece of work that asks in many steps, kept, budgeted and resumed as any other. Where the
+        result has abstentions as its `silent`, replies of theirs that could not be read leave the store. Raises what the task
+        raises, of which EngineError, BudgetExceeded and Unread are not faults of the task."""
         doing = _Task(name, task)
         self.ask([_ITEM], doing)
         if doing.error is not None:

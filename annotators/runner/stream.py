@@ -107,8 +107,7 @@ class Annotations:
 
     results: tuple[Feedback | Abstention, ...]
     annotator: str
-    engine: str
-    """Name of the engine; blank where there was none."""
+    engine: str  # name of the engine; blank where there was none
     usage: Usage
     seconds: float
 

@@ -18,7 +18,6 @@ class Gold:
     """Prefers what the population's mean user prefers, with certainty; equal utilities tie."""
 
     traits = Traits(symmetric=True)
-
     world: World
     name: str = "gold"
 
@@ -48,7 +47,6 @@ class BradleyTerry(WorldUser):
     temperature: noise in nats, >= 0. soft: return that probability; otherwise (the default) a hard label drawn from it."""
 
     traits = Traits(symmetric=True)
-
     temperature: float = 1.0
     soft: bool = False
     name: str = "bradley-terry"
@@ -72,7 +70,6 @@ class UserPool:
     """The world's population: each pair is put to one of its users, drawn at random, who chooses as `BradleyTerry` does."""
 
     traits = Traits(symmetric=True)
-
     world: World
     temperature: float = 1.0
     soft: bool = False
@@ -101,7 +98,6 @@ class Longest:
     """Prefers the answer of more characters; equal lengths tie."""
 
     traits = Traits(symmetric=True)
-
     name: str = "longest"
 
     async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference:
@@ -126,7 +122,6 @@ class Spammer:
     (in characters; equal lengths tie). To be put into a pool: `members = ["judge", {use = "spammer", habit = "first"}]`."""
 
     traits = Traits(symmetric=True)
-
     habit: str = "random"
     name: str = ""
 

@@ -27,7 +27,6 @@ class ScriptedRanker(WorldUser):
     of the utilities, and equals stand in an order drawn at random (a pair's are a tie)."""
 
     traits = Traits(item="slate")
-
     temperature: float = 1.0
     name: str = "scripted-ranker"
 
@@ -57,7 +56,6 @@ class ScriptedRater(WorldUser):
     a Ranking, with the overall scores as its grades and equal ones in an order drawn at random."""
 
     traits = Traits(item="answer")
-
     low: int = 1
     high: int = 5
     noise: float = 0.5
@@ -111,7 +109,6 @@ class ScriptedVerdict(WorldUser):
     `strength` is the perceived difference in nats; the rationale names the worst faults of the worse answer."""
 
     traits = Traits(symmetric=True)
-
     temperature: float = 1.0
     tie: float = 0.0
     acceptable: float | None = None

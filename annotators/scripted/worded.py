@@ -63,7 +63,6 @@ class ScriptedCritic(WorldUser):
     not there. The polarity is praise where it finds nothing, else blame, or mixed for an answer that is acceptable all the same."""
 
     traits = Traits(item="answer", gives="a critique of an answer")
-
     most: int = 5
     miss: float = 0.0
     hallucinate: float = 0.0
@@ -102,7 +101,6 @@ class ScriptedEditor(WorldUser):
     stays as it is. `miss` as in `ScriptedCritic`; the critique that the edit follows goes with it."""
 
     traits = Traits(item="answer", gives="a revision of an answer")
-
     effort: int | None = None
     miss: float = 0.0
     name: str = "scripted-editor"
@@ -133,7 +131,6 @@ class ScriptedDirectives(WorldUser):
     strongest wish)."""
 
     traits = Traits(item="answer", gives="a rule about answers")
-
     source: str = "fault"
     name: str = "scripted-directive"
 
@@ -164,7 +161,6 @@ class ScriptedReactions(WorldUser):
     the world's rivals."""
 
     traits = Traits(item="answer", gives="a sign about an answer")
-
     silence: float = 0.9
     adversarial: float = 0.0
     temperature: float = 0.5
@@ -194,7 +190,6 @@ class ScriptedFollowUps(WorldUser):
     wish. miss: how often they overlook a fault."""
 
     traits = Traits(item="answer", gives="what a user says after an answer")
-
     patience: float = 0.3
     miss: float = 0.0
     name: str = "scripted-follow-up"

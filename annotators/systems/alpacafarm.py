@@ -23,8 +23,7 @@ from ..prompting.prompted import Prompted, json_schema, template_file
 from ..prompting.template import SHORTEST_FENCE, conversation
 from ..wrappers.flip import Flip
 
-NOISE = {"training": 0.25, "evaluation": 0.0}
-"""Share of labels that are flipped, by purpose."""
+NOISE = {"training": 0.25, "evaluation": 0.0}  # share of labels that are flipped, by purpose
 _AB = {"enum": ["A", "B"]}
 SCHEMAS: dict[str, Mapping[str, Any] | None] = {
     "json": json_schema({"rationale": {"type": "string"}, "verdict": _AB}),
@@ -107,13 +106,14 @@ class MemberPool:
         else:
             request = member.batch_request(batch, seed_for(self._seed, "alpacafarm", *(each.key for each in batch)))
             reply = await ask(request)
-            verdict = verdict_of_batch(reply, len(batch), [each.key for each in batch].index(pair.key))
+            said = (read_object(reply.text, "verdicts") or {}).get("verdicts")
+            place = [each.key for each in batch].index(pair.key)
+            verdict = verdict_word(said[place]) if isinstance(said, list) and len(said) == len(batch) else None
         if verdict is None:
             return replace(member.prompted.unread(pair, request, reply, f"no verdict for {member.name}"), annotator=self.name)
         if verdict == "neither":
             return Abstention(pair, Reason.NEITHER, self.name, f"{member.name} finds neither answer acceptable")
-        is_as_given = shown.left.text == pair.left.text
-        p_left = P_LEFT[verdict] if is_as_given else 1.0 - P_LEFT[verdict]
+        p_left = P_LEFT[verdict] if shown.left.text == pair.left.text else 1.0 - P_LEFT[verdict]
         return Preference(pair, p_left, self.name, persona=member.name)
 
     def _cut(self, among: Iterable[Item]) -> dict[str, list[Comparison]]:
@@ -126,9 +126,8 @@ class MemberPool:
         for member, share in shares.items():
             order = sorted(share, key=lambda key: digest(self._seed, "alpacafarm", "batch", key))
             for start in range(0, len(order), member.batch):
-                keys = order[start : start + member.batch]
-                batch = [share[key] for key in keys]
-                batches |= dict.fromkeys(keys, batch)
+                batch = [share[key] for key in order[start : start + member.batch]]
+                batches |= dict.fromkeys(order[start : start + member.batch], batch)
         return batches
 
 
@@ -175,13 +174,6 @@ class Member:
             return read_verdict(reply.text)
         order = read_ranking(reply.text, 2)
         return None if order is None else "A" if order[0] == 0 else "B"
-
-
-def verdict_of_batch(reply: Reply, size: int, place: int) -> Verdict | None:
-    """The verdict in this place of the `size` that the reply lists; None for another number of them."""
-    found = read_object(reply.text, "verdicts")
-    said = None if found is None else found["verdicts"]
-    return verdict_word(said[place]) if isinstance(said, list) and len(said) == size else None
 
 
 def _example(example: Mapping[str, str], form: str) -> str:

@@ -20,8 +20,7 @@ from ..annotator import Traits, completion_of
 from ..judges.judge import log_likelihood
 from ..prompting.prompted import Prompted, template_file, together
 
-ROUTE = "route"
-"""In place of a domain: the strong model says which."""
+ROUTE = "route"  # in place of a domain: the strong model says which
 
 
 class Cdr:
@@ -84,8 +83,7 @@ class Cdr:
         scores = [log_likelihood(reply, self.per_token) for reply in await together(map(ask, asked))]
         unread = tuple(request for request, score in zip(asked, scores, strict=True) if score is None)
         if unread:
-            models = ", ".join(dict.fromkeys(request.model for request in unread))
-            why = f"no finite log-likelihood from {models}"
+            why = f"no finite log-likelihood from {', '.join(dict.fromkeys(request.model for request in unread))}"
             return Abstention(item, Reason.UNPARSABLE, self.name, why, unread=unread)
         known = [score for score in scores if score is not None]
         rewards = [strong - weak for strong, weak in zip(known[::2], known[1::2], strict=True)]
@@ -112,8 +110,12 @@ class CdrPolicies:
 
     def rewards(self, completions: Sequence[Completion]) -> np.ndarray:
         """log strong - log weak of each answer, in nats (a token, with `per_token`), shape [N]."""
-        strong_N, weak_N = (self._logprobs(policy, completions) for policy in self.policies)
-        return strong_N - weak_N
+        logprobs: list[np.ndarray] = []
+        for policy in self.policies:
+            scores = policy.token_scores(completions)
+            total_N = scores.sequence_logprobs().detach().double().cpu().numpy()
+            logprobs.append(total_N / scores.mask_NT.sum(dim=1).cpu().numpy() if self.per_token else total_N)
+        return logprobs[0] - logprobs[1]
 
     async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference | Rating | Abstention:
         answers = (item.left, item.right) if isinstance(item, Comparison) else (completion_of(item, self.name),)
@@ -121,11 +123,6 @@ class CdrPolicies:
         if not np.isfinite(rewards).all():
             return Abstention(item, Reason.NOT_APPLICABLE, self.name, f"a policy gives an answer no probability: rewards {rewards}")
         return _said(item, rewards, self.scale, self.name)
-
-    def _logprobs(self, policy: Policy, completions: Sequence[Completion]) -> np.ndarray:
-        scores = policy.token_scores(completions)
-        total_N = scores.sequence_logprobs().detach().double().cpu().numpy()
-        return total_N / scores.mask_NT.sum(dim=1).cpu().numpy() if self.per_token else total_N
 
 
 def _said(item: Item, rewards: Sequence[float], scale: float, name: str) -> Preference | Rating:

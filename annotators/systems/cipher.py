@@ -27,8 +27,7 @@ RULES = {
     "food": "Prefer formal answers. Prefer plain text.",
 }
 """What the default user likes, by the kind of question that the text world asks."""
-LEAST_GAIN = 0.3
-"""Nats that an edit has to gain for the user to make it."""
+LEAST_GAIN = 0.3  # nats that an edit has to gain for the user to make it
 BY = ("rule", "engine")
 
 
@@ -59,8 +58,15 @@ class EditingUser:
             raise InputError(f"the user edits by {by!r}; it is one of {', '.join(BY)}")
         if user and by == "rule":
             raise InputError('a user who edits by rule is asked nothing; leave out `user`, or take by = "engine"')
-        for place, rule in (rules or {}).items():
-            _check_rule(place, rule, by == "rule", context is kind_of_question)
+        for place, rule in (rules or {}).items():  # one that would do nothing is refused
+            if context is kind_of_question and place not in RULES:
+                raise InputError(
+                    f"there are rules for the context {place!r}; the contexts of the text world are {', '.join(RULES)}"
+                )
+            for each in split_sentences(rule) if by == "rule" else ():
+                if not read_rules(each):
+                    way_out = "write one such as 'Prefer formal answers.'"
+                    raise InputError(f"the rule {each!r} is not one that the text world knows; {way_out}")
         self.name, self.by, self.rules, self.context = name, by, dict(RULES if rules is None else rules), context
         schema = json_schema({"revision": {"type": "string"}})
         self._question = Prompted("cipher_user", kind="answer", extras=("rule",), schema=schema, **parts(name, user))
@@ -89,16 +95,6 @@ class EditingUser:
         rules = read_rules(rule)
         taste = {name: GOLD.get(name, 0.0) + rules.get(name, 0.0) for name in {*GOLD, *rules}}
         return improve(text, draft.text, lambda answer: value(taste, text, answer), LEAST_GAIN)
-
-
-def _check_rule(place: str, rule: str, understood: bool, of_the_world: bool) -> None:
-    """Raises InputError for a rule that would do nothing: of a context that no prompt has, or (`understood`) that says nothing."""
-    if of_the_world and place not in RULES:
-        raise InputError(f"there are rules for the context {place!r}; the contexts of the text world are {', '.join(RULES)}")
-    unknown = [each for each in split_sentences(rule) if not read_rules(each)] if understood else []
-    if unknown:
-        way_out = "write one such as 'Prefer formal answers.'"
-        raise InputError(f"the rule {unknown[0]!r} is not one that the text world knows; {way_out}")
 
 
 def edit_cost(draft: str, edited: str) -> int:

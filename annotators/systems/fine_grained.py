@@ -28,7 +28,6 @@ class FineGrained(PromptedCritic):
     one at the answer's end; where one stands nowhere the answer is unread, as a lost error would look like a better answer."""
 
     traits = Traits(engine=True, item="answer")
-
     template = "fine-grained-rlhf"
     properties: ClassVar = {"critique": TEXT, "spans": spans_schema({"enum": list(CATEGORIES)})}
 
@@ -55,8 +54,7 @@ class FineGrained(PromptedCritic):
         if not isinstance(item, Comparison):
             return await self.asked(item, ask, rng)
         seed = shared_seed(rng)  # one answer is sampled alike on either side
-        asked = [self.asked(each, ask, rng_for(seed, each.key)) for each in (item.left, item.right)]
-        said = await together(asked)
+        said = await together(self.asked(each, ask, rng_for(seed, each.key)) for each in (item.left, item.right))
         silent = [each for each in said if isinstance(each, Abstention)]
         if silent:
             return replace(foremost(silent), item=item)

@@ -117,10 +117,8 @@ def call_limit(candidates: int) -> int:
 
 
 def pairs_search(candidates: int, beam: int = 4, unsure: float = 0.2) -> Search[PairsRanking]:
-    """beam: merges kept open at once; 1 is plain merge sort. unsure: both branches are followed where p is within 0.5 +-
-    unsure, in [0, 0.5].
-
-    Drive it with `search.run_search`."""
+    """beam: merges kept open at once; 1 is plain merge sort. unsure: both branches are followed where p is within 0.5 +- unsure, in
+    [0, 0.5]. Drive it with `search.run_search`."""
     if candidates < 1 or beam < 1 or not 0 <= unsure <= 0.5:
         expected = "the first two are 1 or more, unsure is in [0, 0.5]"
         raise InputError(f"there are {candidates} candidates, beam {beam}, unsure {unsure}; {expected}")

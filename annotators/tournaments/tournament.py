@@ -5,7 +5,7 @@ A search yields the pairs of a round; they are asked about together, the first o
 pairs in `swap` to take its liking for a place out."""
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,10 +17,9 @@ from ...core.seeds import rng_for
 from ..annotator import Traits, foremost, renamed, shared_seed, slate_of, verdict_of
 from ..prompting.prompted import together
 from .active import active_search, posterior
-from .search import Pair, Search, knockout, pairs_search, sampled_pairs
+from .search import Search, knockout, pairs_search, sampled_pairs
 
-HOWS = ("pairs", "knockout", "active", "random")
-"""How the pairs of a tournament are chosen."""
+HOWS = ("pairs", "knockout", "active", "random")  # how the pairs of a tournament are chosen
 
 
 class Tournament:
@@ -68,15 +67,12 @@ class Tournament:
             grades = np.array((yield from knockout(n, rng)).rounds_survived_N, dtype=float)
         else:
             budget = self.budget or max(math.floor(n * math.log2(n)), 1)
-            search = active_search(n, budget, rng) if self.how == "active" else _all_at_once(n, budget, rng)
-            grades = posterior((yield from search)).strengths_M
+            if self.how == "active":
+                wins_NN = yield from active_search(n, budget, rng)
+            else:
+                wins_NN, pairs = np.zeros((n, n)), sampled_pairs(n, budget, rng)
+                for (i, j), p in zip(pairs, (yield pairs), strict=True):
+                    wins_NN[i, j] += p
+                    wins_NN[j, i] += 1 - p
+            grades = posterior(wins_NN).strengths_M
         return np.argsort(-grades, kind="stable").tolist(), tuple(grades.tolist())
-
-
-def _all_at_once(n: int, budget: int, rng: Rng) -> Generator[list[Pair], Sequence[float], np.ndarray]:
-    """Wins by answer, [N, N], of a connected random set of pairs."""
-    wins_NN, pairs = np.zeros((n, n)), sampled_pairs(n, budget, rng)
-    for (i, j), p in zip(pairs, (yield pairs), strict=True):
-        wins_NN[i, j] += p
-        wins_NN[j, i] += 1 - p
-    return wins_NN

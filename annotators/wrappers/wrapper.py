@@ -49,12 +49,11 @@ class Swap(Wrapper):
         pair, seed = pair_of(item, self.name), shared_seed(rng)
         orders = [self.inner.annotate(each, ask, rng_for(seed, self.inner.name)) for each in (pair, pair.swapped())]
         first, second = (verdict_of(each, self.inner.name, self.name) for each in await together(orders))
-        silent: list[Abstention] = []
-        for order, each in (("in the order given", first), ("in the other order", second)):
-            if isinstance(each, Abstention):
-                silent.append(replace(each, item=pair, annotator=self.name, detail=f"{order}: {each.detail}"))
         if isinstance(first, Abstention) or isinstance(second, Abstention):
-            return foremost(silent)
+            said = (("in the order given", first), ("in the other order", second))
+            silent = [(order, each) for order, each in said if isinstance(each, Abstention)]
+            own: dict[str, Any] = {"item": pair, "annotator": self.name}
+            return foremost([replace(each, detail=f"{order}: {each.detail}", **own) for order, each in silent])
         p_left, strength = (first.p_left + (1.0 - second.p_left)) / 2.0, None
         if first.strength is not None and second.strength is not None:  # a verdict for the other answer counts against it
             signed = first.strength * _side(first.p_left) - second.strength * _side(second.p_left)
@@ -106,5 +105,4 @@ class Rationed:
             raise InputError(f"the item {item.key} is not among the {len(self._fits_in)} that {self.name!r} was given; give it all")
         if not (self._fits_in[item.key] if self._share is None else rng.random() < self._share):
             return Abstention(item, Reason.OVER_BUDGET, self.name, self._detail)
-        said = await self.inner.annotate(item, ask, rng)
-        return replace(said, annotator=self.name)
+        return replace(await self.inner.annotate(item, ask, rng), annotator=self.name)

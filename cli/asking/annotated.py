@@ -39,10 +39,8 @@ class Told(NamedTuple):
     about: dict[str, Any]
     rows: list[Measure]
     items: int
-    reasons: dict[str, int]
-    """How many abstentions there are, by reason."""
-    first: tuple[str, str] | None
-    """The reason and the detail of the first abstention."""
+    reasons: dict[str, int]  # how many abstentions there are, by reason
+    first: tuple[str, str] | None  # the reason and the detail of the first abstention
     usage: Usage
     seconds: float
 
@@ -75,10 +73,8 @@ def unblinded(said: Feedback | Abstention, item: Item) -> Feedback | Abstention:
     about = {Abstention: ("item", object), Preference: ("comparison", Comparison), Ranking: ("slate", Slate)}
     field, kind = about.get(type(said), ("completion", Completion))
     if not isinstance(item, kind):
-        raise InputError(
-            f"the annotator gives a {type(said).__name__} of a {type(item).__name__}; preferences are of pairs, rankings of "
-            "slates, and all else of answers: give it --answers"
-        )
+        rule = "preferences are of pairs, rankings of slates, and all else of answers: give it --answers"
+        raise InputError(f"the annotator gives a {type(said).__name__} of a {type(item).__name__}; {rule}")
     return said if getattr(said, field) is item else replace(said, **{field: item})
 
 
@@ -139,7 +135,11 @@ def show(told: Told, facts: dict[str, Any], manifest: Path, json: bool) -> None:
         return
     asked = facts["requests"] + facts["cached"] > 0
     words = {"annotator": facts["annotator"] + (f" by {facts['engine']}" if facts["engine"] and asked else "")}
-    words |= _about_pairs(facts, sum(facts["abstentions"].values())) if "pairs" in facts else _about_feedback(facts)
+    if "pairs" in facts:
+        words |= _about_pairs(facts, sum(facts["abstentions"].values()))
+    else:
+        words["items"] = f"{facts['items']}: " + ", ".join(f"{count} {kind}" for kind, count in facts["kinds"].items())
+        words |= {f"  {what}": count for what, count in facts["said"].items()}
     words |= {f"  {reason}": count for reason, count in facts["abstentions"].items()}
     words["requests"] = f"{facts['requests']} sent, {facts['cached']} cached"
     words["tokens"] = f"{facts['prompt_tokens']} prompt, {facts['completion_tokens']} completion"
@@ -162,8 +162,3 @@ def _about_pairs(facts: dict[str, Any], abstentions: int) -> dict[str, Any]:
     if facts["label_mass"] is not None:
         rows["mean mass of the labels"] = f"{facts['label_mass']:.3g} of the first token's probability"
     return rows
-
-
-def _about_feedback(facts: dict[str, Any]) -> dict[str, Any]:
-    rows = {"items": f"{facts['items']}: " + ", ".join(f"{count} {kind}" for kind, count in facts["kinds"].items())}
-    return rows | {f"  {what}": count for what, count in facts["said"].items()}

@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from ...annotators.runner import Session, Stream
+from ...annotators.runner import Session
 from ...annotators.runner.run import silent_in
 from ...benchmarks.ranking.cell_key import texts_in
 from ...core.files.parts import PreferenceParts
@@ -36,28 +36,23 @@ def annotate_pairs(
     parts.keep(sum(1 for _ in takewhile(lambda note: not note["passing"], parts.notes())))
     left, found = parts.left(pairs), parts.done
     if found:
-        words = f"going on after {found} of {len(pairs)} pairs, which {str(parts.folder)!r} holds"
-        aside(words)
+        aside(f"going on after {found} of {len(pairs)} pairs, which {str(parts.folder)!r} holds")
     session.answered_before(found)
     waiting: deque[Comparison] = deque()
     started = time.perf_counter()
     with session.stream(Blinded(left, len(pairs) - found, waiting), judge) as stream:
-        _gather(stream, waiting, parts)
+        try:
+            for said in stream:
+                answer = unblinded(said, waiting.popleft())
+                assert isinstance(answer, Preference | Abstention)
+                parts.add(answer)
+        except KeyboardInterrupt:
+            parts.flush()
+            raise
     seconds = time.perf_counter() - started
     about, rows, reasons, first = _finished(parts)
     about |= {"found": found} if found else {}
     return Told(about, rows, len(pairs), reasons, first, stream.usage, seconds)
-
-
-def _gather(stream: Stream, waiting: deque[Comparison], parts: PreferenceParts) -> None:
-    try:
-        for said in stream:
-            answer = unblinded(said, waiting.popleft())
-            assert isinstance(answer, Preference | Abstention)
-            parts.add(answer)
-    except KeyboardInterrupt:
-        parts.flush()
-        raise
 
 
 def _note(results: Sequence[Preference | Abstention]) -> dict[str, Any]:

@@ -143,10 +143,10 @@ def _attacked(
     honest = {maker: each for maker, each in files.items() if maker not in constant}
     material, source = attack_material(pairs, honest if outputs else None, world, limit)
     found = gaming(judge, material, judge_model=own, world=world, seed=session.seed, session=session)
-    lines = [
-        f"{maker}: " + (each.how if each.value is None else f"{each.value:.1%} of its outputs are alike")
-        for maker, each in shares.items()
-    ]
+    alike = {
+        maker: each.how if each.value is None else f"{each.value:.1%} of its outputs are alike" for maker, each in shares.items()
+    }
+    lines = [f"{maker}: {said}" for maker, said in alike.items()]
     lines += [f"{maker} is a constant-answer model: leave it out of any ranking" for maker in constant]
     attacks = [
         {"attack": each.attack, "gamed": each.gamed, "reason": each.reason}

@@ -50,7 +50,11 @@ def pool(
     """Fit the shares of a pool's members, and how often its labels are flipped, to labels of your own."""
     check_toml(out)
     known = named_world(world)
-    specs = {name: _spec(name, out) for name in dict.fromkeys(member)}
+    specs = dict(zip(member, member, strict=True))
+    for name in specs:
+        path, colon, attribute = name.partition(":")
+        if path.endswith((".toml", ".py")):  # in the written TOML paths are seen from its folder
+            specs[name] = os.path.relpath(Path(path).resolve(), out.resolve().parent) + colon + attribute
     members: dict[str, Annotator] = {name: make_annotator(name, world=known) for name in specs}
     labelled = read_labelled(labels).first(limit)
     with asking.session(asking.named_engine(), out.parent / "pasture.sqlite", seed) as session:
@@ -87,9 +91,8 @@ def constitution(
             return
         found = fit_constitution(preferences, session, top=top, **wanted)
     if not found.constitution:
-        raise PastureError(
-            f"no principle explains these {found.pairs} labels better than chance; {len(found.dropped)} were proposed and dropped"
-        )
+        dropped = f"{len(found.dropped)} were proposed and dropped"
+        raise PastureError(f"no principle explains these {found.pairs} labels better than chance; {dropped}")
     write_table(out, {"kind": "icai", "constitution": list(found.constitution)})
     rows = [
         {"principle": each.text, "accuracy": each.accuracy, "relevance": each.relevance, "votes": each.right + each.wrong}
@@ -104,14 +107,5 @@ def constitution(
         typer.echo(plain(f"{right}  {each['principle']}"))
     asked = f"{found.proposals} proposals and {found.votes} votes asked for, {len(found.silent)} of them not to be had"
     typer.echo(plain(f"{found.pairs} labels; {asked}; {len(found.dropped)} principles dropped; written to {out}"))
-    if found.silent:
-        first = found.silent[0]
+    for first in found.silent[:1]:
         aside(f"first of these: {first.reason.value}: {first.detail[:300]}")
-
-
-def _spec(name: str, out: Path) -> Any:
-    """How the written TOML names a member: paths are seen from its folder."""
-    path, colon, attribute = name.partition(":")
-    if path.endswith((".toml", ".py")):
-        return os.path.relpath(Path(path).resolve(), out.resolve().parent) + colon + attribute
-    return name

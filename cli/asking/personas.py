@@ -14,7 +14,7 @@ from ...core.files.tables import check_writable
 from ...core.ledger import Quote
 from ...simulators.personas.files import read_personas, write_personas
 from ...simulators.personas.filter import filtered
-from ...simulators.personas.parameters import Parameters, load_parameters
+from ...simulators.personas.parameters import load_parameters
 from ...simulators.personas.persona import Persona
 from ...simulators.personas.population import Sampler, demographics_of, population
 from ...simulators.personas.words import render
@@ -29,8 +29,6 @@ personas = typer.Typer(
 )
 
 SHOWN = ("sex", "age_band", "race", "education", "marital_status", "ideology", "religion")
-
-
 Style = StrEnum("Style", {"full": "full", "summary": "summary"})
 Side = StrEnum("Side", {"seen": "seen", "unseen": "unseen"})
 N = Annotated[int, Option("--n", min=1, help="How many. Persona k is the same however many are drawn.")]
@@ -59,7 +57,7 @@ def sample(
     each holds together, and the traits of those it rejects are drawn again."""
     if out:
         check_writable(out)
-    assumed = _parameters(parameters)
+    assumed = load_parameters(parameters) if parameters else None
     drawn = population(n, seed, assumed)
     name, task = "persona-filter", lambda ask: filtered(drawn, ask, parameters=assumed)
     with asking.session(asking.named_engine(), STORE, seed) as session:
@@ -99,7 +97,7 @@ def show(
     json: Json = False,
 ) -> None:
     """One persona, in the words that a judge would be shown."""
-    found = _in_file(which, file, seed, parameters) if file else _drawn(which, seed, _parameters(parameters))
+    found = _in_file(which, file, seed, parameters) if file else _drawn(which, seed, parameters)
     text = render(found, style.value, without or ())
     if json:
         print_json(found.to_dict() | {"rendered": text})
@@ -119,7 +117,7 @@ def export(
 ) -> None:
     """Write personas, each also in words, as the columns `persona` and `summary`."""
     check_writable(out)
-    drawn = population(n, seed, _parameters(parameters))
+    drawn = population(n, seed, load_parameters(parameters) if parameters else None)
     if side is not None:
         seen, held_out = drawn.split(unseen)
         drawn = seen if side is Side.seen else held_out
@@ -130,18 +128,15 @@ def export(
     typer.echo(plain(f"{len(drawn)} personas of seed {seed} written to {out}"))
 
 
-def _parameters(path: Path | None) -> Parameters | None:
-    return load_parameters(path) if path else None
-
-
-def _drawn(which: str, seed: int | None, parameters: Parameters | None) -> Persona:
+def _drawn(which: str, seed: int | None, parameters: Path | None) -> Persona:
+    assumed = load_parameters(parameters) if parameters else None
     named = re.fullmatch(r"(?:persona-(-?[0-9]{1,18})-)?([0-9]{1,18})", which)
     if not named:
         raise InputError(f"no persona is called {which!r}; give an id such as persona-0-17, or a number such as 17")
     own = None if named[1] is None else int(named[1])
     if own is not None and seed is not None and own != seed:
         raise InputError(f"{which!r} is of seed {own}, and --seed is {seed}; leave --seed out, or give the number alone")
-    return Sampler((own if own is not None else seed) or 0, parameters).draw(int(named[2]))[0]
+    return Sampler((own if own is not None else seed) or 0, assumed).draw(int(named[2]))[0]
 
 
 def _in_file(which: str, file: Path, seed: int | None, parameters: Path | None) -> Persona:

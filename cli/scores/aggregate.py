@@ -10,7 +10,7 @@ from typer import Argument, Option
 from ...core.files.tables import check_writable, write_rows
 from ...core.results import Measure
 from ...eval.files.votes import read_votes
-from ...eval.labels.consensus import Consensus, majority
+from ...eval.labels.consensus import majority
 from ...eval.labels.dawid_skene import dawid_skene, one_coin
 from ...eval.labels.glad import glad
 from ..shared.console import show_rows
@@ -42,19 +42,13 @@ def aggregate(
         model = {Aggregation.one_coin: one_coin, Aggregation.dawid_skene: dawid_skene, Aggregation.glad: glad}[how]
         found = model(votes, resamples=resamples, seed=seed)
     if out:
-        _write(found, out)
+        schema = pa.schema([("item", pa.string()), ("label", pa.string()), ("probability", pa.float64())])
+        labelled = zip(found.items, found.posterior_IL.max(axis=1).tolist(), strict=True)
+        labels_of = {item: None if label is None else str(label) for item, label in found.label.items()}
+        written = [{"item": str(item), "label": labels_of[item], "probability": best} for item, best in labelled]
+        write_rows(out, written, schema)
     means = "agrees with the others" if how is Aggregation.majority else "right on an item drawn at random"
     rows = [Measure("reliability", str(name), each, "share", means) for name, each in found.reliability.items()]
     decided = sum(label is not None for label in found.label.values())
     counts = {"items": len(found.items), "labelled": decided, "votes": found.votes, "abstentions": found.abstentions}
     show_rows(rows, json, title=f"Reliability of workers, {found.how}", facts=counts | {"out": str(out) if out else None})
-
-
-def _write(found: Consensus, out: Path) -> None:
-    schema = pa.schema([("item", pa.string()), ("label", pa.string()), ("probability", pa.float64())])
-    best_I = found.posterior_IL.max(axis=1)
-    rows = [
-        {"item": str(item), "label": None if (label := found.label[item]) is None else str(label), "probability": float(best)}
-        for item, best in zip(found.items, best_I, strict=True)
-    ]
-    write_rows(out, rows, schema)

@@ -30,13 +30,11 @@ def compare(
         raise InputError(f"--level is {level:g}; it is in (0, 1), such as 0.95")
     one, other = read_verdicts(first), read_verdicts(second)
     if one.baseline and other.baseline and one.baseline != other.baseline:
-        raise InputError(
-            f"{str(first)!r} is against {one.baseline!r} and {str(second)!r} against {other.baseline!r}; give two with one baseline"
-        )
+        both = f"{str(first)!r} is against {one.baseline!r} and {str(second)!r} against {other.baseline!r}"
+        raise InputError(f"{both}; give two with one baseline")
     if one.prompt_column != other.prompt_column:
-        raise InputError(
-            f"{str(first)!r} names prompts by {one.prompt_column!r} and {str(second)!r} by {other.prompt_column!r}; name them alike"
-        )
+        both = f"{str(first)!r} names prompts by {one.prompt_column!r} and {str(second)!r} by {other.prompt_column!r}"
+        raise InputError(f"{both}; name them alike")
     if one.judges and other.judges and not one.judges & other.judges and not across_judges:
         judges = [", ".join(sorted(each.judges)[:3]) for each in (one, other)]
         raise InputError(
@@ -75,9 +73,8 @@ def corrected(
     of_judge, of_people = by_prompt
     both = [prompt for prompt in of_people if prompt in of_judge]
     if len(both) < len(of_people):
-        raise InputError(
-            f"{len(of_people) - len(both)} prompts of {str(gold)!r} have no verdict in {str(judged)!r}; judge them too"
-        )
+        missing = f"{len(of_people) - len(both)} prompts of {str(gold)!r}"
+        raise InputError(f"{missing} have no verdict in {str(judged)!r}; judge them too")
     only = [score for prompt, score in of_judge.items() if prompt not in of_people]
     human_N, judge_N = (np.array([each[prompt] for prompt in both]) for each in (of_people, of_judge))
     rates = [win_rate_from_scores(list(each.values()), list(each), level=level) for each in by_prompt]

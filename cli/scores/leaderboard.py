@@ -31,8 +31,7 @@ from ..shared.console import plain, print_json
 from ..shared.options import BootstrapSeed
 from .rank_models import rate_battles
 
-Key = tuple[str, str, str]
-"""A row's model, judge and baseline."""
+Key = tuple[str, str, str]  # a row's model, judge and baseline
 WRITTEN = ".csv (AlpacaEval's columns), .json or .html"
 
 
@@ -120,23 +119,21 @@ def _notes(
         for note in row.notes:
             of_rows.setdefault(note, []).append(f"{row.model} ({row.judge})")
     headings = {each.said for each in faults}
+    notes = {note: names for note, names in of_rows.items() if note not in headings}
     seen = [
-        f"{', '.join(names) if len(names) < 3 else f'{len(names)} of {len(rows)} rows'}: {note}"
-        for note, names in of_rows.items()
-        if note not in headings
+        f"{', '.join(names) if len(names) < 3 else f'{len(names)} of {len(rows)} rows'}: {note}" for note, names in notes.items()
     ]
     said = [line for each in checked for line in (each.said, *(f"  {it}" for it in each.exceptions))]
     joined = "Published length-controlled win rates of models with missing rows, whose difficulty was joined by row position"
+    at_equal_style = []
+    for row, of in ((row, styled[_key(row)]) for row in rows if styled):
+        shown = of.how if of.value is None else f"{percent(of.value, 2)} % {interval(of, 100, 1)}".rstrip() + f"; {of.how}"
+        at_equal_style.append(f"{row.model} ({row.judge}): {shown}")
     headed = [
         ("Undefined", undefined),
         ("Notes on rows", seen),
-        ("Win rates at equal style (lists, headers, bold)", [_at_equal_style(row, styled[_key(row)]) for row in rows if styled]),
+        ("Win rates at equal style (lists, headers, bold)", at_equal_style),
         ("Published numbers", said),
         (joined, [f"{each.model}: {each.said}" for each in faults]),
     ]
     return [(heading, lines) for heading, lines in headed if lines]
-
-
-def _at_equal_style(row: LeaderboardRow, of: Estimate) -> str:
-    shown = of.how if of.value is None else f"{percent(of.value, 2)} % {interval(of, 100, 1)}".rstrip() + f"; {of.how}"
-    return f"{row.model} ({row.judge}): {shown}"

@@ -51,9 +51,8 @@ def power(
     between, variance = 0.5 if between is None else between, 0.25 if variance is None else variance
     design = Design(variance, samples, between, flip, alpha, wanted)
     if delta is None and prompts is None:
-        raise InputError(
-            "there is neither --delta nor --prompts; say what difference to see (--delta 3), or how many prompts there are"
-        )
+        way_out = "say what difference to see (--delta 3), or how many prompts there are"
+        raise InputError(f"there is neither --delta nor --prompts; {way_out}")
     if delta is not None and not 0 < delta <= 100:
         raise InputError(f"--delta is {delta:g}; it is in points of win rate, above 0 and at most 100")
     shown: dict[str, float | int | None] = {"delta": delta, "prompts": prompts, "power": wanted}
@@ -86,17 +85,15 @@ def _rows(shown: Mapping[str, float | int | None]) -> list[Measure]:
         ("prompts", prompts, "prompts", "judged for both"),
         ("power", power, "share", "chance to see the difference"),
     )
-    return [
-        Measure("power", name, Estimate(value, None, None, 0, "by formula"), unit, means) for name, value, unit, means in values
-    ]
+    rows = [(name, Estimate(value, None, None, 0, "by formula"), unit, means) for name, value, unit, means in values]
+    return [Measure("power", *each) for each in rows]
 
 
 def _measured(paths: Sequence[Path]) -> tuple[float, float]:
     """(variance of a score, the share of it between prompts) of verdicts with several samples of some prompts."""
     read = [read_verdicts(path).scores for path in paths]
-    found = sources_of_variance(
-        np.concatenate([each.scores_N for each in read]), {"prompt": [p for s in read for p in s.clusters_N]}
-    )
+    prompts = [prompt for each in read for prompt in each.clusters_N]
+    found = sources_of_variance(np.concatenate([each.scores_N for each in read]), {"prompt": prompts})
     if found.components is None:
         raise InputError(f"{found.reason}; give verdicts with several samples of a prompt, or say --variance and --between")
     variance = sum(found.components.values())

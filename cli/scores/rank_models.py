@@ -66,9 +66,8 @@ def rank_models(
     """Rank models. From battles: ratings on the arena's scale. From verdicts: win rates, and differences that hold all at once."""
     if len(files) > 1:
         if how:
-            raise InputError(
-                f"--how {how.value} rates one file of battles, and {len(files)} files of verdicts were given; leave it out"
-            )
+            given = f"{len(files)} files of verdicts were given"
+            raise InputError(f"--how {how.value} rates one file of battles, and {given}; leave it out")
         show_rows(_of_verdicts(files, against, resamples, seed), json)
         return
     if against:
@@ -93,10 +92,8 @@ def _of_verdicts(files: list[Path], against: Path | None, resamples: int, seed: 
     scores_MP = np.divide(sums_2MP[0], sums_2MP[1], out=np.full(sums_2MP.shape[1:], np.nan), where=sums_2MP[1] > 0)
     gaps = simultaneous_differences(dict(zip(order, scores_MP, strict=True)), seed=seed, resamples=max(resamples, 200))
     found = [Measure("win rate", name, rates[name], "share", "against the baseline") for name in order]
-    found += [
-        Measure("difference", f"{a} less {b}", each, "difference", "all these intervals hold together")
-        for (a, b), each in gaps.items()
-    ]
+    means = "all these intervals hold together"
+    found += [Measure("difference", f"{a} less {b}", each, "difference", means) for (a, b), each in gaps.items()]
     gold_2M = None if against is None else _gold(against, order)
     apart = separability(scores_MP, None if gold_2M is None else gold_2M[0])
     found.append(Measure("ranking", "separable", apart.separable, "share", "pairs of models that are told apart"))
@@ -148,12 +145,10 @@ def ratings_of(rows: list[Row], of: Battles, path: Path, how: RatingModel, resam
 def rate_battles(rows: list[Row], path: Path, refused: list[str], resamples: int, seed: int, out: list[Path], json: bool) -> None:
     """Bradley-Terry ratings, shown and written to the files `out`. refused: options that were given and do not go with battles."""
     if refused:
-        raise InputError(
-            f"{str(path)!r} holds battles, and {', '.join(refused)} are for judgments against a baseline; leave them out"
-        )
-    for each in out:
-        if each.suffix.lower() == ".html":
-            raise InputError(f"--out {str(each)!r} is a page; ratings of battles are written as .json or .csv")
+        refusal = f"{', '.join(refused)} are for judgments against a baseline"
+        raise InputError(f"{str(path)!r} holds battles, and {refusal}; leave them out")
+    for each in (each for each in out if each.suffix.lower() == ".html"):
+        raise InputError(f"--out {str(each)!r} is a page; ratings of battles are written as .json or .csv")
     fought = battles_of_rows(rows, path)
     if not len(fought):
         why = "; ".join((f"{fought.abstentions} rows without a verdict", *fought.notes))

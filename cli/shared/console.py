@@ -16,12 +16,10 @@ if TYPE_CHECKING:
     from ...core.ledger import Quote
     from ...core.results import Measure
 
-LINE_SECONDS = 10.0
-"""Between two lines where there is no terminal, at least."""
+LINE_SECONDS = 10.0  # between two lines where there is no terminal, at least
 Tell = Callable[..., None]
 """(what is done, how many are done, how many there are or 0, what it cost): a session's `Watch`."""
-LONGEST = 2000
-"""Characters of a message: names and values out of files may have any length."""
+LONGEST = 2000  # characters of a message: names and values out of files may have any length
 
 
 def problem(text: str) -> None:

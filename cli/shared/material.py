@@ -16,8 +16,7 @@ from ...simulators import make_world
 from ...simulators.material import world_items
 from .options import settings_from
 
-WORLD_ITEMS = 200
-"""Items of a world that are asked about where no --limit says how many."""
+WORLD_ITEMS = 200  # items of a world that are asked about where no --limit says how many
 
 
 def items_from(

@@ -27,8 +27,7 @@ WorldName = Annotated[str | None, Option("--world", help="World for annotators t
 BootstrapSeed = Annotated[int, Option("--seed", help="Seed of the bootstrap.")]
 Resamples = Annotated[int, Option("--resamples", min=0, help="Bootstrap resamples; 0 for no interval.")]
 SuiteName = Annotated[str, Option("--suite", help="A suite's name or a TOML file. [default: what fits the world]")]
-BARE_POINT = re.compile(r"[+-]?(\d+\.|\.\d+)")
-"""Numbers that people write and that TOML does not know: `.5` and `1.`."""
+BARE_POINT = re.compile(r"[+-]?(\d+\.|\.\d+)")  # numbers that people write and that TOML does not know: `.5` and `1.`
 
 
 def settings_from(settings: Sequence[str]) -> dict[str, Any]:

@@ -44,9 +44,8 @@ class Asking:
         Without an engine there is no store, and one that is given is refused, as is a budget of dollars or requests; a dry run
         reads a store that is there, and makes none. labels: the budget of items."""
         if engine is None and self.store is not None:
-            raise InputError(
-                f"--store {str(self.store)!r} keeps an engine's replies, and there is no engine; leave it out or name one"
-            )
+            why = "keeps an engine's replies, and there is no engine"
+            raise InputError(f"--store {str(self.store)!r} {why}; leave it out or name one")
         budget, path = Budget(self.budget_dollars, labels, self.budget_requests), self.store or default
         make = DrySession if self.dry_run else Session
         has_store = engine is not None and (path.is_file() or not self.dry_run)

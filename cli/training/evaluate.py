@@ -12,7 +12,6 @@ from ...benchmarks.ranking.checkpoint import load_policy, read_manifest
 from ...benchmarks.ranking.suite import check_suite, suite_of, suite_world, yields_policy
 from ...core.errors import InputError
 from ...core.files.preferences import read_outputs_pair
-from ...core.protocols import Annotator
 from ...core.results import Measure, estimate_json
 from ...core.seeds import rng_for
 from ...eval.intervals.clusters import mean_over_seeds
@@ -50,7 +49,15 @@ def evaluate(
     place = target / "store.sqlite" if is_policy else target.with_suffix(".pasture.sqlite")
     with asking.session(asking.named_engine(), place, seed) as session:
         if against:
-            facts, rows = _outputs(target, against, named_annotator(annotator, named_world(world), set or ()), session)
+            evaluator = named_annotator(annotator, named_world(world), set or ())
+            candidates, rivals = read_outputs_pair(target, against)
+            comparisons, is_left = blind_pairs(candidates, rivals, seed=session.seed)
+            rate, means = (
+                win_rate(session.ask(comparisons, evaluator).results, is_left),
+                "of the candidate's answers against the rival's",
+            )
+            facts = {"candidate": str(target), "rival": str(against), "evaluator": evaluator.name}
+            rows = [Measure("", "win rate", rate, "share", means)]
         else:
             facts, rows = _policy(target, annotator, set or (), samples or 1, session)
         if asking.dry_run:
@@ -84,11 +91,3 @@ def _policy(
         Measure("", "gold win rate", mean_over_seeds(truth.win_rates_P[None]), "share", "the same by the world's truth"),
         Measure("", "gold value", mean_over_seeds(truth.values_P[None]), "nats", "mean true utility of the answers"),
     ]
-
-
-def _outputs(target: Path, against: Path, evaluator: Annotator, session: Session) -> tuple[dict[str, str], list[Measure]]:
-    candidates, rivals = read_outputs_pair(target, against)
-    comparisons, is_left = blind_pairs(candidates, rivals, seed=session.seed)
-    said = session.ask(comparisons, evaluator).results
-    rate = Measure("", "win rate", win_rate(said, is_left), "share", "of the candidate's answers against the rival's")
-    return {"candidate": str(target), "rival": str(against), "evaluator": evaluator.name}, [rate]

@@ -174,19 +174,17 @@ def _pipeline(where: str, parsers_to_kwargs: Any = None) -> Parse:
     return parse
 
 
-READERS: Mapping[str, tuple[Callable[..., list[Any] | None], tuple[str, ...]]] = {
+PARSERS: Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "ranking_parser": (_ranking, ("model_1_name",)),
     "lmsys_parser": (_scores, ()),
     "json_parser": (_json, ("annotation_key",)),
     "eval_parser": (_eval, ()),
-}
-MADE: Mapping[str, tuple[Callable[..., Parse], tuple[str, ...]]] = {
     "regex_parser": (_regex, ("outputs_to_match",)),
     "replace_parser": (_replace, ("replacer", "default_replacer")),
     "pipeline_meta_parser": (_pipeline, ("parsers_to_kwargs",)),
 }
-"""The parser and its options, by name; those of MADE look at their options first."""
-PARSERS: Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]] = {**READERS, **MADE}
+MADE = ("regex_parser", "replace_parser", "pipeline_meta_parser")
+"""PARSERS holds the parser and its options, by name; those of MADE look at their options first."""
 
 
 def _literal(said: Any) -> Any:

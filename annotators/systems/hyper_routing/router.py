@@ -42,18 +42,17 @@ NAMES = (*NUMBERS, *TAGS, "one has a list")
 
 def features(pairs: Sequence[Comparison]) -> np.ndarray:
     """[N, F], in the order of NAMES: counts of words, shares in [0, 1], and 0 or 1 for a tag."""
-    return np.array([_features(pair) for pair in pairs], dtype=float).reshape(len(pairs), len(NAMES))
-
-
-def _features(pair: Comparison) -> list[float]:
-    left, right = pair.left.text, pair.right.text
-    short, long = sorted((words(pair.left), words(pair.right)))
-    numbers = [len(pair.prompt.text.split()), short, long, long - short]
-    trigrams = [{text[k : k + 3] for k in range(len(text) - 2)} for text in (left, right)]
-    numbers += [_overlap(set(left.split()), set(right.split())), _overlap(*trigrams)]
-    texts = {name: (left, right) if name == "refuses" else (pair.prompt.text,) for name in _PATTERNS}
-    tags = [any(map(pattern.search, texts[name])) for name, pattern in _PATTERNS.items()]
-    return [*map(float, numbers), *map(float, tags), float(has_list(pair.left) != has_list(pair.right))]
+    rows = []
+    for pair in pairs:
+        left, right = pair.left.text, pair.right.text
+        short, long = sorted((words(pair.left), words(pair.right)))
+        trigrams = [{text[k : k + 3] for k in range(len(text) - 2)} for text in (left, right)]
+        numbers = [len(pair.prompt.text.split()), short, long, long - short]
+        numbers += [_overlap(set(left.split()), set(right.split())), _overlap(*trigrams)]
+        texts = {name: (left, right) if name == "refuses" else (pair.prompt.text,) for name in _PATTERNS}
+        tagged = [any(map(pattern.search, texts[name])) for name, pattern in _PATTERNS.items()]
+        rows.append([*numbers, *tagged, has_list(pair.left) != has_list(pair.right)])
+    return np.array(rows, dtype=float).reshape(len(pairs), len(NAMES))
 
 
 def _overlap(one: set[str], other: set[str]) -> float:
@@ -83,8 +82,7 @@ def tag_names() -> list[str]:
 
 Score = Callable[[Sequence[Preference | Abstention]], float]
 """How good a reward model is that is trained on these labels: higher is better, in whatever unit."""
-TILT = 2.0
-"""Standard deviation of the log-odds that each tag adds to a candidate split."""
+TILT = 2.0  # standard deviation of the log-odds that each tag adds to a candidate split
 STRENGTHS = 10.0 ** np.arange(-6, 3)
 
 

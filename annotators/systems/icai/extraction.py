@@ -27,10 +27,8 @@ from ...prompting.prompted import Prompted, heard, json_schema, label_p_left
 from ...prompting.prompted import unread as unread_reply
 from ...runner.session import Session
 
-NAME = "constitution"
-"""Of who proposes and votes, in what is said of replies that could not be read."""
-Embed = Callable[[Sequence[str]], np.ndarray]
-"""Texts to vectors, [N, D]; they are scaled to length 1."""
+NAME = "constitution"  # of who proposes and votes, in what is said of replies that could not be read
+Embed = Callable[[Sequence[str]], np.ndarray]  # texts to vectors, [N, D]; they are scaled to length 1
 EVERYWHERE = frozenset((
     "a", "an", "and", "answer", "answers", "better", "favour", "for", "in", "is", "it", "of", "one", "or", "prefer", "preferred",
     "response", "select", "that", "the", "to", "which",
@@ -56,8 +54,7 @@ class Principle:
     Votes that could not be had are none of these."""
 
     text: str
-    proposed: int
-    """How often it, or one of its cluster, was proposed."""
+    proposed: int  # how often it, or one of its cluster, was proposed
     right: int
     wrong: int
     neither: int
@@ -79,11 +76,9 @@ class Extraction:
 
     kept: tuple[Principle, ...]
     dropped: tuple[Principle, ...]
-    pairs: int
-    """Decided preferences that were given."""
+    pairs: int  # decided preferences that were given
     proposals: int
-    votes: int
-    """Those asked for, those of `silent` included."""
+    votes: int  # those asked for, those of `silent` included
     silent: tuple[Abstention, ...] = ()
     """Proposals and votes that could not be read, or that the engine gave up on: counted, and no vote."""
 
@@ -122,13 +117,16 @@ async def extract(
     InputError where no preference is decided, Unread where no proposal can be had, and BudgetExceeded."""
     decided = [each for each in preferences if not each.is_tied]
     if not decided:
-        given = f"there are {len(preferences)} preferences and all are ties"
-        raise InputError(f"{given}; a constitution is extracted from decided ones")
+        raise InputError(
+            f"there are {len(preferences)} preferences and all are ties; a constitution is extracted from decided ones"
+        )
     if min(top, per_pair, proposing, voting) < 1 or not 0 <= margin < 0.5:
         counts = f"top={top}, per_pair={per_pair}, proposing={proposing}, voting={voting}: at least 1"
         raise InputError(f"{counts}; margin={margin}: in [0, 0.5)")
     order = rng_for(seed, "constitution").permutation(len(decided))
-    shown = [_in_drawn_order(decided[k]) for k in order]
+    pairs = [(decided[k], decided[k].comparison) for k in order]
+    # Each in an order drawn from its content, for what was preferred must not be known by its place.
+    shown = [said if drawn_order(pair.left, pair.right).left is pair.left else said.swapped() for said, pair in pairs]
     items = {"type": "array", "items": {"type": "string"}, "maxItems": per_pair}
     proposer = Prompted("icai_propose", extras=("preferred", "most"), schema=json_schema({"principles": items}))
     asking = (_proposed(each, per_pair, proposer, ask) for each in shown[:proposing])
@@ -171,12 +169,6 @@ def price_constitution(preferences: Sequence[Preference], session: Session, **op
     return replace(session.price_task(NAME, lambda ask: extract(preferences, ask, **options)), items=len(preferences))
 
 
-def _in_drawn_order(preference: Preference) -> Preference:
-    """The same of the pair in an order drawn from its content, for what was preferred must not be known by its place."""
-    pair = preference.comparison
-    return preference if drawn_order(pair.left, pair.right).left is pair.left else preference.swapped()
-
-
 async def _proposed(preference: Preference, most: int, proposer: Prompted, ask: Ask) -> tuple[str, ...]:
     """The principles proposed for one pair. Raises Unread where the reply lists none that can be read."""
     preferred = "A" if preference.p_left > 0.5 else "B"
@@ -208,11 +200,9 @@ def clustered(counted: Counter[str], distance: float, embed: Embed) -> dict[str,
         raise InputError(f"`embed` made vectors of shape {vectors_ND.shape} of {len(texts)} texts; it makes one row a text")
     vectors_ND = vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-12)
     how: dict[str, Any] = {"n_clusters": None, "distance_threshold": distance, "linkage": "average"}
-    made = AgglomerativeClustering(**how).fit(vectors_ND)
-    clusters: dict[int, list[str]] = {}
-    for text, cluster in zip(texts, made.labels_.tolist(), strict=True):
-        clusters.setdefault(cluster, []).append(text)
-    found = {max(group, key=lambda text: counted[text]): sum(counted[text] for text in group) for group in clusters.values()}
+    labels = AgglomerativeClustering(**how).fit(vectors_ND).labels_.tolist()
+    clusters = [[text for text, label in zip(texts, labels, strict=True) if label == each] for each in dict.fromkeys(labels)]
+    found = {max(group, key=lambda text: counted[text]): sum(counted[text] for text in group) for group in clusters}
     return dict(sorted(found.items()))
 
 

@@ -3,7 +3,7 @@ arXiv:2406.06560). The verdict is read from label log-probabilities."""
 
 import asyncio
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,9 @@ class Icai:
             raise InputError("`icai` follows a `constitution` or extracts one from `preferences`; give one of the two")
         if fit and preferences is None:
             raise InputError(f"`fit` = {fit} says how to extract a constitution, and one was given; leave out one of the two")
-        check_fit(fit or {})
+        for option in (each for each in fit or {} if each not in FIT):
+            raise InputError(f"`fit` has no option {option!r}; its options: {', '.join(FIT)}")
+        check_types(extract, fit or {}, "`fit`")
         self.name = name
         self.voter = Voter(name=name, **(judge or {}))
         self.extraction: Extraction | None = None
@@ -99,13 +101,6 @@ class Icai:
             raise
         self.extraction = found
         return found.silent if leads else ()
-
-
-def check_fit(fit: Mapping[str, Any]) -> None:
-    """Raises InputError for an option that `constitution.extract` has not, and for a value of another type."""
-    for name in (each for each in fit if each not in FIT):
-        raise InputError(f"`fit` has no option {name!r}; its options: {', '.join(FIT)}")
-    check_types(extract, fit, "`fit`")
 
 
 def _principles(given: Sequence[str] | str | Path) -> tuple[str, ...]:

@@ -19,7 +19,6 @@ import pytest
 from pasture.annotators import make_annotator
 from pasture.annotators.panels.panel import Jury
 from pasture.annotators.runner import AnnotatorFailed, Session
-from pasture.annotators.runner.run import _with_usage
 from pasture.annotators.tournaments.tournament import Tournament
 from pasture.core.errors import BudgetExceeded, EngineError
 from pasture.core.ledger import Budget
@@ -149,10 +148,15 @@ def test_no_field_of_a_preference_is_lost_where_its_cost_is_noted(name: str):
     silent = (Abstention(pair, Reason.UNPARSABLE, "b"),)
     full = Preference(pair, 0.75, "a", "p", 2.0, "r", parts=(Preference(pair, 1.0, "c"),), silent=silent)
     full = replace(full, **{each.name: 0.5 for each in fields(Preference) if each.name == "label_mass"})
-    noted = _with_usage(full, Usage(3))
-    assert noted.usage == Usage(3)
+
+    async def says(pair: Comparison, ask: Any) -> Preference:
+        await ask(Request((Message("user", "?"),)))
+        return full
+
+    noted = Session(engine()).ask([pair], make_annotator(says)).results[0]
+    assert noted.usage.requests == 1
     assert getattr(noted, name) == getattr(full, name)
-    assert noted == replace(full, usage=Usage(3))
+    assert noted == replace(full, usage=noted.usage)
 
 
 @pytest.mark.parametrize("kind", [GeneratorExit, SystemExit, BaseException, ZeroDivisionError, asyncio.CancelledError])

@@ -24,8 +24,7 @@ from .prompt_encoding import PromptEncoder, control_text
 from .teacher_forcing import Batch, answer_logits, batches, check_tokens, context
 from .value_head import CausalLMValueModel
 
-MOST_ROWS = 512
-"""Answers sampled at once."""
+MOST_ROWS = 512  # answers sampled at once
 
 
 class CausalLMPolicy:

@@ -22,8 +22,7 @@ from .lora import Lora
 SETTINGS = "pasture.json"
 EXPECTED = "a folder that `save` wrote"
 DTYPES = ("float32", "bfloat16", "float16")
-LARGE = 2**27
-"""Bytes of weights from which reading and writing take long enough to show a bar."""
+LARGE = 2**27  # bytes of weights from which reading and writing take long enough to show a bar
 
 
 Count = Annotated[StrictInt, Field(ge=0, le=2**20)]

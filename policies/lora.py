@@ -40,6 +40,7 @@ def with_adapters(model: Any, lora: Lora, task: str, modules_to_save: list[str] 
     Raises InputError for targets that the model does not have, and for those whose weights another module shares: merged into one
     of the two, an update would be lost, or would change the other."""
     from peft import LoraConfig, get_peft_model
+    from peft.tuners.tuners_utils import BaseTunerLayer
 
     targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
     scale: Any = lora.alpha  # PEFT divides by the rank; a fraction is fine
@@ -53,7 +54,9 @@ def with_adapters(model: Any, lora: Lora, task: str, modules_to_save: list[str] 
             raise InputError(
                 f"LoRA cannot adapt {targets!r} ({str(error).splitlines()[0]}); give names of linear layers, or 'all-linear'"
             ) from error
-    shared = _shared_targets(made)
+    owners = Counter(id(p) for module in made.modules() for p in module._parameters.values() if p is not None)
+    layers = {name: module for name, module in made.named_modules() if isinstance(module, BaseTunerLayer)}
+    shared = [name.removeprefix("base_model.model.") for name, on in layers.items() if owners[id(on.get_base_layer().weight)] > 1]
     if shared:
         raise InputError(
             f"LoRA's targets {', '.join(shared)} have weights that another module shares (tied embeddings), so that they cannot be "
@@ -62,15 +65,6 @@ def with_adapters(model: Any, lora: Lora, task: str, modules_to_save: list[str] 
     for parameter in trainable(made, lora):
         parameter.data = parameter.data.float()
     return made
-
-
-def _shared_targets(model: Any) -> list[str]:
-    """Names of the adapted modules whose weight belongs to another module too."""
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    owners = Counter(id(p) for module in model.modules() for p in module._parameters.values() if p is not None)
-    layers = {name: module for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)}
-    return [name.removeprefix("base_model.model.") for name, each in layers.items() if owners[id(each.get_base_layer().weight)] > 1]
 
 
 def merged(model: Any, lora: Lora | None) -> Any:

@@ -36,11 +36,30 @@ class CausalLMValueModel:
         policy: Any, encoder: PromptEncoder, rng: np.random.Generator, *, lora: Lora | None = None, control: int | None = None
     ) -> CausalLMValueModel:
         """A fresh value model from a policy's causal LM; `rng` draws the start of its adapters, where there are adapters."""
+        from transformers import AutoModelForSequenceClassification
+
         start = merged(policy, lora)
         backbone = start.base_model if lora else copy.deepcopy(start.base_model).float()  # see `trainable_copy`
         backbone.requires_grad_(True)
         fresh = lora and replace(lora, seed=int(rng.integers(2**31)))
-        return CausalLMValueModel(_classifier(start.config, backbone), encoder, lora=fresh, control=control)
+        config = copy.deepcopy(start.config)
+        config.num_labels = 1
+        try:
+            with torch.device("meta"):
+                model = AutoModelForSequenceClassification.from_config(config)
+        except ValueError as error:
+            raise InputError(
+                f"transformers has no sequence classifier of the type {config.model_type!r}, so it has no value model; use a "
+                "decoder such as Llama, Qwen, Mistral or Gemma"
+            ) from error
+        if not isinstance(getattr(model, "score", None), torch.nn.Linear):
+            raise InputError(
+                f"the classifier of {config.model_type!r} has no linear head called 'score'; use a decoder such as Llama"
+            )
+        setattr(model, model.base_model_prefix, backbone)
+        model.score = torch.nn.Linear(model.score.in_features, 1, bias=False, device=backbone.device, dtype=backbone.dtype)
+        torch.nn.init.zeros_(model.score.weight)
+        return CausalLMValueModel(model, encoder, lora=fresh, control=control)
 
     @staticmethod
     def load(folder: str | Path, *, device: str = "cpu", dtype: str = "float32") -> CausalLMValueModel:
@@ -94,26 +113,3 @@ class CausalLMValueModel:
         is_free = pad is not None and pad not in self.encoder.ends and pad < model.get_input_embeddings().weight.shape[0]
         model.config.get_text_config().pad_token_id = pad if is_free else None
         save_checkpoint(folder, model, self.encoder.tokenizer, self.lora, control=self.control)
-
-
-def _classifier(config: Any, backbone: Any) -> Any:
-    """A one-label sequence classifier around `backbone`, its head at zero."""
-    from transformers import AutoModelForSequenceClassification
-
-    config = copy.deepcopy(config)
-    config.num_labels = 1
-    try:
-        with torch.device("meta"):
-            model = AutoModelForSequenceClassification.from_config(config)
-    except ValueError as error:
-        raise InputError(
-            f"transformers has no sequence classifier of the type {config.model_type!r}, so it has no value model; use a "
-            "decoder such as Llama, Qwen, Mistral or Gemma"
-        ) from error
-    if not isinstance(getattr(model, "score", None), torch.nn.Linear):
-        raise InputError(f"the classifier of {config.model_type!r} has no linear head called 'score'; use a decoder such as Llama")
-    setattr(model, model.base_model_prefix, backbone)
-    head = torch.nn.Linear(model.score.in_features, 1, bias=False, device=backbone.device, dtype=backbone.dtype)
-    torch.nn.init.zeros_(head.weight)
-    model.score = head
-    return model

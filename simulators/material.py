@@ -26,16 +26,14 @@ def world_items(world: World, kind: str, count: int, seed: int = 0) -> list[Item
     if kind not in KINDS:
         raise InputError(f"items of the kind {kind!r} were asked for; there are: {', '.join(KINDS)}")
     wanted, item_of = KINDS[kind]
-    draw, prompts = _drawer(world), world.prompts("preference")[:count]
-    return [item_of(_different(draw, each, wanted, rng_for(seed, "material", world.name, each.id))) for each in prompts]
-
-
-def _drawer(world: World) -> Draw:
     answer = getattr(world, "answer", None)
-    if callable(answer):
-        return lambda prompt, rng: answer(prompt, float(rng.random()), rng)  # pyright: ignore[reportReturnType]
-    policy = world.base_policy(0)
-    return lambda prompt, rng: policy.sample([prompt], 1, rng)[0][0]
+    policy = None if callable(answer) else world.base_policy(0)
+
+    def draw(prompt: Prompt, rng: np.random.Generator) -> Completion:
+        return policy.sample([prompt], 1, rng)[0][0] if policy else answer(prompt, float(rng.random()), rng)  # pyright: ignore
+
+    prompts = world.prompts("preference")[:count]
+    return [item_of(_different(draw, each, wanted, rng_for(seed, "material", world.name, each.id))) for each in prompts]
 
 
 def _different(draw: Draw, prompt: Prompt, wanted: int, rng: np.random.Generator, draws: int = 20) -> Sequence[Completion]:

@@ -1,4 +1,4 @@
-"""How a label gets worse between the choice and the record: flips and biases of probabilities.
+"""How a simulated user chooses (Bradley & Terry 1952), and how a label gets worse from there to the record: flips and biases.
 
 Names follow the field: symmetric, class-conditional (asymmetric) and instance-dependent label noise (Natarajan et al. 2013;
 Menon et al. 2018), position and verbosity bias of judges (Zheng et al. 2023, arXiv:2306.05685). Each small class maps P(left)
@@ -7,16 +7,45 @@ before to P(left) after, so that a list of them is a noise model."""
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit, logit
 
 from ..core.errors import InputError
 from ..core.records import Comparison, Completion
-from .choice import Numbers, bradley_terry
 
+Numbers = float | np.ndarray
+"""A number, or an array of any shape."""
+Noise = Callable[[float, Comparison, float], float]
+"""One corruption: P(left) before, the pair as shown, and the true utility difference in nats, to P(left) after."""
 LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
+
+
+def bradley_terry(advantage: Numbers, temperature: float = 1.0) -> Numbers:
+    """P(left over right) = sigmoid(advantage / temperature), of the shape of `advantage`.
+
+    advantage: utility of the left answer minus that of the right one, in nats. temperature: noise scale in nats, >= 0; 0.1 is
+    near-certain, 10 near-random, 0 takes the better answer (and ties give .5)."""
+    if not temperature >= 0.0:
+        raise InputError(f"the temperature is {temperature}; it is a scale in nats, 0 (the better answer wins) or more")
+    if temperature == 0.0:
+        return expit(np.where(np.equal(advantage, 0.0), 0.0, np.copysign(np.inf, advantage)))
+    with np.errstate(over="ignore"):  # a tiny temperature is the limit 0
+        return expit(np.divide(advantage, temperature))
+
+
+def draw(p_left: float, comparison: Comparison, rng: np.random.Generator) -> float:
+    """A hard label, 1.0 for left and 0.0 for right, drawn with probability `p_left`.
+
+    The draw is made in the pair's canonical order, so that with the same `rng` the swapped comparison (and 1 - p_left)
+    gets the swapped label. Two answers of one text cannot be told apart, and get the tie 0.5."""
+    if not 0.0 <= p_left <= 1.0:
+        raise InputError(f"p_left is {p_left}; it is a probability in [0, 1]")
+    uniform = rng.random()
+    if comparison.left.text == comparison.right.text:
+        return 0.5
+    return float(uniform < p_left) if comparison.is_canonical else float(uniform >= 1.0 - p_left)
 
 
 def flip(p_left: Numbers, rate_left: Numbers, rate_right: Numbers | None = None) -> Numbers:
@@ -46,12 +75,6 @@ def words(completion: Completion) -> int:
 def has_list(completion: Completion) -> bool:
     """Whether an answer has a list: two lines or more that start with a bullet or a number."""
     return len(LIST_ITEM.findall(completion.text)) >= 2
-
-
-class Noise(Protocol):
-    """One corruption: P(left) before, the pair as shown, and the true utility difference in nats, to P(left) after."""
-
-    def __call__(self, p_left: float, comparison: Comparison, advantage: float) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)

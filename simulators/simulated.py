@@ -85,9 +85,9 @@ def persona_users(
 ) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Tastes for a world's `tastes=`: personas 0 .. personas-1 of a seed (`personas.population`), each a user called by its id.
 
-    spread, scale_A, centred: see `personas.tastes.persona_tastes`."""
+    spread, scale_A, centred: see `personas.traits.persona_tastes`."""
     from .personas.population import population
-    from .personas.tastes import persona_tastes
+    from .personas.traits import persona_tastes
 
     people = population(personas, seed).personas
 

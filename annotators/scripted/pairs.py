@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...core.errors import InputError
 from ...core.protocols import Ask, Rng, World
 from ...core.records import Comparison, Item, Preference
-from ...simulators.choice import bradley_terry, draw
+from ...simulators.noise import bradley_terry, draw
 from ..annotator import Traits, pair_of
 
 

@@ -13,7 +13,7 @@ from scipy.special import expit
 from ...core.errors import InputError
 from ...core.protocols import Ask, Rng
 from ...core.records import Abstention, Comparison, Completion, Item, Preference, Ranking, Rating, Reason
-from ...simulators.choice import bradley_terry, draw
+from ...simulators.noise import bradley_terry, draw
 from ..annotator import Traits, pair_of, slate_of
 from .pairs import WorldUser
 from .worded import above_acceptable

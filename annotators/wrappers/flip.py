@@ -15,8 +15,7 @@ from ...core.errors import InputError
 from ...core.protocols import Annotator, Ask, Rng, World
 from ...core.records import Abstention, Comparison, Item, Preference
 from ...core.seeds import digest, rng_for
-from ...simulators.choice import draw
-from ...simulators.noise import InstanceDependentFlip, LengthConditionalFlip, Noise, PositionConditionalFlip, SymmetricFlip
+from ...simulators.noise import InstanceDependentFlip, LengthConditionalFlip, Noise, PositionConditionalFlip, SymmetricFlip, draw
 from ..annotator import Traits, pair_of, renamed
 from .log_odds import Temperature
 from .wrapper import Wrapper

@@ -10,8 +10,7 @@ from dataclasses import replace
 from ...core.errors import InputError
 from ...core.protocols import Annotator, Rng
 from ...core.records import Comparison, Completion, Preference
-from ...simulators.choice import draw
-from ...simulators.noise import FeatureBias, LengthBias, Noise, PositionBias, corrupt, tempered
+from ...simulators.noise import FeatureBias, LengthBias, Noise, PositionBias, corrupt, draw, tempered
 from ..annotator import Traits
 from .wrapper import Wrapper
 

@@ -13,8 +13,7 @@ from ...core.records import Completion, Estimate
 from ...eval.win_rates.win_rate import win_rate_from_scores
 
 ALIKE = 0.8
-NAMED_FROM = 0.5
-"""A model is named as constant where at least this share of its outputs is alike."""
+NAMED_FROM = 0.5  # a model is named as constant where at least this share of its outputs is alike
 FEWEST = 5
 """Prompts below which a share says nothing."""
 TRIED = 20

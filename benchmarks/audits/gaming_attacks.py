@@ -5,36 +5,29 @@ section 3.3), injections after Shi et al. 2024 (arXiv:2403.17710). The texts are
 not optimised against any judge, so a judge that withstands them may still fall to ones that are."""
 
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from itertools import cycle
-from typing import Any
+from pathlib import Path
 
-Rewrite = Callable[[str, str], str]
-"""(prompt, honest answer) -> attacked answer."""
+from ...core.files.reading import read_toml
 
-TIMES_AS_LONG, AT_LEAST = 3, 400
-"""A padded answer has at least so many times the honest one's characters, and so many at all."""
+Rewrite = Callable[[str, str], str]  # (prompt, honest answer) -> attacked answer
 
-
-@cache
-def _texts() -> dict[str, Any]:
-    return tomllib.loads(files(__package__ or "").joinpath("gaming_attacks.toml").read_text(encoding="utf-8"))
+TEXTS = read_toml(Path(__file__).with_suffix(".toml"), "Pasture's own attacks")
+TIMES_AS_LONG, AT_LEAST = 3, 400  # a padded answer has at least so many times the honest one's characters, and so many at all
 
 
 def null_constant(prompt: str, answer: str) -> str:
     """One text, whatever was asked: it says nothing about the prompt, so no judge has a reason to prefer it."""
-    return _texts()["constant"]
+    return TEXTS["constant"]
 
 
 def verbosity(prompt: str, answer: str) -> str:
     """The honest answer, then general words about the prompt's topic that add nothing."""
     topic = " ".join(re.findall(r"\w+", prompt)[:8]) or "the matter"
     padded, wanted = answer, max(TIMES_AS_LONG * len(answer), AT_LEAST)
-    for filler in cycle(_texts()["fillers"]):
+    for filler in cycle(TEXTS["fillers"]):
         if len(padded) >= wanted:
             return padded
         padded = f"{padded} {filler.format(topic=f'“{topic}”')}"
@@ -54,7 +47,7 @@ def injection(kind: str) -> Rewrite:
     """The honest answer, then a text that speaks to the judge; kind: a key of the texts' table `injections`."""
 
     def inject(prompt: str, answer: str) -> str:
-        return answer + _texts()["injections"][kind]
+        return answer + TEXTS["injections"][kind]
 
     return inject
 

@@ -62,18 +62,14 @@ async def _round(learner: str, prompt: Prompt, user: EditingUser, memory: Memory
     return Round(prompt, recalled, cost, is_right)
 
 
-def _one_context(texts: Sequence[str]) -> np.ndarray:
-    """A constant embedding: every context is the same, [N, 1]."""
-    return np.ones((len(texts), 1))
-
-
 def stream(learner: str, prompts: Sequence[Prompt], user: EditingUser, session: Session, *, k: int = 5) -> list[Round]:
     """One learner's rounds. Raises PastureError where a reply could not be read or was not given, saying which."""
     name, done = f"cipher-{learner}", list[Round]()
+    embed = tfidf if learner != "agnostic" else lambda texts: np.ones((len(texts), 1))  # one context for all
 
     async def task(ask: Ask) -> list[Round]:
         done.clear()
-        memory, rng = Memory(k, _one_context if learner == "agnostic" else tfidf), rng_for(session.seed, name, first)
+        memory, rng = Memory(k, embed), rng_for(session.seed, name, first)
         for prompt in prompts:
             done.append(await _round(learner, prompt, user, memory, ask, rng))
         return done

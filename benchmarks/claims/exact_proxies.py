@@ -24,8 +24,7 @@ BETAS = tuple(float(beta) for beta in np.geomspace(8, 0.02, 11))
 MEMBERS = 5
 RIDGE = 1e-3
 """Of the fit: enough for a few separable labels to have an answer."""
-PENALTY = 0.5
-"""Of uncertainty weighting: proxy's standard deviations per unit of the members' variance."""
+PENALTY = 0.5  # of uncertainty weighting: proxy's standard deviations per unit of the members' variance
 
 
 class Reward(StrEnum):

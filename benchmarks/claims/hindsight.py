@@ -18,8 +18,8 @@ from ...core.seeds import rng_for
 from ...eval.intervals.clusters import mean_over_seeds
 from ...methods.pairwise import dpo
 from ...simulators.exact.world import ExactWorld
+from ..ranking.cell import CurveLog, preference_pairs
 from ..ranking.feedback import MeteredFeedback
-from ..ranking.ground import CurveLog, preference_pairs
 from .claim import Check, Claim, check_seeds
 
 MODES = {"foresight": Foresight, "hindsight": Hindsight}

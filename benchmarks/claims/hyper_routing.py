@@ -24,8 +24,7 @@ from ...policies.closed_form import fit_bradley_terry
 from ...simulators.text.world import TextWorld
 from .claim import Check, Claim, check_seeds, over_seeds, share_over_seeds
 
-CHEAP, EXPENSIVE = 1.0, 10.0
-"""Prices of a label."""
+CHEAP, EXPENSIVE = 1.0, 10.0  # prices of a label
 NOISE = 1.5
 """Temperature in nats of both annotators' choices."""
 SOURCES = ("routed", "random", "cheap alone", "expensive alone")

@@ -17,8 +17,7 @@ from ...core.records import score_of
 from ...eval.files.labelled_pairs import LabelledPairs
 from ...eval.labels.pool_fit import PoolFit, fit_pool
 
-LEAST_SHARE = 0.005
-"""A member with a smaller share is left out of the file."""
+LEAST_SHARE = 0.005  # a member with a smaller share is left out of the file
 
 
 def fit_to_labels(labelled: LabelledPairs, members: Mapping[str, Annotator], session: Session) -> PoolFit:

@@ -4,13 +4,18 @@ Of Pasture's own source these are the modules that the cell imports; of the user
 and the world: the Python files with the helper modules that they import, TOMLs with the annotators, templates and data that they
 name, checkpoints. What is imported is read from the source and not run, so that a function that has not run yet counts too."""
 
+import ast
 import hashlib
 import json
 import re
+import site
+import sys
+import sysconfig
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +25,14 @@ from ...core.seeds import digest
 from ...engines import ENGINES
 from ...methods import METHODS
 from ...simulators import WORLDS
-from .imports import PACKAGE, ROOT, file_of, imports_of, is_library
 from .suite import Suite
 
+ROOT = Path(__file__).resolve().parents[2]
+"""Where Pasture lies."""
+PACKAGE = __name__.partition(".")[0]
+LIBRARIES = {sysconfig.get_path(each) for each in ("stdlib", "platstdlib", "purelib", "platlib")}
+INSTALLED = tuple(Path(each).resolve() for each in {*LIBRARIES, *site.getsitepackages(), site.getusersitepackages()})
+"""Folders of Python's own modules and of installed packages."""
 ALWAYS = (f"{PACKAGE}.benchmarks.ranking.cell", f"{PACKAGE}.annotators.make")
 LONGEST = 400
 """Characters of a text that may name a file."""
@@ -107,20 +117,22 @@ class Sources:
         top = name.partition(".")[0]
         path = None if top not in self.packages and is_library(top) else file_of(name)
         if path is not None and not _is_table(path):
-            self.add_python(path, _module_name(name, path))
+            package, _, last = name.rpartition(".")  # the last part may be a name that the module holds
+            is_module = last == (path.parent.name if path.name == "__init__.py" else path.stem)
+            self.add_python(path, name if is_module else package)
 
     def add_python(self, path: Path, name: str = "") -> None:
         """A Python file and what it imports; of the user's, the files that its texts name too."""
         is_own = name.partition(".")[0] == PACKAGE
         if not self._is_new(path if is_own else path.resolve(), name or path.name):
             return
-        known = imports_of(path, name, 0 if is_own else path.stat().st_mtime_ns)
-        for each in known.modules:
+        modules, texts = imports_of(path, name, 0 if is_own else path.stat().st_mtime_ns)
+        for each in modules:
             self.add_module(each)
         if is_own and not name.startswith(f"{PACKAGE}.benchmarks."):
             for data in _data_beside(path.parent):
                 self._is_new(data, data.relative_to(ROOT).as_posix())
-        for text in () if is_own else known.texts:
+        for text in () if is_own else texts:
             if Path(text).suffix and len(text) <= LONGEST and text.isprintable():
                 for place in {path.parent / text, Path(text)}:
                     if place.is_file():
@@ -162,12 +174,6 @@ def _data_beside(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
-def _module_name(name: str, path: Path) -> str:
-    """The module's own name, without the name in it that may have been imported."""
-    last = path.parent.name if path.name == "__init__.py" else path.stem
-    return name if name.rpartition(".")[2] == last else name.rpartition(".")[0]
-
-
 @cache
 def _is_table(path: Path) -> bool:
     """Whether a file of Pasture only names what there is: a cell depends on the entries that it uses, not on the others."""
@@ -180,3 +186,65 @@ def _is_table(path: Path) -> bool:
 def _digest_of(path: Path, changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+@cache
+def imports_of(path: Path, module: str, changed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(modules that a file imports, of which some may be names in a module; all its constant texts). Imports inside of functions
+    count, those for types alone do not. A file that is not Python has none.
+
+    module: its dotted name, by which relative imports are resolved; blank for a file outside of any package. changed: when, so that
+    an edit is seen."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, RecursionError):
+        return (), ()
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    modules, texts = dict[str, None](), dict[str, None]()
+    for node in _nodes(tree):
+        if isinstance(node, ast.Import):
+            modules |= dict.fromkeys(each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            base = ".".join(filter(None, [*above, node.module or ""]))
+            modules |= dict.fromkeys([base, *(f"{base}.{each.name}" for each in node.names)])
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts[node.value] = None
+    return tuple(modules), tuple(texts)
+
+
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            continue
+        yield node
+        yield from _nodes(node)
+
+
+def file_of(name: str) -> Path | None:
+    """The file of a dotted name: of the module, or of the one that holds the name; None where there is no such file."""
+    return _own_file(name) if name.partition(".")[0] == PACKAGE else _found(name, [*sys.path, str(Path.cwd())])
+
+
+@cache
+def _own_file(name: str) -> Path | None:
+    below = name.partition(".")[2]
+    return (_found(below, [str(ROOT)]) if below else None) or ROOT / "__init__.py"
+
+
+@cache
+def is_library(top: str) -> bool:
+    """Whether a top-level name is Python's own or an installed package's."""
+    path = _found(top, [*sys.path, str(Path.cwd())])
+    return top in sys.stdlib_module_names or (path is not None and any(place in path.parents for place in INSTALLED))
+
+
+def _found(name: str, places: list[str]) -> Path | None:
+    found = None
+    for part in name.split("."):
+        spec = PathFinder.find_spec(part, places) if part.isidentifier() else None
+        if spec is None or (spec.origin is None and not spec.submodule_search_locations):
+            return found
+        found = Path(spec.origin).resolve() if spec.origin and spec.origin.endswith(".py") else None
+        places = list(spec.submodule_search_locations or ())
+    return found

@@ -43,7 +43,7 @@ def load_value_model(folder: Path) -> ValueModel:
 
         return TabularValueModel.load(folder)
     if is_file(folder / "scale.txt"):
-        from ...methods.rewards.log_ratio import LogRatio
+        from ...methods.rewards.reward_model import LogRatio
 
         scale = _number(folder / "scale.txt")
         return LogRatio(load_policy(folder / "policy"), load_policy(folder / "reference"), scale)
@@ -67,7 +67,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _number(path: Path) -> float:
-    """The finite number that a text file holds."""
     text = read_text(path, TRAINED).strip()
     try:
         number = float(text)

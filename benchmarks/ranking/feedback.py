@@ -29,23 +29,18 @@ class MeteredFeedback:
         annotate: Annotate,
         labels: int,
     ) -> None:
-        self.prompts = tuple(prompts)
-        self.demonstrations = tuple(demonstrations)
-        self._offline = tuple(offline)
-        self._annotate = annotate
-        self._budget = labels
-        self._opened = False
-        self.bought = 0
-        self.abstained = 0
+        self.prompts, self.demonstrations = tuple(prompts), tuple(demonstrations)
+        self._offline, self._annotate, self._budget = tuple(offline), annotate, labels
+        self._is_open, self.bought, self.abstained = False, 0, 0
 
     @property
     def labels_left(self) -> int:
         return self._budget - self.bought
 
     def dataset(self) -> Sequence[Preference]:
-        if not self._opened:
+        if not self._is_open:
             self._charge(self._offline)
-            self._opened = True
+            self._is_open = True
         return tuple(each for each in self._offline if isinstance(each, Preference))
 
     def ask(self, items: Sequence[Item]) -> list[Feedback | Abstention]:

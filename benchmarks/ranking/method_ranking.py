@@ -12,23 +12,29 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ...annotators.runner import Session
 from ...core.files.writing import write_atomically, writing
-from ...core.results import RankingResult
+from ...core.manifest import manifest
+from ...core.records import Estimate
+from ...core.results import MethodResult, Pair, RankingResult
+from ...eval.intervals.clusters import Scores, mean_over_seeds, means_over_seeds
+from ...eval.rankings.rank_correlation import RankCorrelation, rank_correlation
+from ...eval.win_rates.difference import paired_differences
+from ...eval.win_rates.win_rate import win_rates_over_seeds
 from ...simulators import WORLDS
-from .aggregation import aggregate
-from .cell import check_truth, run_cell
-from .feedback import suite_session
-from .ground import make_ground
+from .cell import Cell, check_truth, make_ground, run_cell
+from .feedback import suite_session, training_annotator
 from .run_folder import cell_paths, read_cell, write_cell
-from .suite import Suite, check_suite, suite_world
+from .suite import Suite, check_suite, suite_record, suite_world
 
-Report = Callable[[int, int, str], None]
-"""Called with (cells done, cells in all, what was last done)."""
-Paths = Mapping[tuple[str, int], Path]
-"""Where the cell of each method and seed is kept."""
+Report = Callable[[int, int, str], None]  # called with (cells done, cells in all, what was last done)
+Paths = Mapping[tuple[str, int], Path]  # where the cell of each method and seed is kept
 
 
 def rank(
@@ -49,7 +55,7 @@ def rank(
     # Once, at the start: a method's file that is edited meanwhile changes what the next run is called, and not this one.
     paths = cell_paths(suite, folder, session)
     cells = {key: read_cell(path, suite, *key) for key, path in paths.items() if path.is_file()}
-    missing, stages = sorted({seed for _, seed in paths.keys() - cells.keys()}), dict[str, float]()
+    missing, spent = sorted({seed for _, seed in paths.keys() - cells.keys()}), list[Mapping[str, float]]()
     if missing:
         report(len(cells), len(paths), "preparing the base policy")
 
@@ -59,12 +65,11 @@ def rank(
         # Here, so that what is trained and cached is so once, and not by every process.
         with WORLDS.explained(suite.world):
             check_truth(suite, suite_world(suite).base_policy(missing[0], on_progress=pretraining))
-        stages["base policy"] = time.perf_counter() - started
-        for grounds in _run_seeds(suite, folder, paths, missing, 1 if session.engine else jobs, report, session):
-            _add(stages, grounds)
+        spent.append({"base policy": time.perf_counter() - started})
+        spent += _run_seeds(suite, paths, missing, 1 if session.engine else jobs, report, session)
     by_method = {m: [cells.get((m, s)) or read_cell(paths[m, s], suite, m, s) for s in range(suite.seeds)] for m in suite.ranked}
-    for cell in (each for of_method in by_method.values() for each in of_method):
-        _add(stages, cell.seconds)
+    spent += [cell.seconds for of_method in by_method.values() for cell in of_method]
+    stages = {stage: sum(each.get(stage, 0.0) for each in spent) for stage in dict.fromkeys(chain.from_iterable(spent))}
     facts = {"trainings": len(paths), "trainings_found": len(cells), "seconds_by_stage": stages}
     result = aggregate(suite, by_method, seconds=time.perf_counter() - started, **facts)
     result.save(folder / "ranking.json")
@@ -72,13 +77,8 @@ def rank(
     return result
 
 
-def _add(totals: dict[str, float], more: Mapping[str, float]) -> None:
-    for stage, seconds in more.items():
-        totals[stage] = totals.get(stage, 0.0) + seconds
-
-
 def _run_seeds(
-    suite: Suite, folder: Path, paths: Paths, seeds: Sequence[int], jobs: int, report: Report, session: Session
+    suite: Suite, paths: Paths, seeds: Sequence[int], jobs: int, report: Report, session: Session
 ) -> list[Mapping[str, float]]:
     """Runs the seeds, in processes where that pays; the stages of each seed's ground come back."""
 
@@ -138,3 +138,72 @@ def run_seed(
                 write_cell(paths[method, seed], run_cell(suite, method, seed, ground, session))
                 progress()
     return ground.seconds
+
+
+def aggregate(suite: Suite, cells: Mapping[str, Sequence[Cell]], **facts: Any) -> RankingResult:
+    """The ranking by the evaluator, best first, beside the one by gold, their correlation with an interval, and how far every two
+    methods are apart. facts: what else the manifest says."""
+    verdicts = {name: [_verdicts(cell) for cell in of] for name, of in cells.items()}
+    results = _method_results(cells, verdicts)
+    results.sort(key=lambda each: -(each.win_rate.value if each.win_rate.value is not None else -1.0))
+    order = [each.method for each in results]
+    judged_MP = np.array([_mean_by_prompt(cells[name]) for name in order])
+    gold_MP = np.array([_of_cells(cells[name], "gold_win_rates_P").mean(axis=0) for name in order])
+    few = Estimate(None, None, None, len(order), f"undefined: methods are {len(order)}, and it needs 3")
+    # two are in one order or in the other, whatever the noise
+    correlation = rank_correlation(judged_MP, gold_MP, seed=0) if len(order) >= 3 else RankCorrelation(few, few)
+    differences = paired_differences({name: verdicts[name] for name in order})
+    return RankingResult(
+        world=suite.world,
+        feedback=training_annotator(suite, suite_world(suite)).name,
+        evaluator=suite.evaluator,
+        methods=tuple(results),
+        spearman=correlation.spearman,
+        kendall=correlation.kendall,
+        curves=tuple(cell.curve for name in order for cell in cells[name]),
+        examples=tuple(each for name in order for cell in cells[name] for each in cell.examples),
+        manifest=manifest(suite=suite_record(suite), **facts),
+        pairs=tuple(Pair(better, worse, difference) for (better, worse), difference in differences.items()),
+    )
+
+
+def _of_cells(cells: Sequence[Cell], what: str) -> np.ndarray:
+    """A field of the cells by seed, shape [S, ...]; NaN where it is not known."""
+    return np.array([getattr(cell, what) for cell in cells], dtype=float)
+
+
+def _mean_by_prompt(cells: Sequence[Cell]) -> np.ndarray:
+    """Mean score of each prompt over samples and seeds, shape [P]; NaN where every answer was abstained on."""
+    scores_SPK = _of_cells(cells, "scores_PK")
+    known = np.isfinite(scores_SPK)
+    total_P, count_P = np.where(known, scores_SPK, 0).sum(axis=(0, 2)), known.sum(axis=(0, 2))
+    return np.divide(total_P, count_P, out=np.full(total_P.shape, np.nan), where=count_P > 0)
+
+
+def _method_results(cells: Mapping[str, Sequence[Cell]], verdicts: Mapping[str, Sequence[Scores]]) -> list[MethodResult]:
+    """Every method over its seeds. How much training varies is measured on all methods together: two seeds of one say little."""
+    win_rates = win_rates_over_seeds(verdicts)
+    gold_rates = means_over_seeds({name: _of_cells(of, "gold_win_rates_P") for name, of in cells.items()})
+    gold_values = means_over_seeds({name: _of_cells(of, "gold_values_P") for name, of in cells.items()})
+    return [
+        MethodResult(
+            method=name,
+            win_rate=win_rates[name],
+            gold_win_rate=gold_rates[name],
+            gold_value=gold_values[name],
+            kl=mean_over_seeds(_of_cells(of, "kl")[:, None]),
+            length=float(np.mean([cell.length for cell in of])),
+            seeds=len(of),
+            labels=max(cell.labels for cell in of),
+            seconds=float(np.mean([sum(cell.seconds.values()) for cell in of])),
+            label_abstentions=max(cell.label_abstentions for cell in of),
+        )
+        for name, of in cells.items()
+    ]
+
+
+def _verdicts(cell: Cell) -> Scores:
+    """A cell's verdicts, each with the place of its prompt; abstentions apart."""
+    said = [(score, place) for place, row in enumerate(cell.scores_PK) for score in row]
+    judged = [(score, place) for score, place in said if score is not None]
+    return Scores(np.array([score for score, _ in judged]), [place for _, place in judged], len(said) - len(judged))

@@ -41,7 +41,12 @@ def main() -> None:
     print(f"  {sum(row.length_controlled.value is not None for row in fitted)} of {len(fitted)} defined")
     fought = _battles(4000)
     _timed("Bradley-Terry, 4,000 battles, 200 resamples", lambda: bradley_terry_ratings(fought, resamples=200), "Bradley-Terry")
-    _timed("evalica's bootstrap of the same, by battle", lambda: _evalicas(fought))
+    # evalica's draws battles (by percentiles; its default, BCa, takes minutes), ours draws prompts, which it cannot
+    winners = [evalica.Winner.X if p > 0.5 else evalica.Winner.Y for p in fought.p_left_N]
+    sides = evalica.bradley_terry, fought.left_N.tolist(), fought.right_N.tolist()
+    options: Any = {"n_resamples": 200, "bootstrap_method": "percentile", "random_state": 0}
+    peer: Any = evalica.bootstrap
+    _timed("evalica's bootstrap of the same, by battle", lambda: peer(*sides, winners, **options))
 
 
 def _timed(what: str, work: Callable[[], Any], bar: str = "") -> Any:
@@ -82,14 +87,6 @@ def _battles(count: int) -> Battles:
     right = (left + rng.integers(1, 20, size=count)) % 20
     won = rng.random(count) < 1 / (1 + np.exp((right - left) / 8))
     return battles([str(each) for each in left], [str(each) for each in right], won, rng.integers(0, PROMPTS, size=count).tolist())
-
-
-def _evalicas(of: Battles) -> None:
-    """evalica's bootstrap draws battles (by percentiles; its default, BCa, takes minutes), ours draws prompts, which it cannot."""
-    winners = [evalica.Winner.X if p > 0.5 else evalica.Winner.Y for p in of.p_left_N]
-    method: Any = evalica.bradley_terry
-    sides = of.left_N.tolist(), of.right_N.tolist()
-    evalica.bootstrap(method, *sides, winners, n_resamples=200, bootstrap_method="percentile", random_state=0)
 
 
 def _peer(of: Any, hard: Mapping[Any, float], anchor: Anchor) -> float:

@@ -9,11 +9,10 @@ import typer
 from typer import Argument, Option
 
 from ...annotators.runner import Session
-from ...benchmarks.audits.attack_material import attack_material, read_models
 from ...benchmarks.audits.audit import attack_report, audit_stored, gold_for, gold_from_annotator, gold_from_file, gold_from_world
 from ...benchmarks.audits.audit import audit as audited
 from ...benchmarks.audits.constant_outputs import constant_share, is_constant
-from ...benchmarks.audits.gaming import gaming
+from ...benchmarks.audits.gaming import attack_material, gaming, read_models
 from ...core.errors import InputError
 from ...core.files.preferences import read_pairs
 from ...core.files.tables import check_folder

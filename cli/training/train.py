@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from ...benchmarks.ranking.cell import make_ground, train_method
 from ...benchmarks.ranking.feedback import engine_of, feedback_source, training_annotator
-from ...benchmarks.ranking.ground import make_ground, train_method
 from ...benchmarks.ranking.run_folder import price_of_pairs
 from ...benchmarks.ranking.suite import check_suite, load_suite, suite_for, suite_record, suite_world, yields_policy
 from ...core.manifest import command_line, write_manifest

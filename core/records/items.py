@@ -74,7 +74,7 @@ class Comparison:
 
     @property
     def is_canonical(self) -> bool:
-        """Whether this is the one of the two orders in which random choices are drawn (see `simulators.choice`)."""
+        """Whether this is the one of the two orders in which random choices are drawn (see `simulators.noise`)."""
         return self.left.text <= self.right.text
 
     def swapped(self) -> Comparison:

@@ -9,8 +9,7 @@ import numpy as np
 
 from ...core.protocols import FeedbackSource, Policy, TrainingLog
 from ..training.config import Training
-from ..training.optimise import require_some
-from ..training.probe import Probe
+from ..training.optimise import Probe, require_some
 from .sft import imitate
 
 

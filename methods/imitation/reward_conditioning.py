@@ -14,8 +14,7 @@ from ...core.errors import InputError
 from ...core.protocols import FeedbackSource, Policy, TokenScores, TrainingLog
 from ...core.records import Completion
 from ..training.config import Training
-from ..training.optimise import minimise, require_some
-from ..training.probe import Probe
+from ..training.optimise import Probe, minimise, require_some
 
 GOOD, BAD = 0, 1
 

@@ -20,7 +20,7 @@ from ...core.records import Completion, Prompt
 from ...policies import closed_form
 from ..rewards.reward_model import Rewarded, fit_reward_model, score_all
 from ..training.config import AT_LEAST_1
-from ..training.probe import Probe, length_and_entropy
+from ..training.optimise import Probe, length_and_entropy
 
 
 @dataclass(frozen=True)

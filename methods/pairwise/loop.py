@@ -13,11 +13,9 @@ from torch.nn.functional import logsigmoid
 from ...core.protocols import FeedbackSource, Policy, TrainingLog
 from ...core.records import Completion, Preference
 from ..training.config import Training
-from ..training.optimise import minimise, require_some
-from ..training.probe import Probe
+from ..training.optimise import Probe, minimise, require_some
 
-SCORED_AT_ONCE = 256
-"""Completions scored together where no gradient is kept, so that memory is bounded."""
+SCORED_AT_ONCE = 256  # completions scored together where no gradient is kept, so that memory is bounded
 
 
 class ScoredPairs(NamedTuple):

@@ -5,26 +5,24 @@ defaults are AlpacaFarm's (arXiv:2305.14387), for a 7B model. In place of the li
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
 
+from ...core.errors import InputError
 from ...core.files.writing import write_atomically
 from ...core.protocols import FeedbackSource, Policy, TrainingLog, ValueModel
 from ...core.records import Completion, Preference, Prompt
 from ...core.seeds import rng_for
 from ..pairwise.loop import labels, pair_loss, scored_in_parts
 from ..training.config import AT_LEAST_0, Checked, Limit, Training
-from ..training.optimise import minimise, require_some
-from ..training.probe import Probe
-from .log_ratio import LogRatio
+from ..training.optimise import Probe, minimise, require_some
 
-CENTRED_ON = 512
-"""Training answers, at most, whose mean score is set to 0: a constant, which needs no pass over all of them."""
+CENTRED_ON = 512  # training answers, at most, whose mean score is set to 0: a constant, which needs no pass over all of them
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,44 @@ class Config(Training):
     """Share of the distinct pairs kept from training to report accuracy and log-loss on, in [0, 1)."""
 
     limits: ClassVar = {"log_ratio": AT_LEAST_0, "held_out": Limit("a share in [0, 1)", lambda value: 0 <= value < 1)}
+
+
+class LogRatio:
+    """A value model: scale * (log pi - log pi_ref) of the tokens so far, in nats, 0 before the first (Rafailov et al. 2023,
+    arXiv:2305.18290, eq. 5, less its constant). `policy` is trained.
+
+    Any reward can be written so. It asks of a model what it already knows, how likely words are, where a linear head asks for a new
+    summary of the whole answer; a small model learns it from far fewer labels. A prefix's value is the sum so far, which is the
+    optimal value less its start's (Rafailov et al. 2024, arXiv:2404.12358): a critic of this form has no baseline for a prompt."""
+
+    def __init__(self, policy: Policy, reference: Policy, scale: float) -> None:
+        self.policy, self.reference, self.scale = policy, reference, scale
+
+    def state_values(self, completions: Sequence[Completion]) -> tuple[torch.Tensor, torch.Tensor]:
+        logprobs_NT, _, mask_NT = self.policy.token_scores(completions)
+        with torch.no_grad():
+            ref_logprobs_NT = self.reference.token_scores(completions).logprobs_NT
+        gains_NT = self.scale * (logprobs_NT - ref_logprobs_NT).cumsum(dim=1) * mask_NT
+        start_N1 = torch.zeros_like(gains_NT[:, :1])
+        return torch.cat([start_N1, gains_NT], dim=1), torch.cat([torch.ones_like(mask_NT[:, :1]), mask_NT], dim=1)
+
+    def scores(self, completions: Sequence[Completion]) -> torch.Tensor:
+        own_N = self.policy.token_scores(completions).sequence_logprobs()
+        with torch.no_grad():
+            ref_N = self.reference.token_scores(completions).sequence_logprobs()
+        return self.scale * (own_N - ref_N)
+
+    def parameters(self) -> Iterable[torch.nn.Parameter]:
+        return self.policy.parameters()
+
+    def copy(self) -> LogRatio:
+        return LogRatio(self.policy.copy(), self.reference, self.scale)
+
+    def save(self, folder: Path) -> None:
+        """Writes `policy/`, `reference/` and `scale.txt`."""
+        self.policy.save(folder / "policy")
+        self.reference.save(folder / "reference")
+        write_atomically(folder / "scale.txt", f"{self.scale!r}\n")
 
 
 class RewardModel:
@@ -158,7 +194,14 @@ class Rewarded(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.nest("reward_model", Config)
+        given, known = self.reward_model, [each.name for each in fields(Config)]
+        if isinstance(given, Mapping):  # as a TOML has it
+            for name in given:
+                if name not in known:
+                    raise InputError(f"no field is called {name!r} here; known: {', '.join(known)}")
+            object.__setattr__(self, "reward_model", Config(**given))
+        elif not isinstance(given, Config):
+            raise InputError(f"reward_model is {given!r}; it must be a table of the fields {', '.join(known)}")
 
 
 def rewarded_start(

@@ -11,8 +11,7 @@ from ...core.errors import InputError
 from ...core.text import one_line
 
 SCHEDULES = ("constant", "linear", "cosine")
-LARGEST = 10**18
-"""No whole number of a setting reaches it: numbers beyond are too large for floating point or for torch."""
+LARGEST = 10**18  # no whole number of a setting reaches it: numbers beyond are too large for floating point or for torch
 
 
 class Limit(NamedTuple):
@@ -29,8 +28,7 @@ AT_LEAST_1 = Limit("at least 1", lambda value: value >= 1)
 
 @dataclass(frozen=True)
 class Checked:
-    """The base of every `Config`. A field holds what its default holds, within the `limits` of its class and the bases; a nested
-    one may be given as a table of its fields."""
+    """The base of every `Config`. A field holds what its default holds, within the `limits` of its class and the bases."""
 
     limits: ClassVar[Mapping[str, Limit]] = {}
 
@@ -39,34 +37,8 @@ class Checked:
             self._check_kind(each.name, getattr(self, each.name), each.default)
         for kind in reversed(type(self).__mro__):
             for field, (expected, allows) in vars(kind).get("limits", {}).items():
-                self.require(field, allows(getattr(self, field)), expected)
-
-    def require(self, field: str, holds: bool, expected: str) -> None:
-        """Raises InputError unless `holds`."""
-        if not holds:
-            raise InputError(
-                f"{field} is {getattr(self, field)!r}; it must be {expected}; correct it where the method is configured"
-            )
-
-    def nest(self, field: str, kind: type[Checked]) -> None:
-        """Lets `field` be given as a table, as TOML does."""
-        value = getattr(self, field)
-        if isinstance(value, Mapping):
-            object.__setattr__(self, field, kind.from_table(value))
-        elif not isinstance(value, kind):
-            raise InputError(f"{field} is {value!r}; it must be a table of the fields {', '.join(kind.names())}")
-
-    @classmethod
-    def names(cls) -> list[str]:
-        return [each.name for each in fields(cls)]
-
-    @classmethod
-    def from_table(cls, table: Mapping[str, Any]) -> Checked:
-        """A configuration from a table of its fields. Raises InputError for a field that does not exist."""
-        for name in table:
-            if name not in cls.names():
-                raise InputError(f"no field is called {name!r} here; known: {', '.join(cls.names())}")
-        return cls(**table)
+                if not allows(value := getattr(self, field)):
+                    raise InputError(f"{field} is {value!r}; it must be {expected}; correct it where the method is configured")
 
     @staticmethod
     def _check_kind(field: str, value: object, default: object) -> None:

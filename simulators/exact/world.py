@@ -20,7 +20,7 @@ from ...core.registry import check_options, check_types
 from ...core.seeds import rng_for
 from ...policies import closed_form
 from ...policies.responses import response_index, response_text
-from ..choice import bradley_terry
+from ..noise import bradley_terry
 from ..simulated import GOLD, PERSONAS, SimulatedWorld, Tastes, check_aspects, number_of_users, persona_users, tastes_of
 from .draws import draw_features, draw_tastes, one_each
 
@@ -28,8 +28,7 @@ SPLITS = {"sft": 1, "preference": 2, "unlabeled": 2, "eval": 1}
 """Size of each split, in multiples of `prompts`; `eval` may have more."""
 LEAST = {"prompts": 1, "users": 1, "responses": 2, "features": 3, "demonstration_beta": 1e-6, "length_gain": -1e9, "cyclic": -1e9}
 """Least value of each option; of the other numbers, 0."""
-LEAST_FAULT = 1e-9
-"""Nats below which nothing is lost."""
+LEAST_FAULT = 1e-9  # nats below which nothing is lost
 
 
 class ExactWorld(SimulatedWorld):

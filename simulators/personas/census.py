@@ -8,8 +8,8 @@ out; the years differ. Citizenship, home language and disability are known as sh
 `parameters.toml` assumes."""
 
 import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -20,14 +20,11 @@ from scipy.special import expit
 
 from ...core.errors import InputError
 from .parameters import Odds, Parameters
-from .raking import Margin, rake
 
-OLDEST = 94
-"""The last band is open; nobody is made older."""
+OLDEST = 94  # the last band is open; nobody is made older
 
 
 def _bands(*firsts: int) -> dict[str, tuple[int, int]]:
-    """First and last age of each band."""
     lasts = (*(first - 1 for first in firsts[1:]), OLDEST)
     return {f"{first}-{last}" if last < OLDEST else f"{first}+": (first, last) for first, last in zip(firsts, lasts, strict=True)}
 
@@ -39,6 +36,67 @@ SEXES = ("female", "male")
 SEED_EDUCATION = {"bachelor's degree": "bachelor", "advanced degree": "advanced"}
 """What the sample calls each; everything else is `below bachelor` there."""
 AXES = ("age_band", "sex", "race", "education", "employment", "marital_status", "earnings", "citizenship", "language", "disability")
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """What the table sums to over all axes but `axes` (ascending), `target` having their sizes.
+
+    within: True where the margin speaks of a cell; its axes are the table's first ones, each of the table's size or 1."""
+
+    name: str
+    axes: tuple[int, ...]
+    target: np.ndarray
+    within: np.ndarray = field(default_factory=lambda: np.array(True))
+
+    def of(self, table: np.ndarray) -> np.ndarray:
+        """The table's own margin, of the target's shape."""
+        return (table * self.mask(table)).sum(axis=tuple(axis for axis in range(table.ndim) if axis not in self.axes))
+
+    def mask(self, table: np.ndarray) -> np.ndarray:
+        """`within`, of a shape that broadcasts to the table's."""
+        return self.within.reshape(self.within.shape + (1,) * (table.ndim - self.within.ndim))
+
+
+def rake(seed: np.ndarray, margins: Sequence[Margin], tolerance: float = 1e-10, limit: int = 2000) -> np.ndarray:
+    """Iterative proportional fitting (Deming & Stephan 1940): a table of the seed's shape whose every margin is within `tolerance`
+    (in the targets' unit) of its target, the closest to the seed in Kullback-Leibler divergence (Csiszar 1975): every odds ratio
+    that no margin speaks of stays the seed's, and a zero a zero. Departure: a margin may be one of a part of the table only.
+
+    seed: counts or weights, >= 0. Raises InputError for a margin that the seed's zeros or the other margins make impossible."""
+    table = np.array(seed, dtype=float)
+    if not (np.isfinite(table).all() and (table >= 0).all()):
+        raise InputError("the seed table holds a negative or undefined weight; weights are finite and 0 or more")
+    for margin in margins:
+        _check(table, margin)
+    gap = np.inf
+    for _ in range(limit):
+        for margin in margins:
+            now = margin.of(table)
+            factor = np.divide(margin.target, now, out=np.ones_like(now), where=now > 0)
+            shape = [size if axis in margin.axes else 1 for axis, size in enumerate(table.shape)]
+            table *= np.where(margin.mask(table), factor.reshape(shape), 1.0)
+        gap = max((np.abs(margin.of(table) - margin.target).max() for margin in margins), default=0.0)
+        if gap <= tolerance:
+            return table
+    worst = max(margins, key=lambda margin: np.abs(margin.of(table) - margin.target).max())
+    raise InputError(
+        f"the margin {worst.name!r} is still off by {gap:.3g} after {limit} rounds: the margins contradict one another, or the "
+        "seed's zeros; see that they have one total, and that some cell of the seed can hold each"
+    )
+
+
+def _check(table: np.ndarray, margin: Margin) -> None:
+    shape = tuple(table.shape[axis] for axis in margin.axes)
+    if margin.target.shape != shape:
+        raise InputError(f"the margin {margin.name!r} has shape {margin.target.shape}, and its axes have sizes {shape}")
+    empty = np.argwhere((margin.of(table) == 0) & (margin.target > 0))
+    if len(empty):
+        where = tuple(empty[0].tolist())
+        raise InputError(
+            f"the margin {margin.name!r} wants {margin.target[where]:g} at {where}, where the seed has nobody; give the seed some "
+            "weight there, or the margin none"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +128,10 @@ def adults(parameters: Parameters) -> Adults:
     shares = rake(_seed(parameters, levels), margins)
     for name in ("citizenship", "language", "disability"):
         odds: Odds = getattr(parameters.odds, name)
-        rare = _rare_share(odds, published[name], name)
+        ((level, percent),) = published[name].items()
+        if level not in odds.answers:
+            raise InputError(f"odds.{name}.answers are {list(odds.answers)}; the census gives the share of {level!r}")
+        rare = percent / 100 if odds.answers[1] == level else 1 - percent / 100
         shares = _with_binary(shares, levels, odds, rare, name)
         levels[name] = odds.answers
         margins.append(Margin(f"{name} (ACS 2012)", (len(levels) - 1,), np.array([1 - rare, rare])))
@@ -89,13 +150,6 @@ def _with_binary(shares: np.ndarray, levels: Mapping[str, tuple[str, ...]], odds
     intercept: Any = brentq(lambda a: float((shares * expit(a + offsets)).sum()) - rare, -60.0, 60.0, xtol=1e-13)
     p = expit(intercept + offsets)
     return np.stack([shares * (1 - p), shares * p], axis=-1)
-
-
-def _rare_share(odds: Odds, published: Mapping[str, float], name: str) -> float:
-    ((level, percent),) = published.items()
-    if level not in odds.answers:
-        raise InputError(f"odds.{name}.answers are {list(odds.answers)}; the census gives the share of {level!r}")
-    return percent / 100 if odds.answers[1] == level else 1 - percent / 100
 
 
 def _seed(parameters: Parameters, levels: Mapping[str, tuple[str, ...]]) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -135,10 +135,7 @@ def default_parameters() -> Parameters:
 
 def load_parameters(path: Path | str) -> Parameters:
     """Parameters of a TOML file with all the tables of the shipped one. Raises InputError naming the key that is wrong."""
-    return _checked(read_toml(path, "an edited copy of parameters.toml"), str(path))
-
-
-def _checked(given: Mapping[str, Any], where: str) -> Parameters:
+    given, where = read_toml(path, "an edited copy of parameters.toml"), str(path)
     try:
         found = Parameters.model_validate(given)
     except ValidationError as error:

@@ -1,7 +1,9 @@
 """Populations of personas: demographics from the raked census table, traits from stated assumptions, consistent with one another.
 
 After PERSONA (Castricato et al. 2024, arXiv:2407.17387). Departures: all is sampled, nothing is written by a language model, so
-that the demographic margins are the census's; adults only. Persona k of a seed is the same however many are drawn."""
+that the demographic margins are the census's; adults only; its filter for self-consistency, a language model, is rules here. A
+persona that breaks one has its traits drawn again; impossible demographics have weight zero in the census table, so that a rule
+never moves a margin. Persona k of a seed is the same however many are drawn."""
 
 from __future__ import annotations
 
@@ -15,11 +17,28 @@ from ...core.errors import InputError
 from ...core.seeds import rng_for
 from .census import AXES, BANDS, adults
 from .parameters import TRAITS, Parameters, default_parameters
-from .persona import BIG_FIVE, BigFive, Persona, Values
-from .rules import broken_rules
+from .persona import ANSWERS, BIG_FIVE, BigFive, Persona, Values
 from .traits import NOISES, trait_model
 
 ATTEMPTS = 1000
+FAR = 1.0  # standard deviations to the other side from which a trait contradicts a habit
+
+
+def broken_rules(persona: Persona, parameters: Parameters) -> tuple[str, ...]:
+    """Names of the rules that the persona breaks. Habits that the parameters do not know are bound by none."""
+    first, last = persona.values.ordered()[:2], persona.values.ordered()[-2:]
+    answers = {name: getattr(persona, name) for name in ANSWERS}
+    scores = persona.big_five._asdict() | persona.values._asdict()
+    known = parameters.habits_by_text
+    habits = [known[text] for text in (*persona.quirks, *persona.mannerisms) if text in known]
+    breaks = {
+        "unbelieving traditionalist": persona.religion in ("atheist", "agnostic") and "tradition" in first,
+        "liberal without universalism": persona.ideology == "very liberal" and "universalism" in last,
+        "conservative without tradition": persona.ideology == "very conservative" and "tradition" in last,
+        "habit of another": not all(habit.fits(answers) for habit in habits),
+        "habit against trait": any(habit.trait and habit.sign * scores[habit.trait] < -FAR for habit in habits),
+    }
+    return tuple(name for name, is_broken in breaks.items() if is_broken)
 
 
 @dataclass(frozen=True, slots=True)

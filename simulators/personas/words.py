@@ -3,7 +3,7 @@
 After PERSONA Bench (arXiv:2407.17387): `full` is its one `key: value` per line, and leaving one attribute out at a time asks what a
 judge makes of it. Departure: the summary is made by rule, so that it costs no call and says nothing that is not in the persona."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ...core.errors import UnknownName
@@ -11,8 +11,7 @@ from .persona import ATTRIBUTES, BIG_FIVE, Persona, Values
 
 LABELS = {"marital_status": "marital status", "earnings": "earnings a year", "language": "language at home", "big_five": "big five"}
 DEGREES = ((-1.5, "very low"), (-0.5, "low"), (0.5, "average"), (1.5, "high"))
-NOTABLE = 0.75
-"""Standard deviations from the mean at which a summary mentions a trait."""
+NOTABLE = 0.75  # standard deviations from the mean at which a summary mentions a trait
 
 
 def render(persona: Persona, style: str = "full", without: Collection[str] = ()) -> str:
@@ -26,11 +25,6 @@ def render(persona: Persona, style: str = "full", without: Collection[str] = ())
             raise UnknownName("persona attribute", attribute, ATTRIBUTES)
     said = {attribute: getattr(persona, attribute) for attribute in ATTRIBUTES if attribute not in without}
     return STYLES[style](said)
-
-
-def leave_one_out(persona: Persona, style: str = "full", attributes: Sequence[str] = ATTRIBUTES) -> dict[str, str]:
-    """For each attribute, the rendering without it."""
-    return {attribute: render(persona, style, (attribute,)) for attribute in attributes}
 
 
 def _full(said: Mapping[str, Any]) -> str:

@@ -23,8 +23,12 @@ def compose(instruction: Instruction, quality: float, rng: np.random.Generator) 
     if instruction.avoid and not avoid:
         anything = FILLERS + mention_sentences(MENTIONS[rng.integers(len(MENTIONS))])
         body.append(_pick([each for each in anything if instruction.avoid in words_of(each.text)], None, rng))
-    is_list = _is_list(instruction, layout, rng)
-    parts = _with_tone(body, _tone(instruction, tone, quality, rng), banned, rng)
+    wished = instruction.format
+    is_list = bool(rng.random() < 0.15) if wished is None else (wished is Format.LIST) == layout
+    parts, shown = body, _tone(instruction, tone, quality, rng)
+    if shown is not None:
+        mark = _pick(TONES[shown], banned, rng)
+        parts = [*body, mark] if mark.text in CLOSERS else [mark, *body]
     parts = _fit(parts, 2 if is_list else 1, instruction, length, banned, rng)
     if rng.random() < 0.15 * (1 - quality):
         parts.append(parts[-1])
@@ -66,13 +70,6 @@ def _tone(instruction: Instruction, is_met: bool, quality: float, rng: np.random
     return other if rng.random() < 0.5 else None
 
 
-def _with_tone(body: list[Sentence], tone: Tone | None, banned: str | None, rng: np.random.Generator) -> list[Sentence]:
-    if tone is None:
-        return body
-    mark = _pick(TONES[tone], banned, rng)
-    return [*body, mark] if mark.text in CLOSERS else [mark, *body]
-
-
 def _fit(
     parts: list[Sentence], fewest: int, instruction: Instruction, is_met: bool, banned: str | None, rng: np.random.Generator
 ) -> list[Sentence]:
@@ -107,9 +104,3 @@ def _shortest(sentence: Sentence, instruction: Instruction, banned: str | None) 
     else:
         options = next((group for group in TONES.values() if sentence in group), FILLERS)
     return min(_without(banned, options), key=lambda each: len(words_of(each.text)))
-
-
-def _is_list(instruction: Instruction, is_met: bool, rng: np.random.Generator) -> bool:
-    if instruction.format is None:
-        return bool(rng.random() < 0.15)
-    return (instruction.format is Format.LIST) == is_met

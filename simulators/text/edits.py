@@ -82,17 +82,11 @@ def climb(
             return (first + chance(), *rest, -abs(len(words_of(text)) - size))
 
         best = max(options, key=rank)
-        if not _is_better(options[best], now, least):
+        gains = (after - before for after, before in zip(options[best], now, strict=True))
+        if next((gain for gain in gains if abs(gain) > TINY), -TINY) < least:
             break
         answer, now = best, options[best]
     return answer
-
-
-def _is_better(new: Score, old: Score, least: float) -> bool:
-    for after, before in zip(new, old, strict=True):
-        if abs(after - before) > TINY:
-            return after - before >= least
-    return False
 
 
 def _edits(wanted: Instruction, answer: str) -> Iterator[str]:
@@ -100,7 +94,11 @@ def _edits(wanted: Instruction, answer: str) -> Iterator[str]:
     texts = [each.text for each in parts_of(answer)]
     lines = [line for line in answer.strip().split("\n") if line.strip()]
     is_list = bool(lines) and all(line.startswith("- ") for line in lines)
-    fresh = _additions(wanted, texts)
+    said = {word for text in texts for word in words_of(text)}
+    word = wanted.mention or next((each for each in MENTIONS if each not in said), MENTIONS[0])
+    tones = [each for sentences in TONES.values() for each in sentences]
+    # worth adding: the fact, the wished word (or else some word not said yet), and either tone
+    fresh = [each.text for each in wanted.claims(wanted.answer) + mention_sentences(word) + tones if each.text not in texts]
     for place, text in enumerate(texts):
         rest = [*texts[:place], *texts[place + 1 :]]
         yield _laid_out(rest, is_list)
@@ -126,15 +124,6 @@ def _with(texts: list[str], new: str) -> list[str]:
         return [*texts, new] if new in CLOSERS else [new, *texts]
     place = len(texts) - (bool(texts) and texts[-1] in CLOSERS)
     return [*texts[:place], new, *texts[place:]]
-
-
-def _additions(wanted: Instruction, texts: list[str]) -> list[str]:
-    """Sentences worth adding: the fact, the wished word (or else some word not said yet), and either tone."""
-    said = {word for text in texts for word in words_of(text)}
-    word = wanted.mention or next((each for each in MENTIONS if each not in said), MENTIONS[0])
-    options = wanted.claims(wanted.answer) + mention_sentences(word)
-    options += [each for sentences in TONES.values() for each in sentences]
-    return [each.text for each in options if each.text not in texts]
 
 
 def _alternatives(wanted: Instruction, text: str, fresh: list[str]) -> list[str]:

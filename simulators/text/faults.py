@@ -13,8 +13,7 @@ from ...core.protocols import Fault
 from .grammar import CLAUSES, SENTENCES, Instruction, Role, Sentence, Tone, parse_instruction, split_sentences, words_of
 from .rules import FEATURES, GOLD, AnswerCheck, check, features
 
-BRIEF = 12
-"""Words, within the length asked for: who likes short answers minds more, who likes long ones minds fewer."""
+BRIEF = 12  # words, within the length asked for: who likes short answers minds more, who likes long ones minds fewer
 SUBJECT = {"capital": "the capital of {}", "colour": "the colour of {}", "home": "the home of a {}", "food": "the food of a {}"}
 SHOWN = 60
 """Characters of a quoted sentence."""

@@ -5,7 +5,6 @@ sentences up. A sentence that is not on the list is broken English here."""
 
 import itertools
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -122,14 +121,12 @@ FILLERS = [Sentence(text, Role.FILLER) for text in _WORDS["fillers"]]
 TONES = {tone: [Sentence(text, Role(tone)) for text in _WORDS["tones"][tone]] for tone in Tone}
 
 
-def _all_sentences() -> Iterator[Sentence]:
-    for kind, facts in FACTS.items():
-        for subject, value in itertools.product(facts, facts.values()):
-            yield from fact_sentences(kind, subject, value)
-    yield from itertools.chain(*map(mention_sentences, MENTIONS), FILLERS, *TONES.values())
-
-
-SENTENCES: dict[str, Sentence] = {sentence.text: sentence for sentence in _all_sentences()}
+_CLAIMS = [
+    fact_sentences(kind, subject, value)
+    for kind, facts in FACTS.items()
+    for subject, value in itertools.product(facts, facts.values())
+]
+SENTENCES = {each.text: each for each in itertools.chain(*_CLAIMS, *map(mention_sentences, MENTIONS), FILLERS, *TONES.values())}
 QUESTIONS = {
     form.format(s=subject): (kind, subject)
     for kind, facts in FACTS.items()

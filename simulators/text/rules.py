@@ -49,13 +49,16 @@ def check(prompt: str, answer: str) -> AnswerCheck:
     known = [SENTENCES[text] for text in texts if text in SENTENCES]
     said = words_of(answer)
     broken = [word for text in texts if text not in SENTENCES for word in words_of(text)]
+    most, least, items = instruction.at_most, instruction.at_least, sum(line.startswith("- ") for line in lines)
+    miss = max(len(said) - (most or len(said)), (least or 0) - len(said), 0)
+    is_laid_out = items == len(lines) >= 2 if instruction.format is Format.LIST else items == 0
     return AnswerCheck(
         fact=_fact(instruction, [each.claim for each in known if each.claim and each.claim.kind == instruction.kind]),
         mentioned=None if instruction.mention is None else instruction.mention in said,
         avoided=None if instruction.avoid is None else instruction.avoid not in said,
-        length_miss=_length_miss(instruction, len(said)),
+        length_miss=None if most is None and least is None else miss,
         tone=_tone(instruction, known),
-        format_ok=_format_ok(instruction, lines),
+        format_ok=None if instruction.format is None else is_laid_out,
         words=len(said),
         broken_words=len(broken) if said else 5,
         repeated=len(texts) - len(set(texts)),
@@ -70,25 +73,12 @@ def _fact(instruction: Instruction, claims: list[StatedFact]) -> int:
     return 1 if right else -1
 
 
-def _length_miss(instruction: Instruction, words: int) -> int | None:
-    if instruction.at_most is None and instruction.at_least is None:
-        return None
-    return max(words - (instruction.at_most or words), (instruction.at_least or 0) - words, 0)
-
-
 def _tone(instruction: Instruction, known: list[Sentence]) -> int | None:
     if instruction.tone is None:
         return None
     wanted, other = (Role.FORMAL, Role.CASUAL) if instruction.tone is Tone.FORMAL else (Role.CASUAL, Role.FORMAL)
     roles = {each.role for each in known}
     return -1 if other in roles else int(wanted in roles)
-
-
-def _format_ok(instruction: Instruction, lines: list[str]) -> bool | None:
-    if instruction.format is None:
-        return None
-    items = sum(line.startswith("- ") for line in lines)
-    return items == len(lines) >= 2 if instruction.format is Format.LIST else items == 0
 
 
 @lru_cache(maxsize=65536)

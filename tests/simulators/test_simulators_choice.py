@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pasture.core.errors import InputError
 from pasture.core.records import Comparison, Completion, Prompt
 from pasture.core.seeds import rng_for
-from pasture.simulators.choice import bradley_terry, draw
+from pasture.simulators.noise import bradley_terry, draw
 
 PROMPT = Prompt("which?")
 advantages = st.floats(-50, 50)

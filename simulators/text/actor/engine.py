@@ -19,15 +19,12 @@ from ....core.seeds import digest
 from ....engines.scripted import answer_by_hash
 from ..grammar import words_of
 from ..principles import value
-from .habits import Habits
 from .says import TIE, said_freely, said_in_json, verdict
-from .scene import STRANGE, Scene, sections_of, see
+from .scene import STRANGE, Habits, Scene, sections_of, see
 
-FLOOR = 0.01
-"""Nats of noise that label probabilities are made with at least, so that they stay finite."""
+FLOOR = 0.01  # nats of noise that label probabilities are made with at least, so that they stay finite
 NAMED = "try --model %s=sharpness:2, one --model for each"
-A_WORD, AN_ANSWER = 2.0, 10.0
-"""Nats that each word, and any answer, costs a continuation whatever it is worth."""
+A_WORD, AN_ANSWER = 2.0, 10.0  # nats that each word, and any answer, costs a continuation whatever it is worth
 VERDICT = json.dumps({"type": "object", "properties": {"verdict": {"enum": ["A", "B"]}}, "required": ["verdict"]})
 
 

@@ -189,7 +189,6 @@ def _follow_up(scene: Scene, label: str, schema: Schema) -> str:
 
 
 def _principles(scene: Scene, label: str, schema: Schema) -> list[str]:
-    """Rules that explain the preference shown."""
     preferred = re.search(r"\b([AB])\b", scene.sections.get("preferred", ""))
     if not preferred or "A" not in scene.answers:
         return []
@@ -198,7 +197,6 @@ def _principles(scene: Scene, label: str, schema: Schema) -> list[str]:
 
 
 def _preference(scene: Scene, label: str, schema: Schema) -> str:
-    """The rules that an edit followed."""
     draft, edited = scene.sections.get("draft", ""), scene.sections.get("edited", "")
     return " ".join(reasons(scene.prompt, edited, draft, SHOWN_BY_AN_EDIT)) or "No preference shows."
 

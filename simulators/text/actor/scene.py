@@ -1,12 +1,14 @@
-"""What the actor makes of a request: the fenced sections that it was shown, whose taste it is to have, and what each answer is then
-worth.
+"""What the actor makes of a request: the fenced sections that it was shown, whose taste it is to have, what each answer is then
+worth, and the habits that make one actor differ from another.
 
 Sections are read from all turns of the user, later ones over earlier ones; within a turn only fences of the greatest length count,
-so that data cannot close a fence that was made longer than any in it."""
+so that data cannot close a fence that was made longer than any in it. A persona's character and values are read back from its
+rendering (`personas.words.render`) as a reader would: coarsely, from what the words still say."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
+from functools import lru_cache
 from itertools import count
 
 import numpy as np
@@ -14,22 +16,69 @@ import numpy as np
 from ....core.errors import InputError
 from ....core.requests import Message, Request
 from ....core.seeds import rng_for
+from ...personas.parameters import TRAITS
+from ...personas.persona import BIG_FIVE, VALUES
+from ...personas.traits import loadings
 from ..grammar import parse_instruction
 from ..principles import Taste, read_rules, read_stated_rules, reasons, style, value
-from ..rules import FEATURES, GOLD
-from .habits import Habits
-from .persona_reading import read_taste
+from ..rules import FEATURES, GOLD, taste_scale
 
-IGNORED = 0.02
-"""What is left of the actor's own taste where `principles` are to be followed: enough to break their ties."""
+IGNORED = 0.02  # what is left of the actor's own taste where `principles` are to be followed: enough to break their ties
 HELP = ("reference", "critique", "critique A", "critique B", "argument for A", "argument for B")
 """Sections that halve the noise of a judgement."""
-GUESS = 2.0
-"""Standard deviation in nats of what an unskilled actor takes an answer to be worth."""
+GUESS = 2.0  # standard deviation in nats of what an unskilled actor takes an answer to be worth
 SHOWN_BY_AN_EDIT = 2
 """Rules that an edit shows, at most."""
 STRANGE = "the actor understands the text world's prompts alone, and this is another; take --world text, or an engine with a model"
+DEGREES = {"very low": -1.9, "low": -0.9, "average": 0.0, "high": 0.9, "very high": 1.9}
+"""Standard scores that a degree in words stands for."""
+FIRST, LAST = 1.5, -1.5
+"""Standard scores of the most and the least important of the ten values; others by rank between them."""
+OUTCOMES = {"wrong": -1.0, "right": 1.0, "nothing": 0.0}  # word of an outcome -> the fact feature that it speaks of
+_TRUTH = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
+_DEGREE = re.compile(rf"({'|'.join(sorted(DEGREES, key=len, reverse=True))}) ({'|'.join(BIG_FIVE)})\b")
+_NAMES = "{0}(?:, {0})*".format("(?:" + "|".join(value.replace("_", "-") for value in VALUES) + ")")
+_ORDER = re.compile(rf"most to least important: ({_NAMES})")
+_SOME = re.compile(rf"Cares most about ({_NAMES}); least about ({_NAMES})")
 _FENCE = re.compile(r"^(={5,}) ([^=\n]+?) \1[ \t]*$", re.MULTILINE)
+
+
+@dataclass(eq=False)
+class Habits:
+    """The options of `engine.Actor`, where each is explained. Raises InputError for a value out of range, and for a `model` with an
+    unknown name or a value of another type."""
+
+    model: str = field(default="", repr=False)
+    _: KW_ONLY
+    temperature: float = 0.3
+    skill: float = 1.0
+    foresight: bool = False
+    position_bias: float = 0.0
+    taste: str = ""
+    acceptable: float = 0.0
+    sharpness: float = 1.0
+    prose: bool = False
+    seed: int = 0
+    prices: tuple[float, float] = field(default=(0.0, 0.0), repr=False)
+
+    def __post_init__(self) -> None:
+        known = {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
+        for part in self.model.split(",") if self.model else ():
+            name, _, text = (each.strip() for each in part.partition(":"))
+            if name not in known:
+                raise InputError(
+                    f"the actor has no {name!r}, in the model {self.model!r}; it has: {', '.join(known)}; try skill:0.8"
+                )
+            kind = type(known[name])
+            try:
+                setattr(self, name, _TRUTH[text.lower()] if kind is bool else kind(text))
+            except (ValueError, KeyError) as error:
+                raise InputError(f"the actor's {name} is {text!r}; it is a {kind.__name__}, such as {known[name]}") from error
+        self.model = ""  # in force, and not to be read again by a copy
+        if not self.temperature >= 0 or not 0 <= self.skill <= 1:
+            raise InputError(
+                f"temperature={self.temperature} and skill={self.skill}: expected nats of 0 or more and a probability in [0, 1]"
+            )
 
 
 def sections_of(messages: Sequence[Message]) -> tuple[dict[str, str], str]:
@@ -91,7 +140,8 @@ class Scene:
             return {}
         outcome = self.sections.get(f"outcome {label}".strip())
         fact = style(self.prompt, self.answers[label])["fact"]
-        return {"fact": abs(fact) if outcome is None else _told(outcome, abs(fact))}
+        told = (worth for word, worth in OUTCOMES.items() if outcome and word in outcome)
+        return {"fact": next(told, abs(fact))}
 
 
 def see(request: Request, habits: Habits) -> Scene | None:
@@ -159,11 +209,28 @@ def _taste(sections: Mapping[str, str], own: str) -> dict[str, float]:
     return taste | {name: taste.get(name, 0.0) + weight for name, weight in rules.items()}
 
 
-def _told(outcome: str, otherwise: float) -> float:
-    """The fact feature that an outcome speaks of."""
-    if "wrong" in outcome:
-        return -1.0
-    return 1.0 if "right" in outcome else 0.0 if "nothing" in outcome else otherwise
+@lru_cache(maxsize=4096)
+def read_taste(text: str) -> dict[str, float] | None:
+    """By how many nats a unit this persona's weights of the text world's features depart from the mean ones; None where the text
+    says nothing of character or values. Do not change it."""
+    found = {name: DEGREES[degree] for degree, name in _DEGREE.findall(text)}
+    order, some = _ORDER.search(text), _SOME.search(text)
+    ranks = np.linspace(FIRST, LAST, len(VALUES)).tolist()
+    if order:
+        found |= dict(zip(_values(order[1]), ranks, strict=False))
+    elif some:
+        found |= dict(zip(_values(some[1]), ranks, strict=False)) | {_values(some[2])[0]: LAST}
+    traits_T = np.array([found.get(name, 0.0) for name in TRAITS])
+    return dict(zip(FEATURES, (traits_T @ _loadings() * taste_scale()).tolist(), strict=True)) if found else None
+
+
+@lru_cache(maxsize=1)
+def _loadings() -> np.ndarray:
+    return loadings(FEATURES)
+
+
+def _values(names: str) -> list[str]:
+    return [name.replace("-", "_") for name in names.split(", ")]
 
 
 def weights_of(taste: Taste) -> np.ndarray:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 from pasture.annotators import ANNOTATORS
-from pasture.benchmarks.ranking.cell_key import Sources, cell_key
-from pasture.benchmarks.ranking.imports import ROOT
+from pasture.benchmarks.ranking.cell_key import ROOT, Sources, cell_key
 from pasture.benchmarks.ranking.suite import Suite, load_suite
 from pasture.methods import METHODS
 from pasture.simulators import WORLDS
@@ -145,8 +144,8 @@ def test_of_pasture_a_cell_depends_on_what_it_imports_and_on_nothing_else():
     sources.add_module("pasture.benchmarks.ranking.cell")
     found = {path.relative_to(ROOT).as_posix() for path in sources.files}
     assert {"methods/pairwise/dpo.py", "annotators/scripted/pairs.py", "core/seeds.py", "annotators/wrappers/flip.py"} <= found
-    assert {"simulators/exact/world.py", "simulators/choice.py"} <= found
-    assert {"benchmarks/ranking/ground.py", "methods/training/optimise.py", "eval/win_rates/pairing.py"} <= found
+    assert {"simulators/exact/world.py", "simulators/noise.py"} <= found
+    assert {"benchmarks/ranking/cell.py", "methods/training/optimise.py", "eval/win_rates/pairing.py"} <= found
     rooms = [ROOT / "annotators" / room for room in ("judges", "panels", "systems")]
     others = {path.relative_to(ROOT).as_posix() for room in rooms for path in room.rglob("*.py")}
     tables = {

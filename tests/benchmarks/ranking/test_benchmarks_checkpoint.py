@@ -11,7 +11,7 @@ from pasture.benchmarks.ranking.checkpoint import load_policy, load_value_model,
 from pasture.core.errors import InputError
 from pasture.core.seeds import rng_for
 from pasture.methods.online.best_of_n import FiniteBestOfN
-from pasture.methods.rewards.log_ratio import LogRatio
+from pasture.methods.rewards.reward_model import LogRatio
 from pasture.simulators.exact.world import ExactWorld
 
 GOOD = {"method": "dpo", "world": "exact"}

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from pasture.annotators.runner import Session
 from pasture.benchmarks.ranking import method_ranking
-from pasture.benchmarks.ranking.cell import run_cell
+from pasture.benchmarks.ranking.cell import make_ground, run_cell
 from pasture.benchmarks.ranking.cell_key import cell_key
 from pasture.benchmarks.ranking.feedback import MeteredFeedback
-from pasture.benchmarks.ranking.ground import make_ground
 from pasture.benchmarks.ranking.method_ranking import rank
 from pasture.benchmarks.ranking.run_folder import cell_path
 from pasture.benchmarks.ranking.suite import Suite, load_suite, suite_world

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pasture.benchmarks.ranking.imports import ROOT
+from pasture.benchmarks.ranking.cell_key import ROOT
 from pasture.benchmarks.ranking.suite import Suite, check_suite, load_suite, method_config, suite_world
 from pasture.core.errors import InputError
 from pasture.simulators import WORLDS

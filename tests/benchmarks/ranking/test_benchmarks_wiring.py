@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from pasture.annotators import make_annotator
-from pasture.benchmarks.ranking import cell, feedback, ground, suite
-from pasture.benchmarks.ranking.aggregation import aggregate
+from pasture.benchmarks.ranking import cell, feedback, suite
 from pasture.benchmarks.ranking.cell import Cell
-from pasture.benchmarks.ranking.method_ranking import rank
+from pasture.benchmarks.ranking.method_ranking import aggregate, rank
 from pasture.benchmarks.ranking.suite import load_suite
 from pasture.core.errors import InputError
 from pasture.core.protocols import Policy
@@ -47,10 +46,10 @@ class SpyWorld(ExactWorld):
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> SpyWorld:
     spy = SpyWorld()
-    for module in (suite, cell, ground):
+    for module in (suite, cell):
         monkeypatch.setattr(module, "suite_world", lambda *_: spy)
     monkeypatch.setattr("pasture.benchmarks.ranking.method_ranking.suite_world", lambda *_: spy)
-    monkeypatch.setattr("pasture.benchmarks.ranking.aggregation.suite_world", lambda *_: spy)
+    monkeypatch.setattr("pasture.benchmarks.ranking.method_ranking.suite_world", lambda *_: spy)
     return spy
 
 
@@ -140,7 +139,7 @@ def test_every_method_starts_from_the_sft_policy_and_answers_are_sampled_at_temp
     started: list[Policy] = []
     sft: list[Policy] = []
     temperatures: list[float] = []
-    train, make, sample = dpo.train, ground.make_ground, TabularPolicy.sample
+    train, make, sample = dpo.train, cell.make_ground, TabularPolicy.sample
 
     def sampled(self: TabularPolicy, prompts: Any, n: int, rng: Any, temperature: float = 1.0) -> Any:
         temperatures.append(temperature)
@@ -150,7 +149,7 @@ def test_every_method_starts_from_the_sft_policy_and_answers_are_sampled_at_temp
         started.append(policy)
         return train(policy, *rest, **named)
 
-    def grounded(*rest: Any, **named: Any) -> ground.Ground:
+    def grounded(*rest: Any, **named: Any) -> cell.Ground:
         sft.append((made := make(*rest, **named)).sft)
         return made
 

@@ -7,8 +7,7 @@ import pytest
 import torch
 from pasture.core.seeds import rng_for
 from pasture.methods.pairwise import dpo
-from pasture.methods.rewards.log_ratio import LogRatio
-from pasture.methods.rewards.reward_model import Config, fit_reward_model
+from pasture.methods.rewards.reward_model import Config, LogRatio, fit_reward_model
 from pasture.policies import closed_form
 from pasture.policies.tabular import TabularPolicy
 

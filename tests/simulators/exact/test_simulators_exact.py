@@ -13,8 +13,8 @@ from pasture.policies.closed_form import (
     preference_matrix,
 )
 from pasture.simulators import WORLDS
-from pasture.simulators.choice import bradley_terry
 from pasture.simulators.exact.world import SPLITS, ExactWorld, cyclic, overoptimised
+from pasture.simulators.noise import bradley_terry
 
 EXACT = ("exact", "exact-overoptimised", "exact-cyclic")
 SMALL = {"prompts": 5, "responses": 8, "features": 4, "users": 3}

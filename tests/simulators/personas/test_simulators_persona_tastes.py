@@ -10,7 +10,7 @@ from pasture.core.errors import InputError
 from pasture.simulators.exact.world import GOLD, ExactWorld
 from pasture.simulators.personas.persona import BigFive, Persona, Values
 from pasture.simulators.personas.population import population
-from pasture.simulators.personas.tastes import departures, persona_tastes
+from pasture.simulators.personas.traits import departures, persona_tastes
 from pasture.simulators.text.rules import FEATURES, gold_weights
 
 

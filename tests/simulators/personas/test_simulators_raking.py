@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pasture.core.errors import InputError
-from pasture.simulators.personas.raking import Margin, rake
+from pasture.simulators.personas.census import Margin, rake
 
 
 def test_a_uniform_seed_gives_the_product_of_the_margins():

@@ -14,10 +14,10 @@ from pasture.core.records import Completion, Message, Prompt
 from pasture.core.requests import Reply, Request, Sampling
 from pasture.engines.scripted import answer_by_hash
 from pasture.simulators.personas.population import population
-from pasture.simulators.personas.tastes import departures
+from pasture.simulators.personas.traits import departures
 from pasture.simulators.personas.words import render
 from pasture.simulators.text.actor.engine import Actor
-from pasture.simulators.text.actor.persona_reading import read_taste
+from pasture.simulators.text.actor.scene import read_taste
 from pasture.simulators.text.principles import RULES, read_rules, reasons, style, taste_sentences
 from pasture.simulators.text.rules import FEATURES, taste_scale
 from pasture.simulators.text.world import TextWorld

@@ -18,10 +18,9 @@ from ..core.errors import InputError
 from ..core.protocols import Policy, TokenScores
 from ..core.records import Completion, Prompt
 from .checkpoints import load_pretrained, save_checkpoint, saved_settings
-from .decoding import sample_tokens
+from .decoding import Batch, answer_logits, batches, check_tokens, context, sample_tokens
 from .lora import Lora, merged, trainable, trainable_copy, with_adapters
 from .prompt_encoding import PromptEncoder, control_text
-from .teacher_forcing import Batch, answer_logits, batches, check_tokens, context
 from .value_head import CausalLMValueModel
 
 MOST_ROWS = 512  # answers sampled at once

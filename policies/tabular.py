@@ -17,8 +17,7 @@ from torch.nn import Parameter
 from ..core.errors import InputError
 from ..core.protocols import Policy, TokenScores
 from ..core.records import Completion, Prompt
-from .response_table import ResponseTable
-from .tabular_files import PolicyFacts, TableFacts, fitting, load_tabular, save_tabular
+from .response_table import PolicyFacts, ResponseTable, TableFacts, fitting, load_tabular, save_tabular
 
 CONTROLS = 8
 """Control codes that a policy knows by default."""

@@ -16,9 +16,9 @@ import torch
 from ..core.errors import InputError
 from ..core.records import Completion
 from .checkpoints import load_pretrained, save_checkpoint, saved_settings
+from .decoding import batches
 from .lora import Lora, merged, trainable, trainable_copy, with_adapters
 from .prompt_encoding import PromptEncoder
-from .teacher_forcing import batches
 
 
 class CausalLMValueModel:

@@ -13,10 +13,9 @@ from ...core.errors import InputError, UnknownName
 from ...core.files.tables import check_writable
 from ...core.ledger import Quote
 from ...simulators.personas.files import read_personas, write_personas
-from ...simulators.personas.filter import filtered
 from ...simulators.personas.parameters import load_parameters
 from ...simulators.personas.persona import Persona
-from ...simulators.personas.population import Sampler, demographics_of, population
+from ...simulators.personas.population import Sampler, demographics_of, filtered, population
 from ...simulators.personas.words import render
 from ..shared.commands import with_options
 from ..shared.console import plain, print_json, show_price, show_rows

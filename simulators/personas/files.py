@@ -2,20 +2,15 @@
 
 An export can carry each persona in words, as the column `persona`, in the manner of PERSONA's data (arXiv:2407.17387)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...core.errors import InputError
 from ...core.files.tables import read_rows, write_rows
 from .persona import BIG_FIVE, VALUES, Persona
 from .words import render
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 NESTED = ("big_five", "values", "quirks", "mannerisms")
 WORDS = ("persona", "summary")
@@ -25,9 +20,14 @@ WORDS = ("persona", "summary")
 def write_personas(path: Path | str, personas: Sequence[Persona], words: bool = False) -> None:
     """Writes one row per persona, in the format of the path's suffix. words: add `persona` (all, one `key: value` per line) and
     `summary`."""
+    import pyarrow as pa
+
     said = [{"persona": render(each, "full"), "summary": render(each, "summary")} if words else {} for each in personas]
     rows = [each.to_dict() | more for each, more in zip(personas, said, strict=True)]
-    write_rows(path, rows, _schema(words))
+    nested = {name: pa.struct([(of, pa.float64()) for of in each]) for name, each in (("big_five", BIG_FIVE), ("values", VALUES))}
+    kinds = nested | dict.fromkeys(("quirks", "mannerisms"), pa.list_(pa.string())) | {"age": pa.int64()}
+    names = (*Persona.__dataclass_fields__, *(WORDS if words else ()))
+    write_rows(path, rows, pa.schema([(name, kinds.get(name, pa.string())) for name in names]))
 
 
 def read_personas(path: Path | str) -> list[Persona]:
@@ -57,16 +57,3 @@ def _unpacked(row: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(found.get("age"), str) and found["age"].isdecimal():
         found["age"] = int(found["age"])
     return found
-
-
-def _schema(words: bool) -> pa.Schema:
-    import pyarrow as pa
-
-    nested = {
-        "big_five": pa.struct([(name, pa.float64()) for name in BIG_FIVE]),
-        "values": pa.struct([(name, pa.float64()) for name in VALUES]),
-        "quirks": pa.list_(pa.string()),
-        "mannerisms": pa.list_(pa.string()),
-    }
-    columns = [(name, pa.int64() if name == "age" else nested.get(name, pa.string())) for name in Persona.__dataclass_fields__]
-    return pa.schema([*columns, *((name, pa.string()) for name in WORDS if words)])

@@ -7,20 +7,29 @@ never moves a margin. Persona k of a seed is the same however many are drawn."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from ...core.errors import InputError
+from ...core.errors import EngineError, InputError
+from ...core.files.reading import read_toml
+from ...core.protocols import Ask
+from ...core.records import Message
+from ...core.requests import Request, Sampling, label_shares
 from ...core.seeds import rng_for
 from .census import AXES, BANDS, adults
 from .parameters import TRAITS, Parameters, default_parameters
 from .persona import ANSWERS, BIG_FIVE, BigFive, Persona, Values
 from .traits import NOISES, trait_model
+from .words import render
 
 ATTEMPTS = 1000
+TEMPLATE = read_toml(Path(__file__).with_name("filter.toml"), "Pasture's own question about a persona")
 FAR = 1.0  # standard deviations to the other side from which a trait contradicts a habit
 
 
@@ -150,3 +159,58 @@ def demographics_of(personas: Sequence[Persona], attribute: str) -> dict[str, in
     else:
         counts = Counter(str(getattr(each, attribute)) for each in personas)
     return dict(counts.most_common())
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """rejected: draws that were thrown away. abstentions: personas kept because no verdict could be read.
+    contradictory: ids of those that were rejected in every round and kept, so that nobody's demographics are lost."""
+
+    population: Population
+    rejected: int
+    abstentions: int
+    contradictory: tuple[str, ...]
+
+
+async def is_consistent(persona: Persona, ask: Ask) -> bool | None:
+    """Whether the model gives yes a higher probability than no; None where it gives both the same, they are not a
+    vote (see `label_shares`), or it gave up."""
+    try:
+        reply = await ask(request(persona))
+    except EngineError:
+        return None
+    labels = TEMPLATE["labels"]
+    yes = label_shares(reply, labels).shares.get(labels[0], 0.5)
+    return None if yes == 0.5 else yes > 0.5
+
+
+def request(persona: Persona) -> Request:
+    """What is asked of the model: the template of `filter.toml` with the persona in full."""
+    template, text = TEMPLATE, render(persona, "full")
+    fence = "=" * max(5, 1 + max((len(run) for run in re.findall("=+", text)), default=0))
+    question = template["question"].strip().replace("{fence}", fence).replace("{persona}", text)
+    messages = (Message("system", template["system"]), Message("user", question))
+    return Request(messages, Sampling(max_tokens=1, labels=tuple(template["labels"])))
+
+
+async def filtered(population: Population, ask: Ask, rounds: int = 3, parameters: Parameters | None = None) -> Filtered:
+    """The population with the traits of the personas that a language model rejects drawn again, at most `rounds` times each, all
+    asked at once. PERSONA drops these personas; here the demographic margins stay. An answer that cannot be read keeps the
+    persona, and is counted.
+
+    population: as `population(n, seed, parameters)` made it, with these parameters."""
+    if rounds < 1:
+        raise InputError(f"{rounds} rounds were asked for; a filter asks 1 time or more")
+    sampler = Sampler(population.seed, parameters)
+    found = dict(enumerate(population.personas))
+    places = {place: int(each.id.rsplit("-", 1)[1]) for place, each in found.items()}
+    open_places, rejected, abstentions = list(found), 0, 0
+    for round in range(1, rounds + 1):
+        verdicts = await asyncio.gather(*(is_consistent(found[place], ask) for place in open_places))
+        abstentions += sum(each is None for each in verdicts)
+        open_places = [place for place, each in zip(open_places, verdicts, strict=True) if each is False]
+        rejected += len(open_places)
+        if round < rounds:
+            found |= {place: sampler.draw(places[place], round)[0] for place in open_places}
+    kept = Population(tuple(found.values()), population.seed, population.redrawn)
+    return Filtered(kept, rejected, abstentions, tuple(found[place].id for place in open_places))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pasture.core.errors import InputError
 from pasture.core.records import Completion, Message, Prompt
-from pasture.policies import teacher_forcing
+from pasture.policies import decoding
 from pasture.policies.causal_lm import CausalLMPolicy
 from pasture.policies.decoding import draw, sample_tokens
 from pasture.simulators.text.pretraining import Recipe, build_model, build_tokenizer
@@ -66,7 +66,7 @@ def test_padding_changes_no_score(policy: CausalLMPolicy) -> None:
 
 def test_splitting_into_batches_changes_no_score(policy: CausalLMPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = policy.token_scores(COMPLETIONS)  # a gradient is kept, so this is one batch
-    monkeypatch.setattr(teacher_forcing, "MOST_TOKENS", 1)
+    monkeypatch.setattr(decoding, "MOST_TOKENS", 1)
     with torch.no_grad():
         split = policy.token_scores(COMPLETIONS)
     torch.testing.assert_close(split.logprobs_NT, whole.logprobs_NT, atol=1e-5, rtol=0)

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 from pasture.core.errors import EngineError, InputError, UnknownName
 from pasture.core.requests import Reply, Request
-from pasture.simulators.personas import filter
 from pasture.simulators.personas.files import read_personas, write_personas
-from pasture.simulators.personas.filter import filtered, is_consistent, request
-from pasture.simulators.personas.population import Population, population
+from pasture.simulators.personas.population import Population, filtered, is_consistent, population, request
 from pasture.simulators.personas.words import ATTRIBUTES, render
 
 
@@ -134,7 +132,7 @@ def test_a_filter_draws_traits_again_keeps_demographics_and_counts(some, monkeyp
             return False  # never content
         return persona.values.power < 0.5
 
-    monkeypatch.setattr(filter, "is_consistent", verdict)
+    monkeypatch.setitem(filtered.__globals__, "is_consistent", verdict)
     found = asyncio.run(filtered(some, _says(0.0, -1.0), rounds=4))
     assert len(found.population) == len(some)
     assert found.abstentions == 1

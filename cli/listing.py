@@ -88,9 +88,8 @@ def _settings(found: Any) -> list[dict[str, str]]:
     """Fields of a method's Config or of a dataclass, else the parameters of what makes it or, for a claim, runs it."""
     config = getattr(found, "Config", getattr(found, "run", found))
     if is_dataclass(config):
-        return [
-            {"name": each.name, "default": "required" if each.default is MISSING else repr(each.default)} for each in fields(config)
-        ]
+        known = {each.name: "required" if each.default is MISSING else repr(each.default) for each in fields(config)}
+        return [{"name": name, "default": default} for name, default in known.items()]
     known = parameters_of(config, "what is to be shown").values() if callable(config) else ()
     parameters = [p for p in known if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     return [{"name": p.name, "default": "required" if p.default is p.empty else repr(p.default)} for p in parameters]

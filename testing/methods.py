@@ -11,8 +11,7 @@ from ..core.seeds import rng_for
 from ..methods import METHODS
 from ..simulators.exact.world import ExactWorld
 
-QUANTITIES = {"reward", "kl", "length", "entropy"}
-"""What a method logs at a handful of steps, each None where it does not have it."""
+QUANTITIES = {"reward", "kl", "length", "entropy"}  # what a method logs at a handful of steps, each None where it does not have it
 
 
 def check_method(method: Any, **settings: Any) -> None:

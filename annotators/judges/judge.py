@@ -89,9 +89,8 @@ class Judge:
 def check_parts(parts: Mapping[str, Any], who: str) -> None:
     """Raises InputError for a part that one with a judge of its own cannot hand to it, or of another type. who: as in "the
     annotator 'janus'"."""
-    unknown = [each for each in parts if each not in PARTS]
-    if unknown:
-        raise InputError(f"{who} was given {unknown[0]!r}, which is not a part of its judge; the parts: {', '.join(PARTS)}")
+    for part in (each for each in parts if each not in PARTS):
+        raise InputError(f"{who} was given {part!r}, which is not a part of its judge; the parts: {', '.join(PARTS)}")
     check_types(Judge, parts, who)
 
 

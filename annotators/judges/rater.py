@@ -20,8 +20,7 @@ from ..parsing.objects import meant, property_name, read_object
 from ..parsing.values import read_scores
 from ..prompting.prompted import TEXT, Prompted, json_schema, template_file, together
 
-OWN = ("aspects", "low", "high", "weights", "raters", "disagreement", "agree_on")
-"""Options that the template file may hold."""
+OWN = ("aspects", "low", "high", "weights", "raters", "disagreement", "agree_on")  # options that the template file may hold
 
 
 def _own_types(
@@ -63,8 +62,8 @@ class PromptedRater:
         self.weights = _known(given.get("weights", of_template.get("weights", {})), self.aspects, "weights")
         agree_on = given.get("agree_on", of_template.get("agree_on", ()))
         self.agree_on = _known(agree_on, self.aspects, "agree_on") or tuple(self.aspects)
-        self.raters, self.disagreement = int(own.get("raters", 1)), float(own.get("disagreement", np.inf))
-        self.margin = float(margin)
+        self.raters, self.margin = int(own.get("raters", 1)), float(margin)
+        self.disagreement = float(own.get("disagreement", np.inf))
         if self.raters < 1 or not self.disagreement >= 0 or not self.margin >= 0:
             given = f"raters={self.raters}, disagreement={self.disagreement}, margin={self.margin}"
             raise InputError(f"{given}; expected a rater at least and no negative number")
@@ -92,8 +91,7 @@ class PromptedRater:
             return await self._rated(item, ask, seed)
         answers = (item.left, item.right) if isinstance(item, Comparison) else slate_of(item, self.name).completions
         ratings: list[Any] = await together(self._rated(each, ask, seed) for each in answers)
-        silent = [each for each in ratings if isinstance(each, Abstention)]
-        if silent:
+        if silent := [each for each in ratings if isinstance(each, Abstention)]:
             return replace(foremost(silent), item=item)
         overall = [self.overall(each) for each in ratings]
         if not isinstance(item, Comparison):
@@ -152,9 +150,8 @@ class HelpSteer2(PromptedRater):
 
 def _known(named: Any, aspects: Mapping[str, str], option: str) -> Any:
     """Options by aspect, under the aspects' own names."""
-    unknown = [each for each in named if property_name(each) not in aspects]
-    if unknown:
-        raise InputError(f"`{option}` names {unknown[0]!r}, which is not an aspect; the aspects: {', '.join(aspects)}")
+    for name in (each for each in named if property_name(each) not in aspects):
+        raise InputError(f"`{option}` names {name!r}, which is not an aspect; the aspects: {', '.join(aspects)}")
     if isinstance(named, Mapping):
         return {property_name(name): float(weight) for name, weight in named.items()}
     return tuple(map(property_name, named))

@@ -63,8 +63,7 @@ class PromptedEditor(Question):
         super().__init__(name, **parts)
         if inner is not None and critique:
             raise InputError(f"the editor was given both a critic ({inner.name!r}) and a critique; give one of them")
-        self.critic = inner or PromptedCritic()
-        self.critique = critique
+        self.critic, self.critique = inner or PromptedCritic(), critique
 
     def read(self, item: Item, said: str) -> Revision | None:
         revision = read_text(said, "revision")

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 from ...core.records import Polarity, ReactionKind, Span
 from .objects import property_name, read_object, without_thinking
 
-STRENGTHS = {"slightly better": 1, "slightly": 1, "better": 2, "much better": 3, "much": 3}
-"""Words for the strengths 1 to 3."""
+STRENGTHS = {"slightly better": 1, "slightly": 1, "better": 2, "much better": 3, "much": 3}  # words for the strengths 1 to 3
 
 _WORDS = tomllib.loads(files(__package__ or "").joinpath("words.toml").read_text(encoding="utf-8"))
 POLARITIES = {word: Polarity(name) for name, words in _WORDS["polarities"].items() for word in words}

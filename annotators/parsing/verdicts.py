@@ -47,10 +47,8 @@ _ADVERSE = re.compile(r"\b(?:worse|worst|weaker|poorer|losing|rejected|other|cor
 """Before "answer is B": another thing than the better answer, or the answer to the instruction itself."""
 _CHANGED = re.compile(r"\b(?:wait|actually|on second thoughts?|correction|scratch that|i meant|sorry|no,)", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]{1,2000}[.!?]?")
-_NO_GOOD: Verdict = "neither"
-_TIED: Verdict = "tie"
-_VERDICT_WORDS: dict[str, Verdict] = dict.fromkeys(("tie", "a tie", "tied", "draw", "a draw", "equal", "same"), _TIED)
-_VERDICT_WORDS |= dict.fromkeys(("neither", "both bad", "neither is acceptable"), _NO_GOOD)
+_VERDICT_WORDS: dict[str, Verdict] = dict.fromkeys(("tie", "a tie", "tied", "draw", "a draw", "equal", "same"), "tie")
+_VERDICT_WORDS |= {"neither": "neither", "both bad": "neither", "neither is acceptable": "neither"}
 
 
 def read_verdict(text: str) -> Verdict | None:

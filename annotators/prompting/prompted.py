@@ -56,9 +56,8 @@ class Prompted:
     ) -> None:
         own = template_file(template)
         known = ("name", "system", "shared", kind, "persona", "ask", "think", "max_tokens", "temperature", *own)
-        unknown = [each for each in parts if each not in known]
-        if unknown:
-            raise InputError(f"the template {template!r} has no part {unknown[0]!r}; its parts: {', '.join(dict.fromkeys(known))}")
+        for part in (each for each in parts if each not in known):
+            raise InputError(f"the template {template!r} has no part {part!r}; its parts: {', '.join(dict.fromkeys(known))}")
         given = {key: each for key, each in parts.items() if each is not None}
         check_types(_said_once, given, f"the template {template!r}")
         unused = [] if thinks else [each for each in ("think", *(("max_tokens", "temperature") if labels else ())) if each in given]

@@ -163,10 +163,8 @@ class Run:
                 raise
             text = item.prompt.text
             shown = text if len(text) <= SHOWN_OF_A_PROMPT else f"{text[:SHOWN_OF_A_PROMPT]}..."
-            raise AnnotatorFailed(
-                f"the annotator {self.name!r} failed on the prompt {shown!r}: {raised_in(error)}; correct it and run again: "
-                "finished replies are kept"
-            ) from error
+            failed = f"the annotator {self.name!r} failed on the prompt {shown!r}: {raised_in(error)}"
+            raise AnnotatorFailed(f"{failed}; correct it and run again: finished replies are kept") from error
         _check(result, item, self.name)
         return result, asked
 
@@ -215,16 +213,14 @@ def _check(result: Any, item: Item, name: str) -> None:
     if type(result) is Preference and result.comparison is item:
         return
     if not isinstance(result, Feedback | Abstention):
-        raise AnnotatorFailed(
-            f"the annotator {name!r} returned {type(result).__name__} for the item {item.key}; it returns a Preference, another "
-            "kind of feedback, or an Abstention"
-        )
+        expected = "it returns a Preference, another kind of feedback, or an Abstention"
+        raise AnnotatorFailed(f"the annotator {name!r} returned {type(result).__name__} for the item {item.key}; {expected}")
     about = result.comparison if isinstance(result, Preference) else result.item if isinstance(result, Abstention) else item
     if about is not item and about != item:
         turned = isinstance(about, Comparison) and about.swapped() == item
+        why = "; it is the swapped pair: return the preference's .swapped()" if turned else ""
         raise AnnotatorFailed(
-            f"the annotator {name!r} answered about something other than the item {item.key} that it was given"
-            + ("; it is the swapped pair: return the preference's .swapped()" if turned else "")
+            f"the annotator {name!r} answered about something other than the item {item.key} that it was given{why}"
         )
 
 

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -28,9 +28,15 @@ class StepLoop:
 
     def forward(self, ready: asyncio.Event) -> bool:
         """Works until `ready` is set or the work has ended; True where it has ended. Raises nothing of the work's own."""
-        with _rare_collections():
+        # The cycle collector runs rarely meanwhile: the many small records of a run hold no cycles, and looking for some took a
+        # fifth of the time of everything but the engine.
+        thresholds = gc.get_threshold()
+        gc.set_threshold(max(COLLECTED_OBJECTS, thresholds[0]) if thresholds[0] else 0, *thresholds[1:])
+        try:
             # Not `runner.run`: it lets all tasks that are ready run before it heeds Ctrl-C, and an annotator's code may be slow.
             return _beside_a_running_loop(lambda: self._runner.get_loop().run_until_complete(self._until(ready)))
+        finally:
+            gc.set_threshold(*thresholds)
 
     def finish(self) -> None:
         """Raises what the ended work raised, if anything."""
@@ -67,18 +73,6 @@ class StepLoop:
         finally:
             signal.cancel()
         return self._task.done()
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Lets the cycle collector run rarely: the many small records of a run hold no cycles, and looking for some took a fifth of
-    the time of everything but the engine."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(max(COLLECTED_OBJECTS, thresholds[0]) if thresholds[0] else 0, *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
 
 
 def _beside_a_running_loop(work: Callable[[], Result]) -> Result:

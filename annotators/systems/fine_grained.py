@@ -55,8 +55,7 @@ class FineGrained(PromptedCritic):
             return await self.asked(item, ask, rng)
         seed = shared_seed(rng)  # one answer is sampled alike on either side
         said = await together(self.asked(each, ask, rng_for(seed, each.key)) for each in (item.left, item.right))
-        silent = [each for each in said if isinstance(each, Abstention)]
-        if silent:
+        if silent := [each for each in said if isinstance(each, Abstention)]:
             return replace(foremost(silent), item=item)
         left, right = (each for each in said if isinstance(each, Critique))
         gap = self.cost(right) - self.cost(left)

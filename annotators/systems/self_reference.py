@@ -15,8 +15,7 @@ from ..annotator import Traits, pair_of
 from ..prompting.prompted import Prompted, json_schema, label_p_left, parts, prose, together
 
 LABELS = ("A", "B")
-LEAST = 1e-12
-"""Probability below which a sample's verdict is not taken to be, so that one sample cannot make the strength 0."""
+LEAST = 1e-12  # probability below which a sample's verdict is not taken to be, so that one sample cannot make the strength 0
 
 
 class SelfReference:

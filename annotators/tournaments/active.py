@@ -21,11 +21,6 @@ class Posterior(NamedTuple):
     strengths_M: np.ndarray
     covariance_MM: np.ndarray
 
-    def difference_variance(self) -> np.ndarray:
-        """Var(s_i - s_j), shape [M, M], in nats squared."""
-        variance_M = np.diagonal(self.covariance_MM)
-        return (variance_M[:, None] + variance_M - 2 * self.covariance_MM).clip(min=0)
-
 
 def posterior(wins_MM: np.ndarray, prior_sd: float = 2.0) -> Posterior:
     """From wins_MM[i, j], how often i beat j (ties half, fractions fine). prior_sd: nats, > 0; 2 says odds of 1000 to 1 are
@@ -53,8 +48,9 @@ def posterior(wins_MM: np.ndarray, prior_sd: float = 2.0) -> Posterior:
 
 def information_gain(of: Posterior) -> np.ndarray:
     """gain_MM: nats that one more comparison of i and j is expected to tell, symmetric, 0 on the diagonal."""
-    p_MM = expit(of.strengths_M[:, None] - of.strengths_M)
-    return 0.5 * np.log1p(p_MM * (1 - p_MM) * of.difference_variance())
+    p_MM, variance_M = expit(of.strengths_M[:, None] - of.strengths_M), np.diagonal(of.covariance_MM)
+    of_difference_MM = (variance_M[:, None] + variance_M - 2 * of.covariance_MM).clip(min=0)  # Var(s_i - s_j), in nats squared
+    return 0.5 * np.log1p(p_MM * (1 - p_MM) * of_difference_MM)
 
 
 def active_search(models: int, budget: int, rng: Rng) -> Search[np.ndarray]:

@@ -65,12 +65,9 @@ def annotate(
         else:
             told = annotate_items(shown, judge, session, out)
         facts = facts_of(told, judge, session)
-    plain_asked = {
-        name: [str(it) for it in v] if isinstance(v, list) else str(v) if isinstance(v, Path) else v
-        for name, v in (asked | files).items()
-    }
+    files = {name: [str(each) for each in it] if isinstance(it, list) else it and str(it) for name, it in files.items()}
     manifest = out.with_name(f"{out.name}.manifest.json")
-    write_manifest(manifest, command=command_line(), asked=plain_asked, result=facts)
+    write_manifest(manifest, command=command_line(), asked=asked | files, result=facts)
     show(told, facts, manifest, asking.json)
     if told.first and sum(told.reasons.values()) == told.items:
         raise PastureError(f"no item got an answer; the first abstention: {': '.join(told.first)}")

@@ -105,9 +105,8 @@ def _finished(parts: PreferenceParts) -> tuple[dict[str, Any], list[Measure], di
         "undecided": str(written.undecided_path) if written.undecided_path else None,
     }
     rows = [Measure("position", "first shown wins", bias.first, "share", "0.5 without position bias")]
-    if bias.consistency is not None:
-        words = "both orders name one answer, or a tie"
-        rows.append(Measure("position", "same in both orders", bias.consistency, "share", words))
+    if (same := bias.consistency) is not None:
+        rows.append(Measure("position", "same in both orders", same, "share", "both orders name one answer, or a tie"))
     return about, rows, dict(reasons), tuple(first) if first else None
 
 

@@ -1,7 +1,7 @@
 """How functions become commands: a group of options in place of a parameter, and an option that takes one value given once."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import wraps
 from importlib import import_module
@@ -24,7 +24,9 @@ class OnceCommand(TyperCommand):
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for option, count in Counter(order).items():
             if count > 1 and not (getattr(option, "multiple", True) or getattr(option, "is_flag", True)):
-                said = " and ".join(map(repr, _values(option.opts, args)))
+                given = [value for name, value in pairwise(args) if name in option.opts]
+                given += [word.partition("=")[2] for word in args if word.partition("=")[0] in option.opts and "=" in word]
+                said = " and ".join(map(repr, given))
                 raise InputError(f"{option.opts[0]} was given {count} times ({said}), and it takes one value; give it once")
         return super().parse_args(ctx, args)
 
@@ -51,9 +53,8 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     found = [(each.name, each.default, hints[each.name]) for each in own]
     for kind in kinds.values():
         types = get_type_hints(kind, include_extras=True)
-        found += [
-            (each.name, Parameter.empty if each.default is MISSING else each.default, types[each.name]) for each in fields(kind)
-        ]
+        defaults = {each.name: Parameter.empty if each.default is MISSING else each.default for each in fields(kind)}
+        found += [(name, default, types[name]) for name, default in defaults.items()]
     shown = [Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind) for name, default, kind in found]
     read = signature(function).replace(parameters=shown)
 
@@ -68,9 +69,3 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = read  # pyright: ignore[reportAttributeAccessIssue]
     command.__annotations__ = {each.name: each.annotation for each in shown}
     return command
-
-
-def _values(names: Sequence[str], args: Sequence[str]) -> list[str]:
-    """What was given under an option's names, as two words or one with `=`."""
-    apart = [value for name, value in pairwise(args) if name in names]
-    return apart + [word.partition("=")[2] for word in args if word.partition("=")[0] in names and "=" in word]

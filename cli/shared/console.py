@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from ...core.results import Measure
 
 LINE_SECONDS = 10.0  # between two lines where there is no terminal, at least
-Tell = Callable[..., None]
-"""(what is done, how many are done, how many there are or 0, what it cost): a session's `Watch`."""
+Tell = Callable[..., None]  # (what is done, how many are done, how many there are or 0, what it cost): a session's `Watch`
 LONGEST = 2000  # characters of a message: names and values out of files may have any length
 
 
@@ -94,10 +93,8 @@ def show_price(quote: Quote, as_json: bool) -> None:
         f"{quote.dollars:.4f} dollars (about {quote.about_dollars:.4f})\n"
     )
     if not quote.is_bound:
-        problem(
-            "some items could not be played to their end with made-up answers, so that more may be asked; declare on the annotator "
-            "how many requests it sends per item at most, as in `most_requests = 2`"
-        )
+        way_out = "declare on the annotator how many requests it sends per item at most, as in `most_requests = 2`"
+        problem(f"some items could not be played to their end with made-up answers, so that more may be asked; {way_out}")
 
 
 @contextmanager

@@ -67,8 +67,7 @@ def kind_of(annotator: str) -> str:
 
 def check_judges_pairs(annotator: Annotator) -> None:
     """Raises InputError for an annotator whose traits say that it judges no pairs, and for what wraps one."""
-    gives = traits_of(annotator).gives
-    if gives:
+    if gives := traits_of(annotator).gives:
         makers = {name: ANNOTATORS.load(name) for name in ANNOTATORS.table}
         judges = [name for name, each in makers.items() if not traits_of(each).gives and not {"inner", "members"} & needs(each)]
         raise InputError(

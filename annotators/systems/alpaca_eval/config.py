@@ -25,8 +25,7 @@ from .parsers import Parse, p_first, parser_of
 TURN = re.compile(r"<\|im_start\|>\s*(system|user|assistant)[^\n]*\n(.*?)(?:<\|im_end\|>|\Z)", re.DOTALL)
 PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 SHOWN = ("instruction", "output_1", "output_2")
-FILLER = ("Is 1 + 1 = 2?", "Yes.", "No.")
-"""Stands in the places of a prompt for several examples that the pair leaves free."""
+FILLER = ("Is 1 + 1 = 2?", "Yes.", "No.")  # stands in the places of a prompt for several examples that the pair leaves free
 ANSWERED = ("pretty_name", "link", "base_dir", "is_shuffle", "completion_key", "fn_completions", "processors_to_kwargs")
 """Fields that change no verdict here: names, places of files, the order of batches, what AlpacaEval's own decoders are called."""
 USED = ("prompt_template", "completions_kwargs", "fn_completion_parser", "completion_parser_kwargs", "batch_size")
@@ -137,16 +136,11 @@ def _evaluator(name: str, fields: Mapping[str, Any], path: Path) -> Evaluator:
     labels, is_binary = _labels(options, where) if parser == "logprob_parser" else ((), False)
     if labels and examples > 1:
         raise InputError(f"{where} compares log-probabilities of {examples} examples a prompt; only a batch_size of 1 has those")
-    return Evaluator(
-        name,
-        _turns(fields.get("prompt_template"), examples, path, where),
-        examples,
-        _sampling(fields.get("completions_kwargs") or {}, labels, where),
-        None if labels else parser_of(str(parser), options, where),
-        labels,
-        is_binary,
-        bool(fields.get("is_randomize_output_order", True)),
-    )
+    turns = _turns(fields.get("prompt_template"), examples, path, where)
+    sampling = _sampling(fields.get("completions_kwargs") or {}, labels, where)
+    parse = None if labels else parser_of(str(parser), options, where)
+    is_randomized = bool(fields.get("is_randomize_output_order", True))
+    return Evaluator(name, turns, examples, sampling, parse, labels, is_binary, is_randomized)
 
 
 def _labels(options: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], bool]:
@@ -167,9 +161,8 @@ def _sampling(options: Mapping[str, Any], labels: tuple[str, ...], where: str) -
     heat = 0.0 if options.get("do_sample") is False else options.get("temperature")
     if not isinstance(length, int) or not isinstance(heat, int | float) or isinstance(heat, bool):
         raise InputError(f"{where} has max_tokens {length!r} and temperature {heat!r}; give both numbers in completions_kwargs")
-    stop = options.get("stop") or ()
+    stop, schema = options.get("stop") or (), _schema(options, where)
     stops = (stop,) if isinstance(stop, str) else tuple(map(str, stop))
-    schema = _schema(options, where)
     try:
         return Sampling(length, float(heat), float(options.get("top_p", 1.0)), stop=stops, labels=labels, schema=schema)
     except ValueError as error:

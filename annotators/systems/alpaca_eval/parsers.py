@@ -65,8 +65,7 @@ def _regex(where: str, outputs_to_match: Any = None) -> Parse:
 
 AS_RE2 = {"(": "(?:", "$": r"(?:\n?\z)", r"\Z": r"\z"}
 TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\((?!\?)|\$", re.DOTALL)
-MOST_OPTIONAL = 10
-"""Signs of repetition (`?` alone among them) that Python's own engine, which tries all ways, is given."""
+MOST_OPTIONAL = 10  # signs of repetition (`?` alone among them) that Python's own engine, which tries all ways, is given
 
 
 class _Pattern:

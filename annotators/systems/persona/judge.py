@@ -83,12 +83,8 @@ class PersonaJudge:
 
 def find_people(personas: int | str | Path | Sequence[Persona], seed: int, which: str = "") -> tuple[Persona, ...]:
     """Sampled personas, those of a file, or those given; only the one with the id `which`, unless that is blank."""
-    if isinstance(personas, int):
-        people = population(personas, seed).personas
-    elif isinstance(personas, str | Path):
-        people = tuple(read_personas(personas))
-    else:
-        people = tuple(personas)
+    people = population(personas, seed).personas if isinstance(personas, int) else personas
+    people = tuple(read_personas(people) if isinstance(people, str | Path) else people)
     chosen = tuple(each for each in people if not which or each.id == which)
     if not chosen:
         some = ", ".join(each.id for each in people[:3]) or "none at all"

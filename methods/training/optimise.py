@@ -44,9 +44,7 @@ class Stepper:
                 f"the weights to be trained are {str(half).removeprefix('torch.')}, in which most updates are rounded away; train "
                 "a float32 copy of them (the `copy` of a language-model policy is one) or LoRA adapters"
             )
-        self.training = training
-        self.steps = steps
-        self.taken = 0
+        self.training, self.steps, self.taken = training, steps, 0
         rate, eps, decay = training.learning_rate, training.adam_eps, training.weight_decay
         self.adamw = torch.optim.AdamW(self.parameters, lr=rate, eps=eps, weight_decay=decay)
 

@@ -68,7 +68,16 @@ def rake(seed: np.ndarray, margins: Sequence[Margin], tolerance: float = 1e-10, 
     if not (np.isfinite(table).all() and (table >= 0).all()):
         raise InputError("the seed table holds a negative or undefined weight; weights are finite and 0 or more")
     for margin in margins:
-        _check(table, margin)
+        shape = tuple(table.shape[axis] for axis in margin.axes)
+        if margin.target.shape != shape:
+            raise InputError(f"the margin {margin.name!r} has shape {margin.target.shape}, and its axes have sizes {shape}")
+        empty = np.argwhere((margin.of(table) == 0) & (margin.target > 0))
+        if len(empty):
+            where = tuple(empty[0].tolist())
+            raise InputError(
+                f"the margin {margin.name!r} wants {margin.target[where]:g} at {where}, where the seed has nobody; give the seed "
+                "some weight there, or the margin none"
+            )
     gap = np.inf
     for _ in range(limit):
         for margin in margins:
@@ -84,19 +93,6 @@ def rake(seed: np.ndarray, margins: Sequence[Margin], tolerance: float = 1e-10, 
         f"the margin {worst.name!r} is still off by {gap:.3g} after {limit} rounds: the margins contradict one another, or the "
         "seed's zeros; see that they have one total, and that some cell of the seed can hold each"
     )
-
-
-def _check(table: np.ndarray, margin: Margin) -> None:
-    shape = tuple(table.shape[axis] for axis in margin.axes)
-    if margin.target.shape != shape:
-        raise InputError(f"the margin {margin.name!r} has shape {margin.target.shape}, and its axes have sizes {shape}")
-    empty = np.argwhere((margin.of(table) == 0) & (margin.target > 0))
-    if len(empty):
-        where = tuple(empty[0].tolist())
-        raise InputError(
-            f"the margin {margin.name!r} wants {margin.target[where]:g} at {where}, where the seed has nobody; give the seed some "
-            "weight there, or the margin none"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +112,12 @@ def adults(parameters: Parameters) -> Adults:
     levels = {"age_band": tuple(BANDS), "sex": SEXES, "race": tuple(parameters.seed.race)}
     levels |= {"education": tuple(published["education"]), "employment": EMPLOYMENT}
     levels |= {"marital_status": tuple(published["marital_status"]), "earnings": EARNINGS}
-    people = _by_age_sex_race(levels["race"])
+    people, found = np.zeros((len(BANDS), 2, len(levels["race"]))), _rows("acs2022_adults.csv")
+    if (known := {row["race"] for row in found}) != set(levels["race"]):
+        raise InputError(f"seed.race names {sorted(levels['race'])}; the census table has {sorted(known)}")
+    for row in found:
+        place = (tuple(BANDS).index(row["age_band"]), SEXES.index(row["sex"]), levels["race"].index(row["race"]))
+        people[place] = int(row["people"])
     people /= people.sum()
     over_25 = np.array([first >= 25 for first, _ in BANDS.values()])
     schooling = _shares(published["education"]) * people[over_25].sum()
@@ -183,16 +184,6 @@ def _seed(parameters: Parameters, levels: Mapping[str, tuple[str, ...]]) -> np.n
         too_young = np.array([last < age for _, last in BANDS.values()])
         seed[too_young, :, :, levels["education"].index(name)] = 0.0
     return seed
-
-
-def _by_age_sex_race(races: tuple[str, ...]) -> np.ndarray:
-    people = np.zeros((len(BANDS), 2, len(races)))
-    found = _rows("acs2022_adults.csv")
-    if (known := {row["race"] for row in found}) != set(races):
-        raise InputError(f"seed.race names {sorted(races)}; the census table has {sorted(known)}")
-    for row in found:
-        people[tuple(BANDS).index(row["age_band"]), SEXES.index(row["sex"]), races.index(row["race"])] = int(row["people"])
-    return people
 
 
 def _shares(percents: Mapping[str, float]) -> np.ndarray:

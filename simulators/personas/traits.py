@@ -68,8 +68,18 @@ class TraitModel:
 @lru_cache(maxsize=8)
 def trait_model(parameters: Parameters) -> TraitModel:
     """The model under the given assumptions. Remembered."""
+    correlation = np.eye(len(BIG_FIVE))
+    for pair, value in parameters.big_five.correlations.items():
+        one, other = (BIG_FIVE.index(name) for name in pair.split())
+        correlation[one, other] = correlation[other, one] = value
+    try:
+        factor_55 = np.linalg.cholesky(correlation)
+    except np.linalg.LinAlgError as error:
+        raise InputError(
+            "big_five.correlations are not correlations of anything (not positive definite); make them smaller"
+        ) from error
     noise = np.eye(NOISES)
-    scores: dict[str, np.ndarray] = dict(zip(BIG_FIVE, _big_five(parameters) @ noise[: len(BIG_FIVE)], strict=True))
+    scores: dict[str, np.ndarray] = dict(zip(BIG_FIVE, factor_55 @ noise[: len(BIG_FIVE)], strict=True))
     east, north, *own = noise[len(BIG_FIVE) : -2]
     raw = []
     for name, own_G in zip(VALUES, own, strict=True):
@@ -81,20 +91,6 @@ def trait_model(parameters: Parameters) -> TraitModel:
     religion = _standard(_mixed(parameters.religion.values, scores) + parameters.religion.own * noise[-1])
     rows = np.stack([*(scores[name] for name in TRAITS), ideology, religion])
     return TraitModel(parameters, rows, _cuts(parameters.ideology), _cuts(parameters.religion))
-
-
-def _big_five(parameters: Parameters) -> np.ndarray:
-    """Cholesky factor of the correlations, [5, 5]."""
-    correlation = np.eye(len(BIG_FIVE))
-    for pair, value in parameters.big_five.correlations.items():
-        one, other = (BIG_FIVE.index(name) for name in pair.split())
-        correlation[one, other] = correlation[other, one] = value
-    try:
-        return np.linalg.cholesky(correlation)
-    except np.linalg.LinAlgError as error:
-        raise InputError(
-            "big_five.correlations are not correlations of anything (not positive definite); make them smaller"
-        ) from error
 
 
 def _mixed(loadings: Mapping[str, float], scores: Mapping[str, np.ndarray]) -> np.ndarray:

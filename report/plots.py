@@ -194,7 +194,6 @@ def _name_points(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None
 
 
 def _shared(one: Bbox, other: Bbox) -> float:
-    """The area that two boxes share."""
     both = Bbox.intersection(one, other)
     return both.width * both.height if both else 0.0
 

@@ -137,9 +137,7 @@ def read_spans(text: str, answer: str, categories: Collection[str] = (), last_of
     if found is None or not isinstance(found["spans"], list):
         return None
     known, shown = {property_name(each): each for each in categories}, answer.translate(_STRAIGHT)
-    spans: list[Span] = []
-    polarities: list[Polarity | None] = []
-    lost = 0
+    spans, polarities, lost = list[Span](), list[Polarity | None](), 0
     for each in found["spans"]:
         if not isinstance(each, dict) or not isinstance(each.get("quote"), str):
             return None

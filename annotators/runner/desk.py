@@ -197,8 +197,7 @@ class Desk:
 
     def _receive(self, outcomes: Sequence[tuple[int, Reply | Exception]], left: dict[int, _Ticket]) -> None:
         """Keeps replies, then hands them out; an index that is not awaited stops the run."""
-        replies: list[tuple[_Ticket, Reply, Usage]] = []
-        failures: list[tuple[_Ticket, Exception]] = []
+        replies, failures = list[tuple[_Ticket, Reply, Usage]](), list[tuple[_Ticket, Exception]]()
         unknown, lost = list[int](), list[Usage]()
         for index, outcome in outcomes:
             ticket = left.pop(index, None)

@@ -219,9 +219,8 @@ def _check(result: Any, item: Item, name: str) -> None:
     if about is not item and about != item:
         turned = isinstance(about, Comparison) and about.swapped() == item
         why = "; it is the swapped pair: return the preference's .swapped()" if turned else ""
-        raise AnnotatorFailed(
-            f"the annotator {name!r} answered about something other than the item {item.key} that it was given{why}"
-        )
+        did = f"answered about something other than the item {item.key} that it was given"
+        raise AnnotatorFailed(f"the annotator {name!r} {did}{why}")
 
 
 def first_of(group: BaseExceptionGroup) -> BaseException:

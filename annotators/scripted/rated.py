@@ -82,9 +82,8 @@ class ScriptedRater(WorldUser):
             return Preference(item, 0.5 + 0.5 * float(np.sign(left - right)), self.name, strength=abs(float(left - right)))
         slate = slate_of(item, self.name)
         grades_K = self._scores(slate.completions, rng)[:, 0]
-        chance_K = _noise(slate.completions, rng.random, ())
-        order = tuple(np.lexsort((chance_K, -grades_K)).tolist())
-        return Ranking(slate, order, self.name, tuple(grades_K.tolist()))
+        order = np.lexsort((_noise(slate.completions, rng.random, ()), -grades_K))
+        return Ranking(slate, tuple(order.tolist()), self.name, tuple(grades_K.tolist()))
 
     def _aspects(self) -> Sequence[str]:
         return self.world.aspects if self.aspects is None else self.aspects

@@ -12,20 +12,8 @@ from scipy.special import expit
 
 from ...core.errors import InputError
 from ...core.protocols import Ask, Fault, Rng, World
-from ...core.records import (
-    Abstention,
-    Completion,
-    Critique,
-    Directive,
-    FollowUp,
-    Item,
-    Polarity,
-    Reaction,
-    ReactionKind,
-    Reason,
-    Revision,
-    Span,
-)
+from ...core.records import Abstention, Critique, Directive, FollowUp, Polarity, Reaction, ReactionKind, Reason, Revision, Span
+from ...core.records.items import Completion, Item
 from ...simulators.text.principles import taste_sentences
 from ..annotator import Traits, completion_of
 from .pairs import WorldUser

@@ -60,9 +60,8 @@ class EditingUser:
             raise InputError('a user who edits by rule is asked nothing; leave out `user`, or take by = "engine"')
         for place, rule in (rules or {}).items():  # one that would do nothing is refused
             if context is kind_of_question and place not in RULES:
-                raise InputError(
-                    f"there are rules for the context {place!r}; the contexts of the text world are {', '.join(RULES)}"
-                )
+                known = f"the contexts of the text world are {', '.join(RULES)}"
+                raise InputError(f"there are rules for the context {place!r}; {known}")
             for each in split_sentences(rule) if by == "rule" else ():
                 if not read_rules(each):
                     way_out = "write one such as 'Prefer formal answers.'"

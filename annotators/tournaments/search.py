@@ -71,8 +71,7 @@ def sampled_pairs(models: int, budget: int, rng: Rng) -> list[Pair]:
     if models < 2 or budget < 0:
         expected = "a comparison needs 2 models, and the budget is 0 or more"
         raise InputError(f"there are {models} models and a budget of {budget}; {expected}")
-    made: set[frozenset[int]] = set()
-    pairs: list[Pair] = []
+    made, pairs = set[frozenset[int]](), list[Pair]()
     while len(pairs) < budget:
         if len(made) == models * (models - 1) // 2:
             made.clear()

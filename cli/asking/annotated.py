@@ -12,23 +12,8 @@ from ...core.files.feedback import KINDS, check_feedback_path, write_feedback
 from ...core.files.preferences import PairFile
 from ...core.files.tables import check_writable
 from ...core.protocols import Annotator
-from ...core.records import (
-    Abstention,
-    Comparison,
-    Completion,
-    Critique,
-    Directive,
-    Feedback,
-    FollowUp,
-    Item,
-    Preference,
-    Ranking,
-    Rating,
-    Reaction,
-    Slate,
-    Usage,
-    blind,
-)
+from ...core.records import Abstention, Critique, Directive, Feedback, FollowUp, Preference, Ranking, Rating, Reaction, Usage
+from ...core.records.items import Comparison, Completion, Item, Slate, blind
 from ...core.results import Measure, estimate_json
 from ..shared.console import aside, show_rows
 

@@ -109,9 +109,8 @@ def _check_gold(gold: Path | None, noise: float | None, against: str | None, pai
     if gold and (against or pairs):
         raise InputError("--gold holds pairs and labels; leave out --against and --pairs, or leave out --gold")
     if pairs and not against:
-        raise InputError(
-            "--pairs have no labels; say whose verdicts are the gold labels with --against, or give labels with --gold"
-        )
+        way_out = "say whose verdicts are the gold labels with --against, or give labels with --gold"
+        raise InputError(f"--pairs have no labels; {way_out}")
     if noise is not None and not gold:
         raise InputError(f"--gold-noise {noise:g} is about the labels of --gold, and there are none")
 

@@ -37,10 +37,9 @@ def compare(
         raise InputError(f"{both}; name them alike")
     if one.judges and other.judges and not one.judges & other.judges and not across_judges:
         judges = [", ".join(sorted(each.judges)[:3]) for each in (one, other)]
-        raise InputError(
-            f"{str(first)!r} was judged by {judges[0]} and {str(second)!r} by {judges[1]}: their difference is the judges' as "
-            "much as the models'; give two files of one judge, or --across-judges"
-        )
+        why = f"{str(first)!r} was judged by {judges[0]} and {str(second)!r} by {judges[1]}"
+        way_out = "give two files of one judge, or --across-judges"
+        raise InputError(f"{why}: their difference is the judges' as much as the models'; {way_out}")
     rates = [win_rate_from_scores(s.scores_N, s.clusters_N, s.abstentions, level) for s in (one.scores, other.scores)]
     difference = paired_difference([one.scores], [other.scores], level, trained=False)
     names = (one.model or str(first), other.model or str(second))

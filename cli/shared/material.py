@@ -70,10 +70,9 @@ def check_judges_pairs(annotator: Annotator) -> None:
     if gives := traits_of(annotator).gives:
         makers = {name: ANNOTATORS.load(name) for name in ANNOTATORS.table}
         judges = [name for name, each in makers.items() if not traits_of(each).gives and not {"inner", "members"} & needs(each)]
-        raise InputError(
-            f"the annotator {annotator.name!r} gives {gives} and judges no pairs, so there is nothing to hold against other "
-            f"verdicts; name one that does: {', '.join(judges)}, a wrapper or several of these, or one of your own"
-        )
+        why = f"gives {gives} and judges no pairs, so there is nothing to hold against other verdicts"
+        way_out = f"name one that does: {', '.join(judges)}, a wrapper or several of these, or one of your own"
+        raise InputError(f"the annotator {annotator.name!r} {why}; {way_out}")
     for inner in (*getattr(annotator, "members", ()), *filter(None, [getattr(annotator, "inner", None)])):
         check_judges_pairs(inner)
 

@@ -117,9 +117,8 @@ async def extract(
     InputError where no preference is decided, Unread where no proposal can be had, and BudgetExceeded."""
     decided = [each for each in preferences if not each.is_tied]
     if not decided:
-        raise InputError(
-            f"there are {len(preferences)} preferences and all are ties; a constitution is extracted from decided ones"
-        )
+        given = f"there are {len(preferences)} preferences and all are ties"
+        raise InputError(f"{given}; a constitution is extracted from decided ones")
     if min(top, per_pair, proposing, voting) < 1 or not 0 <= margin < 0.5:
         counts = f"top={top}, per_pair={per_pair}, proposing={proposing}, voting={voting}: at least 1"
         raise InputError(f"{counts}; margin={margin}: in [0, 0.5)")

@@ -36,8 +36,7 @@ class PromptedCritic(Question):
 
     def read(self, item: Item, said: str) -> Critique | None:
         answer = completion_of(item, self.name)
-        text = read_text(said, "critique")
-        found = self.spans(said, answer.text)
+        text, found = read_text(said, "critique"), self.spans(said, answer.text)
         if text is None or found is None:
             return None
         words = [polarity.value if polarity else "" for polarity in found.polarities]

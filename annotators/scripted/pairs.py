@@ -23,8 +23,7 @@ class Gold:
 
     async def annotate(self, item: Item, ask: Ask, rng: Rng) -> Preference:
         pair = pair_of(item, self.name)
-        advantage = self.world.advantage(pair)
-        return Preference(pair, float(bradley_terry(advantage, 0.0)), self.name)
+        return Preference(pair, float(bradley_terry(self.world.advantage(pair), 0.0)), self.name)
 
 
 @dataclass(frozen=True)

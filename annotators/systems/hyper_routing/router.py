@@ -199,8 +199,7 @@ class HyperRouting:
             raise InputError(f"the budget is {budget!r}; it is the share of pairs for the expensive member, in [0, 1]")
         if among is not None and router is None:
             raise InputError("`among` sets a router's threshold, and there is no `router`; give one, or leave both out")
-        self.cheap, self.expensive = members
-        self.budget = float(budget)
+        (self.cheap, self.expensive), self.budget = members, float(budget)
         self.router = router if router is None or isinstance(router, Router) else Router.load(router)
         self.name = name or f"hyper-routing({self.cheap.name}, {self.expensive.name}, {budget:g})"
         known = None if among is None else list({each.key: pair_of(each, self.name) for each in among}.values())

@@ -26,19 +26,14 @@ class SamplingProcessor(LogitsProcessor):
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         if not self.label_logprobs:
-            self.label_logprobs = [self._labels(scores[row], each.labels) for row, each in enumerate(self.batch)]
+            for logits_V, each in zip(scores, self.batch, strict=True):
+                logprobs = logits_V.float().log_softmax(-1)[list(each.labels.values())].tolist() if each.labels else []
+                self.label_logprobs.append(dict(zip(each.labels, logprobs, strict=True)))
         drawn = scores.argmax(-1)
         for row, (each, rng) in enumerate(zip(self.batch, self.rngs, strict=True)):
             if each.request.sampling.temperature > 0:
                 drawn[row] = draw(scores[row], each.request.sampling, rng.random())
         return torch.full_like(scores, -torch.inf).scatter_(1, drawn[:, None], 0.0)
-
-    @staticmethod
-    def _labels(logits_V: torch.Tensor, labels: dict[str, int]) -> dict[str, float]:
-        if not labels:
-            return {}
-        logprobs = logits_V.float().log_softmax(-1)[list(labels.values())].tolist()
-        return dict(zip(labels, logprobs, strict=True))
 
 
 def draw(logits_V: torch.Tensor, sampling: Sampling, uniform: float) -> torch.Tensor:

@@ -73,7 +73,9 @@ def _write_weights(reader: Any, facts: dict[str, Any], folder: Path) -> None:
         weights = dequantize(tensor.data, tensor.tensor_type).astype(np.float32, copy=False)
         if ".attn_q." in tensor.name or ".attn_k." in tensor.name:
             weights = unpermuted(weights, heads if ".attn_q." in tensor.name else kv_heads)
-        state[_hub_name(tensor.name)] = torch.from_numpy(np.array(weights)).to(torch.bfloat16)
+        *block, part = tensor.name.removesuffix(".weight").split(".")  # blk.LAYER.PART, or PART
+        name = (f"model.layers.{block[1]}." if block else "") + NAMES[part]
+        state[f"{name}.weight"] = torch.from_numpy(np.array(weights)).to(torch.bfloat16)
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
     _write_config(facts, folder, tied="lm_head.weight" not in state)
 
@@ -84,19 +86,11 @@ def unpermuted(rows: np.ndarray, heads: int) -> np.ndarray:
     return rows.reshape(heads, half, 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
-def _hub_name(name: str) -> str:
-    stem = name.removesuffix(".weight")
-    if not stem.startswith("blk."):
-        return f"{NAMES[stem]}.weight"
-    _, layer, part = stem.split(".")
-    return f"model.layers.{layer}.{NAMES[part]}.weight"
-
-
 def _write_config(facts: dict[str, Any], folder: Path, *, tied: bool) -> None:
     from transformers import GenerationConfig, LlamaConfig
 
-    tokens = {name: facts[f"tokenizer.ggml.{name}_token_id"] for name in ("bos", "eos", "padding")}
-    ids = {"bos_token_id": tokens["bos"], "eos_token_id": tokens["eos"], "pad_token_id": tokens["padding"]}
+    names = {"bos": "bos", "eos": "eos", "pad": "padding"}
+    ids = {f"{name}_token_id": facts[f"tokenizer.ggml.{theirs}_token_id"] for name, theirs in names.items()}
     config = LlamaConfig(
         vocab_size=facts["llama.vocab_size"],
         hidden_size=facts["llama.embedding_length"],

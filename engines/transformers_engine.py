@@ -138,7 +138,7 @@ class TransformersEngine:
         if temperature == 0:
             return int(scores.argmax())
         weights = np.exp((scores - scores.max()) / temperature)
-        return int(self._rng(request).choice(len(scores), p=weights / weights.sum()))
+        return int(rng_for(request.sampling.seed, *draw_keys(request)).choice(len(scores), p=weights / weights.sum()))
 
     def _generated(self, batch: list[Prepared]) -> Iterator[tuple[int, Reply]]:
         for each, said, logprobs in zip(batch, *self._decode(batch, new_tokens=self._room(batch[0])), strict=True):
@@ -152,8 +152,9 @@ class TransformersEngine:
     def _decode(self, batch: list[Prepared], new_tokens: int) -> tuple[list[list[int]], list[dict[str, float]]]:
         """(tokens said, log-probabilities of the labels), by row."""
         ids_NT, mask_NT = self._padded([each.prompt for each in batch])
-        sampler = SamplingProcessor(batch, [self._rng(each.request) for each in batch])
-        halt = Halt(self.chat.decode, [each.request.sampling for each in batch], ids_NT.shape[1])
+        requests = [each.request for each in batch]
+        sampler = SamplingProcessor(batch, [rng_for(each.sampling.seed, *draw_keys(each)) for each in requests])
+        halt = Halt(self.chat.decode, [each.sampling for each in requests], ids_NT.shape[1])
         out_NT = self.model.generate(
             input_ids=ids_NT,
             attention_mask=mask_NT,
@@ -174,7 +175,3 @@ class TransformersEngine:
     def _room(self, each: Prepared) -> int:
         """How many tokens the answer may have; alike in a batch of answers."""
         return min(each.request.sampling.max_tokens, self.max_model_len - len(each.prompt))
-
-    @staticmethod
-    def _rng(request: Request) -> np.random.Generator:
-        return rng_for(request.sampling.seed, *draw_keys(request))

@@ -16,10 +16,8 @@ from .models import model_identity, resolve_model
 from .vllm_setup import cpu_settings, prepare_environment, refusals, start
 
 TOP = 20  # log-probabilities a position that every vLLM gives; used where it cannot be asked for just the labels
-CHUNK_SECONDS = 20.0
-"""What a kill may lose, and how long a progress bar may stand still, on a CPU."""
-CHUNKS_ON_CPU, CHUNKS_ON_GPU = (8, 256), (4096, 4096)
-"""Requests of the first chunk, which is the least, and at most."""
+CHUNK_SECONDS = 20.0  # what a kill may lose, and how long a progress bar may stand still, on a CPU
+CHUNKS_ON_CPU, CHUNKS_ON_GPU = (8, 256), (4096, 4096)  # requests of the first chunk, which is the least, and at most
 
 
 @dataclass(frozen=True, slots=True)

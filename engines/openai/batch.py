@@ -23,14 +23,10 @@ from .wire import chat_reply
 ENDPOINT = "/v1/chat/completions"
 MOST_REQUESTS = 50_000
 MOST_BYTES = 190_000_000
-MOST_SECONDS = 26 * 3600.0
-"""A batch ends within a day; two hours more are a server that has forgotten it."""
+MOST_SECONDS = 26 * 3600.0  # a batch ends within a day; two hours more are a server that has forgotten it
 ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
-TRIES = 4
-"""Attempts of openai's own client at what costs nothing: uploads, looks and downloads."""
-
-MOST_ANSWERED = 2**30
-"""Bytes of a file of answers."""
+TRIES = 4  # attempts of openai's own client at what costs nothing: uploads, looks and downloads
+MOST_ANSWERED = 2**30  # bytes of a file of answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +87,16 @@ class _Batches:
         noted = frozenset().union(*(note.keys for note in notes))
         lines: dict[str, str] = {}
         for key, indices in self._wanted.items():
-            if key not in noted:
-                try:
-                    lines[key] = self._line(key, self._requests[indices[0]])
-                except EngineError as error:
-                    yield from self._all([key], error)
+            if key in noted:
+                continue
+            request = self._requests[indices[0]]
+            try:
+                if request.continuation is not None:
+                    raise EngineError("a batch scores no continuations; leave `batch` out, with server='vllm'")
+                asked = {"custom_id": key, "method": "POST", "url": ENDPOINT, "body": body_of(request, self._how)}
+                lines[key] = json.dumps(asked)
+            except EngineError as error:
+                yield from self._all([key], error)
         for part in _parts(lines):  # all are made before the first is waited for
             try:
                 notes.append(self._make(part))
@@ -107,11 +108,6 @@ class _Batches:
     def _all(self, keys: Iterable[str], outcome: Reply | Exception) -> Iterator[Outcome]:
         """One outcome for all requests of these keys."""
         return ((index, outcome) for key in keys for index in self._wanted[key])
-
-    def _line(self, key: str, request: Request) -> str:
-        if request.continuation is not None:
-            raise EngineError("a batch scores no continuations; leave `batch` out, with server='vllm'")
-        return json.dumps({"custom_id": key, "method": "POST", "url": ENDPOINT, "body": body_of(request, self._how)})
 
     def _open_notes(self) -> list[Note]:
         """The batches that hold something wanted. Those whose answers were read before, and are not missed, are forgotten."""

@@ -6,8 +6,8 @@ and a silence cost nothing, as far as a caller can know, and are tried again."""
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,9 @@ from .pacing import Pace, Turn, backoff, retry_after
 from .redaction import redacted, shown
 from .wire import chat_body, chat_reply, most_usage, parsed, score_reply, useless
 
-AGAIN = frozenset({408, 409, 425, 429})
-"""Statuses, besides 500 and more, after which a request may be sent once more."""
-BUSY = frozenset({429, 503, 529})
-"""Statuses that ask all callers to hold back."""
+AGAIN = frozenset({408, 409, 425, 429})  # statuses, besides 500 and more, after which a request may be sent once more
+BUSY = frozenset({429, 503, 529})  # statuses that ask all callers to hold back
 LONGEST_BACKOFF = 30.0
-
 
 Outcome = tuple[int, Reply | Exception]
 
@@ -36,20 +33,17 @@ Outcome = tuple[int, Reply | Exception]
 class Calling:
     """How a server is called; see `OpenAIEngine` for the meaning of each."""
 
-    engine: str
-    """Its name."""
+    engine: str  # its name
     base_url: str
     key_from: str
     model: str
     server: str
-    limit_field: str
-    """What it calls the most tokens of an answer."""
+    limit_field: str  # what it calls the most tokens of an answer
     extra: Mapping[str, Any]
     concurrency: int
     timeout: float
     attempts: int
-    patience: float
-    """Seconds for all attempts."""
+    patience: float  # seconds for all attempts
     backoff: float
     batch_folder: Path
     poll: float
@@ -164,9 +158,13 @@ class Calls:
         try:
             if time.monotonic() - self._heard > 2 * self._how.patience:
                 return Failure(f"the server has answered nothing for {2 * self._how.patience:.0f} s and is taken for dead", False)
-            async with asyncio.timeout(timeout), self._open(path, body) as response:
-                answered, headers = True, response.headers
-                raw = await response.aread()
+            async with asyncio.timeout(timeout):
+                # Its body is read later, as by `with_streaming_response` of openai's client: to tell a broken answer from none.
+                raw_response = {"headers": {"X-Stainless-Raw-Response": "stream"}}
+                response = await self._client.post(path, body=body, cast_to=httpx.Response, options=raw_response)
+                async with aclosing(response):
+                    answered, headers = True, response.headers
+                    raw = await response.aread()
             self._heard = time.monotonic()
             return redacted(raw.decode("utf-8-sig", "replace"), self._key)
         except openai.APIStatusError as error:
@@ -187,18 +185,6 @@ class Calls:
         finally:
             refused = failure.wait if failure and failure.busy else None
             await self._pace.done(turn, headers, answered=answered, refused=refused)
-
-    @asynccontextmanager
-    async def _open(self, path: str, body: dict[str, Any]) -> AsyncIterator[Any]:
-        """The response to a call, whose body is not read yet: to tell an answer that breaks off from none."""
-        from .client import httpx
-
-        options = {"headers": {"X-Stainless-Raw-Response": "stream"}}  # as `with_streaming_response` of openai's client has it
-        response = await self._client.post(path, body=body, cast_to=httpx.Response, options=options)
-        try:
-            yield response
-        finally:
-            await response.aclose()
 
     def _refusal(self, error: Any, attempt: int) -> Failure:
         status = error.status_code

@@ -9,8 +9,7 @@ import openai
 
 httpx: Any = sys.modules[openai.DefaultHttpxClient.__mro__[1].__module__.partition(".")[0]]
 """openai's HTTP library: httpx2, and httpx before its version 3."""
-MOST_BYTES = 2**23
-"""Of an answer, inflated; one of 32,000 tokens has some 2**18."""
+MOST_BYTES = 2**23  # of an answer, inflated; one of 32,000 tokens has some 2**18
 HEADERS = {"accept-encoding": "gzip"}
 
 

@@ -25,9 +25,8 @@ from .prices import is_local, prices_for
 HOSTED = "https://api.openai.com/v1"
 BATCH_DISCOUNT = 0.5
 SERVERS = ("openai", "vllm")
-
+# Fields of the body that no `extra` may change:
 OURS = frozenset({"model", "messages", "max_tokens", "max_completion_tokens", "n", "logprobs", "top_logprobs", "stream"})
-"""Fields of the body that no `extra` may change."""
 
 
 class OpenAIEngine:
@@ -92,7 +91,12 @@ class OpenAIEngine:
             raise InputError(
                 f"extra has the field {name_of_field!r}, which the engine sets itself and the budget counts on; leave it out"
             )
-        self.name = name or _identity(model, where, server, added)
+        if not name:
+            kind = "openai" if server == "openai" else f"openai-{server}"
+            name = f"{kind}:{model}@{where}"
+            if added:
+                name += "/" + hashlib.blake2b(json.dumps(added, sort_keys=True).encode(), digest_size=4).hexdigest()
+        self.name = name
         of_server = (self.name, self.base_url, self._key_from, model, server, field, added)
         self._how = Calling(*of_server, concurrency, timeout, attempts, patience, backoff, notes, poll)
 
@@ -182,9 +186,3 @@ def _address(url: str) -> tuple[str, str]:
     if parts.username is not None or parts.query or parts.fragment:
         raise InputError("the base_url holds a user, a query or a fragment; keys come from the environment alone")
     return url.rstrip("/"), (parts.netloc + parts.path).removesuffix("/v1")
-
-
-def _identity(model: str, where: str, server: str, extra: Mapping[str, Any]) -> str:
-    kind = "openai" if server == "openai" else f"openai-{server}"
-    more = hashlib.blake2b(json.dumps(extra, sort_keys=True).encode(), digest_size=4).hexdigest() if extra else ""
-    return f"{kind}:{model}@{where}" + (f"/{more}" if more else "")

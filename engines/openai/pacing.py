@@ -14,15 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
 
 from ...core.errors import EngineError
 
-AT_FIRST = 4
-"""Requests under way at the start."""
-UNTOLD_RESET = 1.0
-"""Seconds until an account is renewed, where the server says that it is empty and not for how long."""
+AT_FIRST = 4  # requests under way at the start
+UNTOLD_RESET = 1.0  # seconds until an account is renewed, where the server says that it is empty and not for how long
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+Turn = tuple[float, float]
+"""A request under way: the moments of the accounts of requests and of tokens in which it was sent."""
 
 
 @dataclass(slots=True)
@@ -36,8 +36,7 @@ class Account:
     full: float = math.inf
     period: float = UNTOLD_RESET
     renewed_at: float = math.inf
-    spent: float = 0.0
-    """In all; a value of it is a moment."""
+    spent: float = 0.0  # in all; a value of it is a moment
     told_of: float = 0.0
 
     def spend(self, cost: float) -> float:
@@ -66,13 +65,6 @@ class Account:
         return 0.0 if self.left >= min(cost, self.full) else self.renewed_at - now
 
 
-class Turn(NamedTuple):
-    """A request under way: the moments of both accounts in which it was sent."""
-
-    requests: float
-    tokens: float
-
-
 class Pace:
     """Hands out turns; belongs to one event loop. most: requests under way at once."""
 
@@ -95,7 +87,7 @@ class Pace:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._moved.wait(), None if wait == math.inf else wait)
             self._under_way += 1
-            return Turn(self._requests.spend(1), self._tokens.spend(tokens))
+            return self._requests.spend(1), self._tokens.spend(tokens)
 
     def _wait(self, tokens: float) -> float:
         now = time.monotonic()
@@ -111,8 +103,8 @@ class Pace:
             now = time.monotonic()
             self._under_way -= 1
             if headers is not None:
-                self._requests.tell(headers, "requests", turn.requests, now)
-                self._tokens.tell(headers, "tokens", turn.tokens, now)
+                self._requests.tell(headers, "requests", turn[0], now)
+                self._tokens.tell(headers, "tokens", turn[1], now)
             if refused is not None:
                 self._was_refused = True
                 if now >= self.open_at:  # of those refused together, the first one counts

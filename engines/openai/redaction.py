@@ -3,10 +3,8 @@
 import re
 from collections.abc import Iterator
 
-SECRET = 8
-"""Characters in a row of a key that are a secret; a shorter key, such as `EMPTY`, is none."""
-SHOWN = 300
-"""Characters of what a server said, in a message."""
+SECRET = 8  # characters in a row of a key that are a secret; a shorter key, such as `EMPTY`, is none
+SHOWN = 300  # characters of what a server said, in a message
 _ESCAPED = re.compile(
     r"\\*(?:\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\(.))|%([0-9a-fA-F]{2})|&#(\d{1,4});|&#x([0-9a-fA-F]{1,4});", re.DOTALL
 )
@@ -24,7 +22,12 @@ def redacted(text: str, key: str) -> str:
     plain = _ESCAPED.sub(_meant, text)
     if not any(part in plain for part in parts):
         return text
-    places = _places(text)
+    places: list[int] = []  # where in `text` each character of `plain` begins, its end included
+    end = 0
+    for escape in _ESCAPED.finditer(text):
+        places += range(end, escape.start() + 1)
+        end = escape.end()
+    places += range(end, len(text) + 1)
     kept, end = [], 0
     for start, stop in _runs(plain, parts):
         kept += [text[places[end] : places[start]], "[key]"]
@@ -36,16 +39,6 @@ def _meant(escape: re.Match[str]) -> str:
     """The character that an escape stands for."""
     code = escape[1] or escape[2] or escape[4] or escape[6]
     return chr(int(code, 16)) if code else escape[3] or chr(int(escape[5]))
-
-
-def _places(text: str) -> list[int]:
-    """Where in `text` each character begins that it has without its escapes, its end included."""
-    places: list[int] = []
-    end = 0
-    for escape in _ESCAPED.finditer(text):
-        places += range(end, escape.start() + 1)
-        end = escape.end()
-    return [*places, *range(end, len(text) + 1)]
 
 
 def _runs(plain: str, parts: set[str]) -> Iterator[tuple[int, int]]:

@@ -6,6 +6,7 @@ A server is of one of two kinds. `openai` is the common ground of hosted APIs: s
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ...core.errors import EngineError
@@ -68,23 +69,18 @@ def _structure(request: Request, server: str) -> dict[str, Any]:
         return {"structured_outputs": {"choice": list(sampling.choices)}}
     if not (sampling.choices or sampling.schema):
         return {}
-    schema = _choice_schema(sampling.choices) if sampling.choices else _parsed_schema(sampling.schema)
+    if sampling.choices:
+        one = {"type": "string", "enum": list(dict.fromkeys(sampling.choices))}
+        schema = {"type": "object", "properties": {CHOICE: one}, "required": [CHOICE], "additionalProperties": False}
+    else:
+        try:
+            schema = json.loads(sampling.schema)
+        except ValueError as error:
+            raise EngineError(f"the schema is not JSON ({error}): {sampling.schema[:SHOWN]!r}") from error
     if server == "vllm":
         return {"structured_outputs": {"json": schema}}
     form = {"name": "answer", "schema": schema, "strict": _is_strict(schema)}
     return {"response_format": {"type": "json_schema", "json_schema": form}}
-
-
-def _choice_schema(choices: Sequence[str]) -> dict[str, Any]:
-    one = {"type": "string", "enum": list(dict.fromkeys(choices))}
-    return {"type": "object", "properties": {CHOICE: one}, "required": [CHOICE], "additionalProperties": False}
-
-
-def _parsed_schema(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise EngineError(f"the schema is not JSON ({error}): {text[:SHOWN]!r}") from error
 
 
 def _is_strict(schema: Any) -> bool:
@@ -130,10 +126,8 @@ def chat_reply(raw: str, request: Request, server: str) -> Reply:
 def _choice(text: str, choices: Sequence[str], server: str, usage: Usage) -> str:
     said: Any = text
     if server != "vllm":
-        try:
+        with suppress(ValueError, TypeError, KeyError):
             said = json.loads(text)[CHOICE]
-        except (ValueError, TypeError, KeyError):
-            said = text
     if said not in choices:
         raise useless(f"it said {text[:SHOWN]!r}, which is none of the choices {list(choices)}", usage)
     return said

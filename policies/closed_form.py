@@ -51,6 +51,8 @@ def best_of_n(reference_M: np.ndarray, proxy_M: np.ndarray, n: int) -> np.ndarra
 
 def best_of_n_kl(n: int) -> float:
     """log n - (n - 1) / n nats: the KL of best-of-n from its reference where no answer has mass near 1/n, else an upper bound."""
+    if n < 1:
+        raise InputError(f"n is {n}; the best is taken of 1 or more")
     return math.log(n) - (n - 1) / n
 
 

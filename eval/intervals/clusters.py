@@ -7,6 +7,7 @@ Var = Var_prompt/P + Var_seed/S, less the interaction that both terms hold (the 
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -56,9 +57,6 @@ class SeedNoise(NamedTuple):
     df: float = 0.0
 
 
-NO_SEED_NOISE = SeedNoise()
-
-
 def layers(contributions_SP: np.ndarray) -> Layers:
     """From each seed's and prompt's contribution to the estimate's error, sum_i (s_i - m)/n. `of_prompts` alone is the variance
     clustered by prompt: P/(P-1) * sum_p (sum_s contribution)^2."""
@@ -80,7 +78,7 @@ def pooled_seed_noise(methods: Sequence[Layers], independent: int | None = None)
     degree of freedom, and an interval from them is useless. independent: how many are, if not all."""
     weight = sum(each.seeds - 1 for each in methods)
     if weight == 0:
-        return NO_SEED_NOISE
+        return SeedNoise()
     of_seeds = sum((each.seeds - 1) * each.seeds * each.of_seeds for each in methods) / weight
     of_both = sum((each.seeds - 1) * each.seeds * each.of_both for each in methods) / weight
     return SeedNoise(of_seeds, of_both, weight * (independent or len(methods)) / len(methods))
@@ -90,7 +88,7 @@ def spread(own: Layers, noise: SeedNoise | None = None) -> Spread:
     """Var = of_prompts + max(0, noise)/S: over prompts and, where there are several seeds, over seeds. df: Satterthwaite's."""
     if own.prompts < 2:
         return NO_SPREAD
-    noise = noise or NO_SEED_NOISE
+    noise = noise or SeedNoise()
     df = own.prompts - 1
     of_seeds, of_both = noise.of_seeds / own.seeds, noise.of_both / own.seeds
     variance = own.of_prompts + max(0.0, of_seeds - of_both)
@@ -133,10 +131,14 @@ def means_over_seeds(by_method: Mapping[str, np.ndarray]) -> dict[str, Estimate]
     one column, each seed has one number and the interval is over that method's seeds alone. No interval where there is no spread to
     measure; None where there is no value, or one that is not finite."""
     tables = {method: np.asarray(values_SP, dtype=float) for method, values_SP in by_method.items()}
-    for values_SP in tables.values():
+    found: dict[str, Layers | None] = dict.fromkeys(tables)
+    for method, values_SP in tables.items():
         if values_SP.ndim != 2:
             raise ValueError(f"values have shape {values_SP.shape}; give one row a seed and one column a prompt")
-    found = {method: _layers(values_SP) for method, values_SP in tables.items()}
+        if values_SP.size and np.isfinite(values_SP).all():
+            errors_SP = (values_SP - values_SP.mean()) / values_SP.size
+            # of one number a seed, seeds are the only sample
+            found[method] = layers(errors_SP if values_SP.shape[1] > 1 else errors_SP.T)
     noise = pooled_seed_noise([each for each in found.values() if each])
     return {method: _mean(values_SP, found[method], noise) for method, values_SP in tables.items()}
 
@@ -151,8 +153,7 @@ def clustered_mean(values_N: Sequence[float] | np.ndarray, clusters_N: Sequence[
     `abstentions`. clusters_N: the prompt of each."""
     values_N = np.asarray(values_N, dtype=float)
     kept_N = np.isfinite(values_N)
-    clusters = [cluster for cluster, kept in zip(clusters_N, kept_N, strict=True) if kept]
-    missing = int((~kept_N).sum())
+    clusters, missing = list(compress(clusters_N, kept_N)), int((~kept_N).sum())
     if not clusters:
         return Estimate(None, None, None, 0, f"undefined: no values ({missing} are missing)", missing)
     mean = float(values_N[kept_N].mean())
@@ -160,13 +161,6 @@ def clustered_mean(values_N: Sequence[float] | np.ndarray, clusters_N: Sequence[
     found = spread(own)
     how = f"mean of {len(clusters)}; {describe_spread(found, 1, own.prompts)}"
     return t_estimate(mean, found, len(clusters), how, abstentions=missing)
-
-
-def _layers(values_SP: np.ndarray) -> Layers | None:
-    if values_SP.size == 0 or not np.isfinite(values_SP).all():
-        return None
-    errors_SP = (values_SP - values_SP.mean()) / values_SP.size
-    return layers(errors_SP if values_SP.shape[1] > 1 else errors_SP.T)  # of one number a seed, seeds are the only sample
 
 
 def _mean(values_SP: np.ndarray, own: Layers | None, noise: SeedNoise) -> Estimate:

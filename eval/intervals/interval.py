@@ -114,7 +114,7 @@ def bootstrap_estimate(
     """`value` with the percentiles and the standard deviation of its resamples as interval and standard error.
 
     drawn_R: the value in each resample, NaN where it was undefined there. clusters: how many were drawn from; unit: the name of
-    one, for `how`. widened: whether the tail is `expanded_tail`. around: stretches the interval to the value where resampling adds
+    one, for `how`. widened: whether the tails are those of the header. around: stretches the interval to the value where resampling adds
     a bias. No interval and no standard error, and `how` says why, for fewer than 2 clusters, where more than a tail of the
     resamples are undefined, and where the ends of the interval are one number."""
     drawn_R = np.asarray(drawn_R, dtype=float)
@@ -132,8 +132,7 @@ def bootstrap_estimate(
         if not high - low > NO_WIDTH * max(1.0, abs(value)):
             reason = f"no spread to measure over {clusters} {unit}s"
     if reason:
-        why = f"{how}; no interval: {reason}"
-        return Estimate(value, None, None, n, why, abstentions, level=level, extra=extra or {})
+        return Estimate(value, None, None, n, f"{how}; no interval: {reason}", abstentions, level=level, extra=extra or {})
     how = f"{how}; bootstrap over {clusters} {unit}s, {len(drawn_R)} resamples, percentiles"
     if around:
         low, high = min(low, value), max(high, value)
@@ -144,10 +143,5 @@ def percentile_interval(drawn_R: np.ndarray, prompts: int | None, level: float) 
     """(low, high) along the first axis, for R >= 2 draws that each resampled P >= 2 prompts; plain without `prompts`."""
     if prompts is None:
         return np.quantile(drawn_R, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    tail = expanded_tail(prompts, level)
+    tail = float(ndtr(-t_quantile(level, prompts - 1) * math.sqrt(prompts / (prompts - 1))))
     return np.quantile(drawn_R, [tail, 1 - tail], axis=0, method="weibull")
-
-
-def expanded_tail(prompts: int, level: float) -> float:
-    """The share of draws beyond either end."""
-    return float(ndtr(-t_quantile(level, prompts - 1) * math.sqrt(prompts / (prompts - 1))))

@@ -36,7 +36,11 @@ def prediction_powered_mean(
         return Estimate(None, None, None, few, f"undefined: {few} human labels, and the correction needs 2", level=level)
     if many < 2 or np.ptp(np.concatenate([judge_N, judge_only_K])) == 0:
         lam = 0.0  # the judge says nothing
-    weight = best_weight(human_N, judge_N, judge_only_K) if lam is None else lam
+    weight = lam
+    if weight is None:  # of least variance, Cov(human, judge)/((1 + N/K) Var(judge)), kept in [0, 1]
+        covariance = float(((human_N - human_N.mean()) * (judge_N - judge_N.mean())).mean())
+        scale = (1 + few / many) * float(np.concatenate([judge_N, judge_only_K]).var(ddof=1))
+        weight = min(max(covariance / scale, 0.0), 1.0)
     rest_N = human_N - weight * judge_N
     value = float(rest_N.mean() + (weight * judge_only_K.mean() if many else 0.0))
     of_many = weight**2 * float(judge_only_K.var(ddof=1)) / many if weight else 0.0
@@ -49,10 +53,3 @@ def prediction_powered_mean(
     extra["human_labels_worth"] = float(human_N.var(ddof=1)) / variance
     df = variance**2 / (of_few**2 / (few - 1) + (of_many**2 / (many - 1) if of_many else 0.0))
     return t_estimate(value, Spread(math.sqrt(variance), df), few, how, level=level, extra=extra)
-
-
-def best_weight(human_N: np.ndarray, judge_N: np.ndarray, judge_only_K: np.ndarray) -> float:
-    """The lam of least variance, Cov(human, judge)/((1 + N/K) Var(judge)), kept in [0, 1] (PPI++)."""
-    covariance = float(((human_N - human_N.mean()) * (judge_N - judge_N.mean())).mean())
-    variance = float(np.concatenate([judge_N, judge_only_K]).var(ddof=1))
-    return min(max(covariance / ((1 + len(human_N) / len(judge_only_K)) * variance), 0.0), 1.0)

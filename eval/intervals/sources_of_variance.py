@@ -5,7 +5,7 @@ sums of squares between groups are set equal to what the components would give (
 McCulloch 1992, ch. 5). Sizes may differ; levels may be nested (give each sample of a prompt its own id) or crossed (seeds and
 prompts)."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +39,11 @@ def sources_of_variance(scores_N: np.ndarray, levels: Mapping[str, Sequence[Hash
         )
     groups = {"all": [0] * len(scores_N), **levels, REST: range(len(scores_N))}
     sizes = {name: len(set(each)) for name, each in groups.items() if name != "all"}
-    sides = [_memberships(each) for each in groups.values()]
+    sides = []
+    for each in groups.values():
+        place: dict[Hashable, int] = {}
+        columns = [place.setdefault(group, len(place)) for group in each]
+        sides.append(sparse.csr_array((np.ones(len(columns)), (range(len(columns)), columns))))  # [N, groups], 1 of a member
     shares = [side / np.sqrt(side.sum(axis=0)) for side in sides]
     # sum over groups of (sum of scores)^2 / size, and how much of each component it holds: of n_gh^2 / n_g
     totals = np.array([float(((share.T @ scores_N) ** 2).sum()) for share in shares])
@@ -52,10 +56,3 @@ def sources_of_variance(scores_N: np.ndarray, levels: Mapping[str, Sequence[Hash
     found = dict(zip(sizes, np.linalg.solve(system_LL, right_L).tolist(), strict=True))
     below = tuple(name for name, value in found.items() if value < 0)
     return VarianceSources({name: max(value, 0.0) for name, value in found.items()}, sizes, below)
-
-
-def _memberships(groups: Iterable[Hashable]) -> sparse.csr_array:
-    """[N, G]: 1 where a score is in a group."""
-    place: dict[Hashable, int] = {}
-    columns = [place.setdefault(group, len(place)) for group in groups]
-    return sparse.csr_array((np.ones(len(columns)), (range(len(columns)), columns)))

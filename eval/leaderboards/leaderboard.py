@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import compress
+from itertools import compress, takewhile
 from typing import Any
 
 import numpy as np
@@ -129,23 +129,15 @@ def _row(of: Judgments, published: Published, own: OwnDifficulty, weights: Weigh
 
     if of.is_itself:
         return row(Estimate(0.5, None, None, how=f"{ITSELF}: known, so no interval", standard_error=0.0, **given), ITSELF)
-    lacking = list[str]()
-    for way in (Weights.PUBLISHED, Weights.FIT, Weights.OWN) if weights is Weights.AUTO else (weights,):
-        if lacks := _lacks(of, published, way):
-            lacking += [] if lacks in lacking else [lacks]
-            continue
-        note = [f"length control by `{way}`: {'; '.join(lacking)}"] if lacking else []
-        return row(_estimate(of, published, own, way, resamples, seed, given), way, *note)
-    return row(Estimate(None, None, None, how=f"undefined: {'; '.join(lacking)}", **given))
-
-
-def _lacks(of: Judgments, published: Published, way: Weights) -> str:
-    """Why length control cannot come from there; blank where it can."""
-    if way is Weights.PUBLISHED:
-        return published.lacks_weights(of)
-    if not of.has_lengths:
-        return "the lengths of the answers are not known"
-    return published.lacks_difficulty(of) if way is Weights.FIT else ""
+    short = "" if of.has_lengths else "the lengths of the answers are not known"
+    lacks = {"published": published.lacks_weights(of), "fit": short or published.lacks_difficulty(of), "own": short}
+    ways = [way for way in lacks if weights in (Weights.AUTO, way)]
+    lacking = "; ".join(dict.fromkeys(lacks[way] for way in takewhile(lacks.get, ways)))
+    way = next((Weights(way) for way in ways if not lacks[way]), None)
+    if way is None:
+        return row(Estimate(None, None, None, how=f"undefined: {lacking}", **given))
+    note = [f"length control by `{way}`: {lacking}"] if lacking else []
+    return row(_estimate(of, published, own, way, resamples, seed, given), way, *note)
 
 
 def _estimate(
@@ -177,17 +169,16 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 def to_csv(rows: Iterable[LeaderboardRow]) -> str:
     """AlpacaEval's leaderboard CSV, the model in its nameless first column, with more columns behind. `lc_standard_error` is that
     of the mean prediction over instructions, as there."""
-    return csv_text([_csv_row(row) for row in rows])
-
-
-def _csv_row(row: LeaderboardRow) -> dict[str, Any]:
-    raw, controlled = row.win_rate, row.length_controlled
-    wins, losses, draws = (int(raw.extra.get(name, 0)) for name in ("wins", "losses", "ties"))
-    return {
-        "": row.model, "win_rate": percent(raw.value), "standard_error": percent(raw.standard_error), "n_wins": wins,
-        "n_wins_base": losses, "n_draws": draws, "n_total": raw.n,
-        "discrete_win_rate": 100 * (wins + draws / 2) / raw.n if raw.n else None, "avg_length": row.avg_length,
-        "length_controlled_winrate": percent(controlled.value), "lc_standard_error": percent(controlled.extra.get("sem")),
-        "judge": row.judge, "baseline": row.baseline, "length_control": row.length_control, "lc_low": percent(controlled.low),
-        "lc_high": percent(controlled.high), "lc_bootstrap_error": percent(controlled.standard_error),
-    }  # fmt: skip
+    table = []
+    for row in rows:
+        raw, controlled = row.win_rate, row.length_controlled
+        wins, losses, draws = (int(raw.extra.get(name, 0)) for name in ("wins", "losses", "ties"))
+        table.append({
+            "": row.model, "win_rate": percent(raw.value), "standard_error": percent(raw.standard_error), "n_wins": wins,
+            "n_wins_base": losses, "n_draws": draws, "n_total": raw.n,
+            "discrete_win_rate": 100 * (wins + draws / 2) / raw.n if raw.n else None, "avg_length": row.avg_length,
+            "length_controlled_winrate": percent(controlled.value), "lc_standard_error": percent(controlled.extra.get("sem")),
+            "judge": row.judge, "baseline": row.baseline, "length_control": row.length_control, "lc_low": percent(controlled.low),
+            "lc_high": percent(controlled.high), "lc_bootstrap_error": percent(controlled.standard_error),
+        })  # fmt: skip
+    return csv_text(table)

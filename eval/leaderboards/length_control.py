@@ -114,8 +114,8 @@ def controlled_win_rate(
         how += f"; no interval: {named} alone decides every verdict" if is_decided else ""
         estimate = Estimate(value, None, None, how=how, extra=extra, **given)
     else:
-        drawn_R = _bootstrap(design, ids, theta_2K[1], PENALTIES[-1], resamples, seed)
-        how = f"{how}; one-step refits without it"
+        drawn_R = _bootstrap(design, ids, theta_2K[1], resamples, seed)
+        how += "; one-step refits without it"
         estimate = bootstrap_estimate(value, drawn_R, len(ids), how=how, around=True, extra=extra, **given)
     return ControlledWinRate(estimate, dict(zip(design.names, theta_K.tolist(), strict=True)), penalty)
 
@@ -156,9 +156,7 @@ def _design(
     return _Design(x, y, weights, prompts, mine_NK, names)
 
 
-def _bootstrap(
-    design: _Design, ids: Sequence[Hashable], theta_K: np.ndarray, penalty: float, resamples: int, seed: int
-) -> np.ndarray:
+def _bootstrap(design: _Design, ids: Sequence[Hashable], theta_K: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """Controlled win rates of resampled prompts, shape [resamples]; the anchor's rows are drawn with their prompts."""
     place = {prompt: at for at, prompt in enumerate(dict.fromkeys([*ids, *design.prompts]))}
     index = cluster_index(ids)
@@ -167,7 +165,7 @@ def _bootstrap(
     others = np.ones((resamples, len(place) - len(ids)))  # an anchor on a prompt that the model was not asked stays as it is
     at_R = np.fromiter((place[prompt] for prompt in design.prompts), dtype=np.intp, count=len(design.prompts))
     weights_BR = np.concatenate([counts_BN, others], axis=1).take(at_R, axis=1) * design.weights_R
-    theta_BK = one_step_refits(design.x_RK, design.y_R, weights_BR, penalty, theta_K)
+    theta_BK = one_step_refits(design.x_RK, design.y_R, weights_BR, PENALTIES[-1], theta_K)
     return np.einsum("bn,bn->b", _at_zero(theta_BK, design.at_zero_NK), counts_BN) / len(ids)
 
 
@@ -179,8 +177,7 @@ def _difficulties(difficulty: Mapping[Any, float], ids: Sequence[Any]) -> np.nda
     if not difficulty:
         raise InputError("the difficulty is empty; give log-odds by prompt id, or None")
     if unknown := [str(each)[:60] for each in ids if each not in difficulty]:
-        what = f"{len(unknown)} of {len(ids)} prompts have no difficulty, {unknown[0]!r} among them"
-        raise InputError(f"{what}; give all, or None")
+        raise InputError(f"{len(unknown)} of {len(ids)} prompts have no difficulty, {unknown[0]!r} among them; give all, or None")
     return np.array([difficulty[each] for each in ids], dtype=float)
 
 

@@ -8,10 +8,10 @@ The tables are CSVs, as AlpacaEval's repository has them (`leaderboards/data_Alp
 AlpacaEval joins difficulty by the row's position in the annotations file, so that a model with a missing row is given other
 instructions' difficulties from there on. `refit` does it either way, so that the fault's size can be told."""
 
+import itertools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,7 @@ class Published:
 
     def weights_of(self, of: Judgments) -> Mapping[str, float] | None:
         judge = plain_judge(of.judge)
-        of_baseline = self.weights.get((judge, of.baseline)) or self.weights.get((judge, ""), {})
-        return of_baseline.get(of.model)
+        return (self.weights.get((judge, of.baseline)) or self.weights.get((judge, ""), {})).get(of.model)
 
     def lacks_weights(self, of: Judgments) -> str:
         """Why published weights give no rate for this model; blank where they do."""
@@ -92,29 +91,24 @@ def read_published(folder: Path) -> Published:
     """All the tables that a folder or those in it have, in either layout; an empty `Published` for none. Raises InputError naming
     the file for a table without its columns, and for a number that is none."""
     roots = [folder, *([folder.parent / "metrics"] if folder.name == "leaderboards" else [])]
-    found, leaderboards, weights = list[Path](), {}, {}
+    found, leaderboards = list[Path](), {}
     for path in _tables(roots, "*_leaderboard.csv"):
         suite, _, judge = path.name.removesuffix("_leaderboard.csv").rpartition("__")
         suite = suite or path.parent.name
         if suite.startswith("data_AlpacaEval"):
             leaderboards[suite, judge] = _by_model(path)
             found.append(path)
-    for path in _tables(roots, "lc_weights__*.csv"):
-        weights[path.stem.removeprefix("lc_weights__"), ""] = _weights(path)
-        found.append(path)
-    for path in _tables(roots, "length_controlled_v1/baseline_*.csv"):
-        weights[path.parent.parent.name, path.stem.removeprefix("baseline_")] = _weights(path)
-        found.append(path)
+    flat, nested = _tables(roots, "lc_weights__*.csv"), _tables(roots, "length_controlled_v1/baseline_*.csv")
+    weights = {(path.stem.removeprefix("lc_weights__"), ""): _weights(path) for path in flat}
+    weights |= {(path.parent.parent.name, path.stem.removeprefix("baseline_")): _weights(path) for path in nested}
     difficulty, anchor = None, None
-    for path in _tables(roots, "instruction_difficulty*.csv")[:1]:
-        index, values = _columns(path, "index", DIFFICULTY)
+    if hard := _tables(roots, "instruction_difficulty*.csv")[:1]:
+        index, values = _columns(hard[0], "index", DIFFICULTY)
         difficulty = dict(zip(map(int, index), values, strict=True))
-        found.append(path)
-    for path in _tables(roots, "df_gamed*.csv")[:1]:
-        index, scores, delta = _columns(path, "index", "preference", "std_delta_len")
+    if gamed := _tables(roots, "df_gamed*.csv")[:1]:
+        index, scores, delta = _columns(gamed[0], "index", "preference", "std_delta_len")
         anchor = Anchor([int(each) for each in index], np.array(scores), {"length": np.tanh(delta)})
-        found.append(path)
-    return Published(leaderboards, weights, difficulty, anchor, tuple(found))
+    return Published(leaderboards, weights, difficulty, anchor, (*found, *flat, *nested, *hard, *gamed))
 
 
 def _tables(roots: Sequence[Path], pattern: str) -> list[Path]:
@@ -149,20 +143,13 @@ def _columns(path: Path, *names: str) -> list[list[float]]:
     rows = read_rows(path)
     if not set(names) <= set(rows[0]):
         raise InputError(f"{str(path)!r} has the columns {listed(rows[0])} and lacks one of the columns {', '.join(names)}")
-    found: list[list[float]] = []
-    for name in names:
-        found.append([])
-        for at, row in enumerate(rows, 1):
-            where = f"{str(path)!r}, row {at}: `{name}`"
-            found[-1].append(number_of(row[name], where))
-            if not math.isfinite(found[-1][-1]):
-                raise InputError(f"{where} is {one_line(row[name])}; it is a finite number")
-    return found
-
-
-def from_published_weights(of: Judgments, published: Published) -> float | None:
-    """The length-controlled win rate in [0, 1] that the published weights give over all instructions; None without weights."""
-    return None if published.lacks_weights(of) else float(published.predictions(of).mean())
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for name, (at, row) in itertools.product(names, enumerate(rows, 1)):
+        where = f"{str(path)!r}, row {at}: `{name}`"
+        found[name].append(number_of(row[name], where))
+        if not math.isfinite(found[name][-1]):
+            raise InputError(f"{where} is {one_line(row[name])}; it is a finite number")
+    return list(found.values())
 
 
 def refit(of: Judgments, published: Published, by_position: bool = False, resamples: int = 0, seed: int = 0) -> ControlledWinRate:
@@ -190,16 +177,8 @@ def published_folds(prompts: Sequence[Hashable]) -> np.ndarray:
     """The folds that AlpacaEval's fits had, by row. Its GroupKFold deals rows to folds in the order of np.argsort over equal group
     sizes, and NumPy's quicksort is not stable: the order is the one below. scikit-learn sorts stably since, so the same code now
     has other folds and often another penalty: that is why it no longer gives the published numbers."""
-    folds_N = np.empty(len(prompts), dtype=int)
-    folds_N[_quicksort_order(len(prompts))[::-1]] = np.arange(len(prompts)) % FOLDS
-    return folds_N
-
-
-@cache
-def _quicksort_order(n: int) -> np.ndarray:
-    """Where NumPy's scalar quicksort (median of three, insertion sort below 17) leaves n equal keys."""
-    order, parts = list(range(n)), [(0, n - 1)]
-    while parts:
+    order, parts = list(range(len(prompts))), [(0, len(prompts) - 1)]
+    while parts:  # scalar quicksort: median of three, insertion sort below 17
         low, high = parts.pop()
         while high - low > 15:
             middle = low + (high - low) // 2
@@ -211,4 +190,6 @@ def _quicksort_order(n: int) -> np.ndarray:
             order[up], order[high - 1] = order[high - 1], order[up]
             parts.append((up + 1, high))
             high = up - 1
-    return np.array(order, dtype=int)
+    folds_N = np.empty(len(prompts), dtype=int)
+    folds_N[order[::-1]] = np.arange(len(prompts)) % FOLDS
+    return folds_N

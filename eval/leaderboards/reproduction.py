@@ -16,7 +16,7 @@ from ..files.judgments import Instructions, Judgments, scores_from_logprobs
 from ..rankings.rank_correlation import spearman_rows
 from .leaderboard import LeaderboardRow, percent, raw_win_rate
 from .length_control import FOLDS
-from .published import Published, from_published_weights, refit
+from .published import Published, refit
 
 EXACT = 1e-6
 FROM_WEIGHTS = 0.02
@@ -122,13 +122,13 @@ def _preferences(judgments: Sequence[Judgments], known: Instructions | None) -> 
 def _from_weights(judgments: Sequence[Judgments], published: Published) -> PublishedCheck | None:
     compared, wrong = 0, []
     for each in judgments:
-        value, row = from_published_weights(each, published), published.row(each) or {}
-        if value is None or "length_controlled_winrate" not in row:
+        theirs = (published.row(each) or {}).get("length_controlled_winrate")
+        if theirs is None or published.lacks_weights(each):
             continue
         compared += 1
-        off = 100 * value - row["length_controlled_winrate"]
-        if abs(off) > FROM_WEIGHTS:
-            wrong.append(f"{each.model}: the weights give {100 * value:.3f}, published {row['length_controlled_winrate']:.3f}")
+        ours = 100 * float(published.predictions(each).mean())
+        if abs(ours - theirs) > FROM_WEIGHTS:
+            wrong.append(f"{each.model}: the weights give {ours:.3f}, published {theirs:.3f}")
     said = f"length-controlled win rate from published weights: {compared - len(wrong)} of {compared} within {FROM_WEIGHTS} points"
     return PublishedCheck(said, tuple(wrong)) if compared else None
 

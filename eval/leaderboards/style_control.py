@@ -15,9 +15,6 @@ from .leaderboard import ITSELF, OwnDifficulty, by_field
 from .length_control import controlled_win_rate
 from .mediators import style_differences
 
-Name = tuple[str, str, str]
-"""(model, judge, baseline)."""
-
 
 def style_controlled(
     judgments: Sequence[Judgments],
@@ -25,8 +22,8 @@ def style_controlled(
     known: Instructions | None = None,
     resamples: int = 200,
     seed: int = 0,
-) -> dict[Name, Estimate]:
-    """The win rate in [0, 1] of each of `judgments`, were its answers styled as the baseline's. outputs: by model, then
+) -> dict[tuple[str, str, str], Estimate]:
+    """By (model, judge, baseline), the win rate in [0, 1] of each of `judgments`, were its answers styled as the baseline's. outputs: by model, then
     instruction, for judgments without texts. Undefined where texts are not known, and as `controlled_win_rate` is."""
     found = {}
     for group in by_field(judgments).values():

@@ -21,6 +21,7 @@ from scipy.special import gammaln
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
+from ...policies.closed_form import best_of_n_kl
 from ..intervals.clusters import mean_over_seeds
 from ..intervals.interval import bootstrap_estimate, prompt_counts
 
@@ -51,13 +52,6 @@ class GaoFit(NamedTuple):
     beta: Estimate
     peak_kl: Estimate
     r_squared: float | None
-
-
-def best_of_n_kl(n: int) -> float:
-    """KL of the best of n from the policy it is drawn from, in nats: log n - (n - 1)/n. Exact without ties, else an upper bound."""
-    if n < 1:
-        raise InputError(f"n is {n}; the best is taken of 1 or more")
-    return float(np.log(n) - (n - 1) / n)
 
 
 def best_of_n_means(proxy_PN: np.ndarray, gold_PN: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,14 +4,14 @@ A verdict is a probability, so that a soft judge and a tie (0.5) need no special
 other. Counts can be drawn again by prompt, because the verdicts on one prompt stand or fall together; prompts are numbered by name,
 so that the order of the rows changes no draw."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
 
 from ...core.errors import InputError
-from ...core.records import Abstention, Feedback, Label, labels_of
+from ...core.records import Abstention, Feedback, labels_of
 from ..intervals.clusters import cluster_index
 
 
@@ -87,20 +87,16 @@ def _canonical_order(of: Battles) -> np.ndarray:
     return np.lexsort((of.p_left_N, rank_M[of.right_N], rank_M[of.left_N], of.prompts_N))
 
 
-def battles_of(labels: Iterable[Label], models: Sequence[str] | None = None) -> Battles:
-    """Battles between the models that the answers of labelled pairs name. Raises InputError where one names none."""
-    table = list(labels)
+def battles_of_feedback(feedback: Sequence[Feedback | Abstention], models: Sequence[str] | None = None) -> Battles:
+    """Battles between the models that the answers name, from preferences and abstentions. Raises InputError for an answer that
+    names no model, and ValueError for other feedback."""
+    table = labels_of(feedback)
     said = [each for each in table if not each.abstained]
     if nameless := next((pair for pair, *_ in said if not (pair.left.model and pair.right.model)), None):
         raise InputError(f"an answer to the prompt {nameless.prompt.id!r} names no model; set Completion.model")
     left, right = [pair.left.model for pair, *_ in said], [pair.right.model for pair, *_ in said]
     prompts = [pair.prompt.content for pair, *_ in said]
     return battles(left, right, [each.p_left for each in said], prompts, models, len(table) - len(said))
-
-
-def battles_of_feedback(feedback: Sequence[Feedback | Abstention], models: Sequence[str] | None = None) -> Battles:
-    """Battles from preferences and abstentions. Raises ValueError for other feedback."""
-    return battles_of(labels_of(feedback), models)
 
 
 def win_matrix(of: Battles) -> np.ndarray:

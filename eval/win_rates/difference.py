@@ -4,7 +4,7 @@ intervals that hold all at once, by the bootstrap's largest |t| (single-step max
 Econometrica 73:1237), narrower than Bonferroni's, as differences that share a model or a prompt move together."""
 
 import itertools
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from ..intervals.interval import prompt_counts, t_estimate, two_sided_p
 
 
 def paired_difference(ours: Sequence[Scores], theirs: Sequence[Scores], level: float = 0.95, trained: bool = True) -> Estimate:
-    """Our mean score less theirs, in [-1, 1], each given by training seed (as to `win_rate_over_seeds`; seeds pair up in order).
+    """Our mean score less theirs, in [-1, 1], each given by training seed (as to `win_rates_over_seeds`; seeds pair up in order).
     Only prompts judged for both count; `extra["prompts_dropped"]` are the others, and `extra["p"]` is the two-sided p-value of no
     difference. The t interval is not cut at -1 and 1. Undefined without a shared prompt; no interval where there is no spread.
     trained: whether the seeds are seeds of training, so that one of them leaves something out, which `how` says."""
@@ -66,17 +66,13 @@ def _paired(ours: Sequence[Scores], theirs: Sequence[Scores]) -> _Pair:
     dropped = len(our_index) + len(their_index) - 2 * len(shared)
     if not shared:
         return _Pair(0.0, None, 0, dropped, abstentions)
-    sides = (errors_of(_of_clusters(side, shared), shared) for side in (ours, theirs))
+    sides = []
+    for side in (ours, theirs):
+        kept = [(each, [cluster in shared for cluster in each.clusters_N]) for each in side]
+        scores = [Scores(each.scores_N[keep], list(itertools.compress(each.clusters_N, keep))) for each, keep in kept]
+        sides.append(errors_of(scores, shared))
     (our_mean, our_errors_SP, our_n), (their_mean, their_errors_SP, their_n) = sides
     return _Pair(our_mean - their_mean, layers(our_errors_SP - their_errors_SP), our_n + their_n, dropped, abstentions)
-
-
-def _of_clusters(by_seed: Sequence[Scores], shared: dict[Hashable, int]) -> list[Scores]:
-    kept = [[cluster in shared for cluster in each.clusters_N] for each in by_seed]
-    return [
-        Scores(each.scores_N[np.array(keep, dtype=bool)], list(itertools.compress(each.clusters_N, keep)))
-        for each, keep in zip(by_seed, kept, strict=True)
-    ]
 
 
 def _estimate(pair: _Pair, noise: SeedNoise, level: float = 0.95, trained: bool = True) -> Estimate:

@@ -9,18 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ...core.records import Abstention, Estimate, Feedback, labels_of
-from ..intervals.clusters import (
-    ONE_SEED,
-    Layers,
-    Scores,
-    SeedNoise,
-    cluster_index,
-    describe_spread,
-    errors_of,
-    layers,
-    pooled_seed_noise,
-    spread,
-)
+from ..intervals import clusters
+from ..intervals.clusters import Scores
 from ..intervals.interval import rate_interval
 
 
@@ -74,18 +64,13 @@ def win_rates_over_seeds(by_method: Mapping[str, Sequence[Scores]]) -> dict[str,
     Var_seed/S (`clusters.spread`). Every verdict counts the same. The methods are taken to vary alike with the seed: one method's 2
     or 3 seeds cannot tell. With one seed intervals are over prompts only, and `how` says so."""
     rates = {method: _rate(by_seed) for method, by_seed in by_method.items()}
-    noise = pooled_seed_noise([each.layers for each in rates.values() if each.layers])
+    noise = clusters.pooled_seed_noise([each.layers for each in rates.values() if each.layers])
     return {method: _estimate(rate, noise) for method, rate in rates.items()}
-
-
-def win_rate_over_seeds(by_seed: Sequence[Scores]) -> Estimate:
-    """The same for one method, from its own seeds alone: with 2 or 3 of them the interval is very wide."""
-    return win_rates_over_seeds({"": by_seed})[""]
 
 
 class _Rate(NamedTuple):
     scores_N: np.ndarray
-    layers: Layers | None
+    layers: clusters.Layers | None
     judged: int
     seeds: int
     abstentions: int
@@ -99,22 +84,22 @@ def _rate(by_seed: Sequence[Scores]) -> _Rate:
     scores_N = np.concatenate([each.scores_N for each in judged])
     if scores_N.min() < 0 or scores_N.max() > 1:
         raise ValueError(f"scores go from {scores_N.min()} to {scores_N.max()}; a verdict's score is in [0, 1]")
-    index = cluster_index(*(each.clusters_N for each in judged))
-    _, errors_SP, _ = errors_of(judged, index)
-    return _Rate(scores_N, layers(errors_SP), len(judged), len(by_seed), abstentions)
+    index = clusters.cluster_index(*(each.clusters_N for each in judged))
+    _, errors_SP, _ = clusters.errors_of(judged, index)
+    return _Rate(scores_N, clusters.layers(errors_SP), len(judged), len(by_seed), abstentions)
 
 
 def _estimate(
-    rate: _Rate, noise: SeedNoise | None = None, level: float = 0.95, unit: str = "verdict", cluster: str = "prompt"
+    rate: _Rate, noise: clusters.SeedNoise | None = None, level: float = 0.95, unit: str = "verdict", cluster: str = "prompt"
 ) -> Estimate:
     scores_N, own, judged, seeds, abstentions = rate
     if own is None:
         return Estimate(None, None, None, 0, f"undefined: no {unit}s ({abstentions} abstentions)", abstentions, level=level)
-    value, found = float(scores_N.mean()), spread(own, noise)
+    value, found = float(scores_N.mean()), clusters.spread(own, noise)
     low, high, interval = rate_interval(value, found, own.prompts, level, unit, cluster)
     counts = {"wins": (scores_N > 0.5).sum(), "ties": (scores_N == 0.5).sum(), "losses": (scores_N < 0.5).sum()}
     extra = {name: float(count) for name, count in counts.items()} | {"prompts": float(own.prompts), "seeds": float(judged)}
-    how = f"mean of {len(scores_N)} {unit}s; {describe_spread(found, judged, own.prompts, cluster)}; {interval}"
-    how += ONE_SEED if noise and noise.df == 0 else ""
+    how = f"mean of {len(scores_N)} {unit}s; {clusters.describe_spread(found, judged, own.prompts, cluster)}; {interval}"
+    how += clusters.ONE_SEED if noise and noise.df == 0 else ""
     how += f"; {seeds - judged} of {seeds} seeds gave no verdict" if judged < seeds else ""
     return Estimate(value, low, high, len(scores_N), how, abstentions, found.standard_error, level, extra)

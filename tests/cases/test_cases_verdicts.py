@@ -25,7 +25,7 @@ from pasture.core.records import (
     score_of,
 )
 from pasture.eval.labels.votes import votes_of
-from pasture.eval.rankings.battles import battles_of, battles_of_feedback
+from pasture.eval.rankings.battles import battles_of_feedback
 from typer.testing import CliRunner
 
 PAIR = Comparison(Completion(Prompt("q"), "a", model="m"), Completion(Prompt("q"), "b", model="n"))
@@ -85,9 +85,9 @@ def test_files_and_feedback_make_one_table_that_every_estimator_reads(tmp_path: 
     read = list(read_labels(tmp_path / "p" / "said.jsonl"))
     made = labels_of(said)
     assert [each.judge for each in made] == ["x", "ann", "judge", "y"]
+    of = battles_of_feedback(said)
+    assert (sorted(of.p_left_N), of.abstentions) == ([0.5, 1.0, 1.0], 1)
     for labels in (read, made):
-        of = battles_of(labels)
-        assert (sorted(of.p_left_N), of.abstentions) == ([0.5, 1.0, 1.0], 1)
         votes = votes_of(labels)
         assert sorted(votes.labels[place] for place in votes.label_V) == ["first", "second", "tie"]
         assert votes.abstentions == 1

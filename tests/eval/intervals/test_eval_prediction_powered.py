@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pasture.core.errors import InputError
-from pasture.eval.intervals.prediction_powered import best_weight, prediction_powered_mean
+from pasture.eval.intervals.prediction_powered import prediction_powered_mean
 
 
 def labels(seed=0, few=100, many=705):
@@ -47,8 +47,9 @@ def test_the_extremes_are_the_human_mean_and_the_corrected_judge():
 def test_the_best_weight_by_hand():
     # Cov = 1/4, pooled variance 8 (1/4) / 7 = 2/7, as many labelled as not: (1/4) / (2 * 2/7)
     human = np.array([0.0, 1, 1, 0])
-    assert best_weight(human, human, np.array([0.0, 1, 0, 1])) == pytest.approx(0.4375)
-    assert best_weight(human, 1 - human, np.array([0.0, 1, 0, 1])) == 0  # a judge that says the opposite is not used
+    others = np.array([0.0, 1, 0, 1])
+    assert prediction_powered_mean(human, human, others).extra["lam"] == pytest.approx(0.4375)
+    assert prediction_powered_mean(human, 1 - human, others).extra["lam"] == 0  # a judge that says the opposite is not used
 
 
 def test_the_best_weight_is_never_worse_than_either_extreme():

@@ -17,7 +17,6 @@ from pasture.eval.leaderboards.published import (
     LENGTH,
     MODEL,
     Published,
-    from_published_weights,
     liblinear,
     published_folds,
     read_published,
@@ -64,7 +63,7 @@ def test_nothing_published_is_no_error(tmp_path: Path) -> None:
     found = read_published(tmp_path)
     assert found == Published()
     of = Judgments("m", "j", "b", (0, 1), np.array([0.2, 0.8]), np.ones(2), np.ones(2))
-    assert from_published_weights(of, found) is None
+    assert found.lacks_weights(of)
     assert found.row(of) is None
     with pytest.raises(InputError, match="no published instruction difficulty"):
         refit(of, found)
@@ -105,7 +104,7 @@ def test_both_layouts_of_the_published_tables_are_read(tmp_path: Path, flat: boo
     assert (found.row(of) or {})["length_controlled_winrate"] == 55
     assert found.lacks_weights(of) == ""
     # sigmoid(.2 + .4) = .645656, sigmoid(.2 - .4) = .450166
-    assert from_published_weights(of, found) == pytest.approx((0.645656306 + 0.450166003) / 2, abs=1e-9)
+    assert found.predictions(of).mean() == pytest.approx((0.645656306 + 0.450166003) / 2, abs=1e-9)
     assert len(found.found) == 3
     (row,) = leaderboard([of], found)
     assert (row.length_control, row.notes) == ("published", ())
@@ -154,11 +153,13 @@ def test_published_numbers_that_are_none_are_refused_by_row(tmp_path: Path, cell
 def test_published_weights_give_the_published_rate(published: Published, judged: dict[str, Judgments]) -> None:
     compared = 0
     for model, each in judged.items():
-        value, row = from_published_weights(each, published), published.row(each)
-        if value is None or row is None or model == NULL_MODEL:
+        row = published.row(each)
+        if published.lacks_weights(each) or row is None or model == NULL_MODEL:
             continue
         compared += 1
-        assert 100 * value == pytest.approx(row["length_controlled_winrate"], abs=0.02 if moved(each) else 1e-6)
+        assert 100 * published.predictions(each).mean() == pytest.approx(
+            row["length_controlled_winrate"], abs=0.02 if moved(each) else 1e-6
+        )
         if "lc_standard_error" in row:
             sem = error_of_mean(published.predictions(each))["sem"]
             assert 100 * sem == pytest.approx(row["lc_standard_error"], abs=1e-9)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Rating, Reason
 from pasture.core.seeds import rng_for
-from pasture.eval.intervals.interval import expanded_tail, percentile_interval, prompt_counts
+from pasture.eval.intervals.interval import percentile_interval, prompt_counts
 from pasture.eval.rankings.battles import battles, battles_of_feedback, resampled_win_matrices, win_matrix
 from pasture.eval.rankings.bradley_terry import bradley_terry, bradley_terry_ratings, newton, strongly_connected
 from pasture.eval.rankings.contextual_bradley_terry import fit_with_style, ratings_with_style, style_features
@@ -214,8 +214,8 @@ def test_strong_connection_is_that_of_scipy(models, density, seed):
 
 def test_the_percentiles_of_few_prompts_are_wider_and_of_many_nominal():
     # 5 prompts: t_4 = 2.776, times sqrt(5/4) = 3.104, whose normal tail is .00095
-    assert expanded_tail(5, 0.95) == pytest.approx(0.00095, abs=1e-5)
-    assert expanded_tail(10**7, 0.95) == pytest.approx(0.025, abs=1e-6)
+    draws = np.arange(1.0, 100_000)  # 99,999 sorted draws: place 100,000 * tail
+    assert percentile_interval(draws, 5, 0.95) == pytest.approx([95, 99_905], abs=1)
     draws = np.arange(1.0, 200)  # 199 sorted draws: place 200 * tail
     assert percentile_interval(draws, 10**7, 0.95) == pytest.approx([5, 195], abs=1e-3)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pasture.core.records import Abstention, Comparison, Completion, Preference, Prompt, Rating, Reason
 from pasture.eval.intervals.clusters import Scores
 from pasture.eval.intervals.interval import wilson_interval
-from pasture.eval.win_rates.win_rate import win_rate, win_rate_from_scores, win_rate_over_seeds, win_rates_over_seeds
+from pasture.eval.win_rates.win_rate import win_rate, win_rate_from_scores, win_rates_over_seeds
 from statsmodels.stats.proportion import proportion_confint
 
 PUBLISHED = [  # wins, draws, verdicts, win rate and standard error in percent: AlpacaFarm's leaderboard of simulated preference
@@ -158,7 +158,7 @@ def test_reordering_swapping_and_renaming_prompts_change_nothing(cases: list[tup
 
 
 def test_one_seed_says_that_training_variation_is_missing() -> None:
-    one = win_rate_over_seeds([Scores(np.array([1, 0, 1, 0.5]), list("abcd"))])
+    one = win_rates_over_seeds({"": [Scores(np.array([1, 0, 1, 0.5]), list("abcd"))]})[""]
     plain = win_rate_from_scores([1, 0, 1, 0.5], list("abcd"))
     assert one.how.startswith(plain.how)
     assert "one seed, so how training varies is not in the interval" in one.how
@@ -166,7 +166,7 @@ def test_one_seed_says_that_training_variation_is_missing() -> None:
 
 
 def test_a_seed_without_verdicts_is_told() -> None:
-    found = win_rate_over_seeds([Scores(np.array([1, 0]), list("ab")), Scores(np.empty(0), [], 2)])
+    found = win_rates_over_seeds({"": [Scores(np.array([1, 0]), list("ab")), Scores(np.empty(0), [], 2)]})[""]
     assert (found.n, found.abstentions) == (2, 2)
     assert "1 of 2 seeds gave no verdict" in found.how
 
@@ -177,7 +177,7 @@ def test_variance_over_seeds_and_prompts_comes_out_as_worked_by_hand() -> None:
     # Residuals [-1/6 1/3 -1/6] and its negative: squares sum to 1/3; with 2 degrees of freedom MS = 1/6, over 6: 1/36.
     # Var = 1/12 + 1/36 - 1/36 = 1/12.
     seeds = [Scores(np.array(row), list("abc")) for row in ([1.0, 1.0, 0.0], [1.0, 0.0, 0.0])]
-    assert win_rate_over_seeds(seeds).standard_error == pytest.approx(math.sqrt(1 / 12))
+    assert win_rates_over_seeds({"": seeds})[""].standard_error == pytest.approx(math.sqrt(1 / 12))
 
 
 @pytest.mark.slow
@@ -221,7 +221,7 @@ def test_methods_share_their_seed_noise_as_worked_by_hand() -> None:
     both = {"a": [Scores(np.ones(2), "xy"), Scores(np.zeros(2), "xy")], "b": [Scores(np.full(2, 0.5), "xy")] * 2}
     found = win_rates_over_seeds(both)
     assert [each.standard_error for each in found.values()] == pytest.approx([math.sqrt(1 / 8)] * 2)
-    assert win_rate_over_seeds(both["a"]).standard_error == pytest.approx(0.5)
+    assert win_rates_over_seeds({"": both["a"]})[""].standard_error == pytest.approx(0.5)
 
 
 def test_wilsons_interval_is_that_of_statsmodels() -> None:

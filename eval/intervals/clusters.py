@@ -28,9 +28,8 @@ class Scores:
         scores_N = np.asarray(self.scores_N, dtype=float)
         object.__setattr__(self, "scores_N", scores_N)
         if scores_N.ndim != 1 or len(scores_N) != len(self.clusters_N):
-            raise ValueError(
-                f"there are scores of shape {scores_N.shape} and {len(self.clusters_N)} clusters; give one prompt id a score"
-            )
+            why = f"there are scores of shape {scores_N.shape} and {len(self.clusters_N)} clusters; give one prompt id a score"
+            raise ValueError(why)
         if not np.isfinite(scores_N).all():
             raise ValueError("some scores are not finite; leave out what was not judged, and count it in `abstentions`")
 

@@ -24,9 +24,8 @@ def prediction_powered_mean(
     human labels alone would give this standard error. Undefined for fewer than 2 human labels. Raises InputError for NaN."""
     human_N, judge_N, judge_only_K = (np.asarray(each, dtype=float) for each in (human_N, judge_N, judge_only_K))
     if human_N.shape != judge_N.shape or human_N.ndim != 1 or judge_only_K.ndim != 1:
-        raise InputError(
-            f"there are {human_N.shape} human and {judge_N.shape} judge labels of the same prompts; give one of each a prompt"
-        )
+        why = f"there are {human_N.shape} human and {judge_N.shape} judge labels of the same prompts; give one of each a prompt"
+        raise InputError(why)
     if not all(np.isfinite(each).all() for each in (human_N, judge_N, judge_only_K)):
         raise InputError("a label is undefined; leave out prompts without a verdict (from human_N and judge_N together)")
     if lam is not None and not 0 <= lam <= 1:

@@ -1,7 +1,6 @@
 """A leaderboard: one row per model and judge, with raw and length-controlled win rates, from judgments in AlpacaEval's form.
 
-Where length control comes from is said in each row: published weights, AlpacaEval's fit made again, or a fit whose difficulty comes
-from one's own models. A model's rows under two judges, or against two baselines, are never mixed."""
+Each row says where its length control comes from (`Weights`). Rows of two judges, or against two baselines, are never mixed."""
 
 import csv
 import io

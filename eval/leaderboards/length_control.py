@@ -61,9 +61,8 @@ def length_controlled_win_rate(
     """`controlled_win_rate` with length as its one mediator (`lc-alpacaeval`); lengths in characters or tokens."""
     lengths = [np.asarray(each, dtype=float) for each in (lengths_N, baseline_lengths_N)]
     if any(each.shape != (len(ids),) or not np.isfinite(each).all() or (each < 0).any() for each in lengths):
-        raise InputError(
-            f"lengths are needed of both answers to each of the {len(ids)} prompts, finite and 0 or more; leave out the others"
-        )
+        why = f"lengths are needed of both answers to each of the {len(ids)} prompts, finite and 0 or more; leave out the others"
+        raise InputError(why)
     return controlled_win_rate(scores_N, ids, {"length": length_difference(*lengths)}, **options)
 
 
@@ -138,13 +137,17 @@ def _design(
 ) -> _Design:
     """The rows to fit, the anchor's first (as AlpacaEval has them), and the rows to predict."""
     if anchor is not None and not set(mediators) <= set(anchor.mediators):
-        raise InputError(
-            f"the anchor knows {', '.join(anchor.mediators)}, not all of {', '.join(mediators)}; give the same mediators"
-        )
+        why = f"the anchor knows {', '.join(anchor.mediators)}, not all of {', '.join(mediators)}; give the same mediators"
+        raise InputError(why)
+    if difficulty is not None and not difficulty:
+        raise InputError("the difficulty is empty; give log-odds by prompt id, or None")
     names = (*mediators, *([] if difficulty is None else ["difficulty"]), "model")
 
     def columns(of: Mapping[str, np.ndarray], prompts: Sequence[Hashable], is_model: float) -> np.ndarray:
-        hard = [] if difficulty is None else [_difficulties(difficulty, prompts)]
+        if unknown := [str(each)[:60] for each in prompts if difficulty is not None and each not in difficulty]:
+            why = f"{len(unknown)} of {len(prompts)} prompts have no difficulty, {unknown[0]!r} among them; give all, or None"
+            raise InputError(why)
+        hard = [] if difficulty is None else [np.array([difficulty[each] for each in prompts], dtype=float)]
         return np.column_stack([*(of[name] for name in mediators), *hard, np.full(len(prompts), is_model)])
 
     mine_NK, judged_N = columns(mediators, ids, 1.0), np.isfinite(scores_N)
@@ -173,14 +176,6 @@ def _at_zero(theta_BK: np.ndarray, at_zero_NK: np.ndarray) -> np.ndarray:
     return expit(theta_BK @ at_zero_NK.T)
 
 
-def _difficulties(difficulty: Mapping[Any, float], ids: Sequence[Any]) -> np.ndarray:
-    if not difficulty:
-        raise InputError("the difficulty is empty; give log-odds by prompt id, or None")
-    if unknown := [str(each)[:60] for each in ids if each not in difficulty]:
-        raise InputError(f"{len(unknown)} of {len(ids)} prompts have no difficulty, {unknown[0]!r} among them; give all, or None")
-    return np.array([difficulty[each] for each in ids], dtype=float)
-
-
 def _undefined(scores_N: np.ndarray, mediators: Mapping[str, np.ndarray]) -> str:
     if len(scores_N) < FOLDS:
         return f"{len(scores_N)} verdicts, and a fit with {FOLDS}-fold cross-validation needs {FOLDS}"
@@ -193,15 +188,13 @@ def _undefined(scores_N: np.ndarray, mediators: Mapping[str, np.ndarray]) -> str
 
 def _check(scores_N: np.ndarray, ids: Sequence[Hashable], mediators: Mapping[str, np.ndarray]) -> None:
     if scores_N.ndim != 1 or len(scores_N) != len(ids):
-        raise InputError(
-            f"there are scores of shape {scores_N.shape} and {len(ids)} prompts; give one score a prompt, NaN without a verdict"
-        )
+        why = f"there are scores of shape {scores_N.shape} and {len(ids)} prompts; give one score a prompt, NaN without a verdict"
+        raise InputError(why)
     if twice := [str(each)[:60] for each, count in Counter(ids).items() if count > 1]:
         raise InputError(f"{len(twice)} prompts come more than once, {twice[0]!r} among them; give one verdict per prompt")
     if ((scores_N < 0) | (scores_N > 1) | np.isinf(scores_N)).any():
-        raise InputError(
-            "a score is outside of [0, 1]; it is the probability that the model's answer is better, NaN without a verdict"
-        )
+        why = "a score is outside of [0, 1]; it is the probability that the model's answer is better, NaN without a verdict"
+        raise InputError(why)
     if not mediators:
         raise InputError("no mediators to control for; give at least one, such as length")
     for name, each in mediators.items():

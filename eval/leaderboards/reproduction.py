@@ -74,13 +74,9 @@ def join_faults(judgments: Sequence[Judgments], published: Published) -> list[Jo
 
 def with_faults(rows: Sequence[LeaderboardRow], faults: Sequence[JoinFault]) -> list[LeaderboardRow]:
     """The rows, those with a published rate that a fault has moved with a note of it."""
-    said = {(each.model, each.judge): each.said for each in faults}
-    return [
-        replace(row, notes=(*row.notes, said[row.model, row.judge]))
-        if row.length_control == "published" and (row.model, row.judge) in said
-        else row
-        for row in rows
-    ]
+    said = {(each.model, each.judge, "published"): each.said for each in faults}
+    noted = [(row, said.get((row.model, row.judge, row.length_control))) for row in rows]
+    return [replace(row, notes=(*row.notes, note)) if note else row for row, note in noted]
 
 
 def _counts(judgments: Sequence[Judgments], published: Published) -> PublishedCheck | None:

@@ -23,8 +23,8 @@ def style_controlled(
     resamples: int = 200,
     seed: int = 0,
 ) -> dict[tuple[str, str, str], Estimate]:
-    """By (model, judge, baseline), the win rate in [0, 1] of each of `judgments`, were its answers styled as the baseline's. outputs: by model, then
-    instruction, for judgments without texts. Undefined where texts are not known, and as `controlled_win_rate` is."""
+    """By (model, judge, baseline), the win rate in [0, 1] were the model's answers styled as the baseline's. outputs: by model,
+    then instruction, for judgments without texts. Undefined where texts are not known, and as `controlled_win_rate` is."""
     found = {}
     for group in by_field(judgments).values():
         own = OwnDifficulty(group)

@@ -25,9 +25,6 @@ from ...policies.closed_form import best_of_n_kl
 from ..intervals.clusters import mean_over_seeds
 from ..intervals.interval import bootstrap_estimate, prompt_counts
 
-LARGEST_LOG_D = 350.0
-"""The exponential of twice this is about the largest float."""
-
 
 class Law(StrEnum):
     """The form that gold takes as a function of the distance, by optimiser (Gao et al. 2022)."""
@@ -60,9 +57,8 @@ def best_of_n_means(proxy_PN: np.ndarray, gold_PN: np.ndarray, n: int) -> tuple[
     C(i-1, n-1) of C(N, n) subsets. Answers with equal proxy share their places."""
     proxy_PN, gold_PN = np.asarray(proxy_PN, dtype=float), np.asarray(gold_PN, dtype=float)
     if proxy_PN.shape != gold_PN.shape or proxy_PN.ndim != 2:
-        raise InputError(
-            f"proxy has shape {proxy_PN.shape} and gold {gold_PN.shape}; both are one row per prompt, one column per answer"
-        )
+        why = f"proxy has shape {proxy_PN.shape} and gold {gold_PN.shape}; both are one row per prompt, one column per answer"
+        raise InputError(why)
     if not (np.isfinite(proxy_PN).all() and np.isfinite(gold_PN).all()):
         raise InputError("a reward is undefined; give finite proxy and gold rewards for every answer")
     many = proxy_PN.shape[1]
@@ -83,9 +79,8 @@ def best_of_n_curve(proxy_PN: np.ndarray, gold_PN: np.ndarray, ns: Sequence[int]
 def policy_curve(kl_K: Sequence[float], proxy_KP: Sequence[np.ndarray], gold_KP: Sequence[np.ndarray]) -> list[Point]:
     """The same for K trained policies: each one's KL in nats, and mean rewards on each prompt."""
     if not len(kl_K) == len(proxy_KP) == len(gold_KP):
-        raise InputError(
-            f"there are {len(kl_K)} KLs, {len(proxy_KP)} rows of proxy and {len(gold_KP)} of gold; give one of each a policy"
-        )
+        why = f"there are {len(kl_K)} KLs, {len(proxy_KP)} rows of proxy and {len(gold_KP)} of gold; give one of each a policy"
+        raise InputError(why)
     return [
         Point(float(kl), mean_over_seeds(np.asarray(proxy)[None]), mean_over_seeds(np.asarray(gold)[None]))
         for kl, proxy, gold in zip(kl_K, proxy_KP, gold_KP, strict=True)
@@ -134,7 +129,7 @@ def peak_kl(alpha: float, beta: float, law: Law) -> float | None:
     if beta <= 0 or (law is Law.BEST_OF_N and alpha <= 0):
         return None
     log_d = math.log(alpha / (2 * beta)) if law is Law.BEST_OF_N else alpha / beta - 1
-    return math.exp(2 * log_d) if log_d < LARGEST_LOG_D else None
+    return math.exp(2 * log_d) if log_d < 350 else None  # about the largest float
 
 
 def _all_below(count_PN: np.ndarray, n: int, many: int) -> np.ndarray:

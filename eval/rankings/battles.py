@@ -55,9 +55,8 @@ def battles(
         raise InputError(f"the columns hold {sorted(sizes)} rows; left, right, p_left and prompts are equally long")
     if (bad_N := ~((p_left_N >= 0) & (p_left_N <= 1))).any():
         row = int(bad_N.argmax())
-        raise InputError(
-            f"battle {row + 1} has p_left {p_left_N[row]}; it is in [0, 1]; count what was not judged as abstentions instead"
-        )
+        why = f"battle {row + 1} has p_left {p_left_N[row]}; it is in [0, 1]; count what was not judged as abstentions instead"
+        raise InputError(why)
     apart = [row for row, (one, other) in enumerate(zip(left, right, strict=True)) if one != other]
     if itself := len(p_left_N) - len(apart):
         left, right, p_left_N = [left[row] for row in apart], [right[row] for row in apart], p_left_N[apart]

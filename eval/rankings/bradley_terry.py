@@ -33,7 +33,16 @@ class StrengthFit(NamedTuple):
 def bradley_terry(wins_MM: np.ndarray, prior: float = 0.0, names: tuple[str, ...] = ()) -> StrengthFit:
     """Maximum-likelihood strengths from wins_MM[i, j] >= 0, how often i beat j (ties half; fractions are fine). prior: pseudo-wins
     added each way to every pair, 0 for none; a positive one makes the answer finite. names: of the models, for the reason."""
-    wins_MM = _checked(wins_MM, prior)
+    wins_MM = np.asarray(wins_MM, dtype=float)
+    if wins_MM.ndim != 2 or wins_MM.shape[0] != wins_MM.shape[1]:
+        raise InputError(f"the win matrix has shape {wins_MM.shape}; give one row and one column a model")
+    if not (np.isfinite(wins_MM).all() and (wins_MM >= 0).all()):
+        raise InputError("the win matrix holds a negative or undefined count; counts are finite and 0 or more")
+    if np.diagonal(wins_MM).any():
+        raise InputError("the win matrix says that a model beat itself; its diagonal is 0")
+    if not prior >= 0:
+        raise InputError(f"prior is {prior}; it is a number of pseudo-wins, 0 or more")
+    wins_MM = wins_MM + prior * ~np.eye(len(wins_MM), dtype=bool)
     if reason := undefined(wins_MM, names):
         return StrengthFit(None, reason)
     winners, losers = np.nonzero(wins_MM)
@@ -134,19 +143,6 @@ def undefined(wins_MM: np.ndarray, names: tuple[str, ...] = ()) -> str:
         if not wins_MM[np.ix_(~inside, inside)].any():
             return f"undefined: {inside_names} never lost to the others, so the strength is infinite; give a prior"
     raise AssertionError("a graph that is not strongly connected has a component with no way out")
-
-
-def _checked(wins_MM: np.ndarray, prior: float) -> np.ndarray:
-    wins_MM = np.asarray(wins_MM, dtype=float)
-    if wins_MM.ndim != 2 or wins_MM.shape[0] != wins_MM.shape[1]:
-        raise InputError(f"the win matrix has shape {wins_MM.shape}; give one row and one column a model")
-    if not (np.isfinite(wins_MM).all() and (wins_MM >= 0).all()):
-        raise InputError("the win matrix holds a negative or undefined count; counts are finite and 0 or more")
-    if np.diagonal(wins_MM).any():
-        raise InputError("the win matrix says that a model beat itself; its diagonal is 0")
-    if not prior >= 0:
-        raise InputError(f"prior is {prior}; it is a number of pseudo-wins, 0 or more")
-    return wins_MM + prior * ~np.eye(len(wins_MM), dtype=bool)
 
 
 def _listed(names: list[str]) -> str:

@@ -49,12 +49,11 @@ def elo_ratings(of: Battles, seed: int = 0, resamples: int = 200, k: float = 4.0
     how = f"Elo, k {k:g}, mean of {resamples} random orders"
     fought_M = np.bincount(np.concatenate([of.left_N, of.right_N]), minlength=len(of.models))
     drawn_RM = elo_of_orders(of, _drawn_orders(of, resamples, rng), k)
-    return {
-        of.models[m]: bootstrap_estimate(
-            float(values_M[m]), drawn_RM[:, m], of.prompts, int(fought_M[m]), how, abstentions=of.abstentions
-        )
-        for m in np.argsort(-values_M, kind="stable")
-    }
+    found = {}
+    for m in np.argsort(-values_M, kind="stable"):
+        value, n = float(values_M[m]), int(fought_M[m])
+        found[of.models[m]] = bootstrap_estimate(value, drawn_RM[:, m], of.prompts, n, how, abstentions=of.abstentions)
+    return found
 
 
 def _drawn_orders(of: Battles, resamples: int, rng: np.random.Generator) -> np.ndarray:

@@ -38,9 +38,8 @@ def rank_correlation(scores_MP: np.ndarray, gold_MP: np.ndarray, seed: int, resa
     in `extra["undefined_resamples"]`. Undefined where a ranking is constant, for fewer than 2 methods, or one without a verdict."""
     scores_MP, gold_MP = np.asarray(scores_MP, dtype=float), np.asarray(gold_MP, dtype=float)
     if scores_MP.ndim != 2 or scores_MP.shape != gold_MP.shape:
-        raise ValueError(
-            f"scores have shape {scores_MP.shape} and gold {gold_MP.shape}; both are one row a method, one column a prompt"
-        )
+        why = f"scores have shape {scores_MP.shape} and gold {gold_MP.shape}; both are one row a method, one column a prompt"
+        raise ValueError(why)
     methods, prompts = scores_MP.shape
     whole = np.ones((1, prompts))
     x_M, y_M = _means(scores_MP, whole)[0], _means(gold_MP, whole)[0]
@@ -177,11 +176,16 @@ def separability(scores_MP: np.ndarray, gold_M: np.ndarray | None = None) -> Sep
     for the number of pairs. No intervals: pairs share models."""
     scores_MP = np.asarray(scores_MP, dtype=float)
     if scores_MP.ndim != 2 or (gold_M is not None and len(gold_M) != len(scores_MP)):
-        raise InputError(
-            f"scores have shape {scores_MP.shape}; give one row per model and one column per prompt, and one gold value a model"
-        )
+        why = f"scores have shape {scores_MP.shape}; give one row per model and one column per prompt, and one gold value a model"
+        raise InputError(why)
     first, second = np.triu_indices(len(scores_MP), k=1)
-    sign_K = np.array([_told_apart(scores_MP[i] - scores_MP[j]) for i, j in zip(first, second, strict=True)])
+    sign_K = np.zeros(len(first))  # of the mean difference where its t interval leaves out 0, else 0
+    for k, (i, j) in enumerate(zip(first, second, strict=True)):
+        shared_P = scores_MP[i] - scores_MP[j]
+        shared_P = shared_P[np.isfinite(shared_P)]
+        if len(shared_P) > 1:
+            mean, error = shared_P.mean(), shared_P.std(ddof=1) / np.sqrt(len(shared_P))
+            sign_K[k] = np.sign(mean) if abs(mean) > t_quantile(0.95, len(shared_P) - 1) * error else 0.0
     if not len(first):
         return Separability(Estimate(None, None, None, 0, f"undefined: {len(scores_MP)} model, and a pair needs 2"), None)
     apart_K = sign_K != 0
@@ -195,12 +199,3 @@ def separability(scores_MP: np.ndarray, gold_M: np.ndarray | None = None) -> Sep
         return Separability(separable, Estimate(None, None, None, 0, "undefined: no pair can be told apart"))
     how = f"share of the {apart_K.sum()} separable pairs that gold orders alike (a tie of gold does not); no interval"
     return Separability(separable, Estimate(float(same_K[apart_K].mean()), None, None, int(apart_K.sum()), how))
-
-
-def _told_apart(difference_P: np.ndarray) -> float:
-    """The sign of the mean difference where its t interval leaves out 0; else 0."""
-    difference_P = difference_P[np.isfinite(difference_P)]
-    if len(difference_P) < 2:
-        return 0.0
-    mean, error = float(difference_P.mean()), float(difference_P.std(ddof=1) / np.sqrt(len(difference_P)))
-    return float(np.sign(mean)) if abs(mean) > t_quantile(0.95, len(difference_P) - 1) * error else 0.0

@@ -113,12 +113,10 @@ def _checked(p_MM: np.ndarray) -> np.ndarray:
         raise InputError(f"the preference matrix has shape {p_MM.shape}; give one row and one column a model")
     met_MM = ~np.isnan(p_MM)
     if (p_MM[met_MM] < 0).any() or (p_MM[met_MM] > 1).any():
-        raise InputError(
-            f"the preference matrix goes from {p_MM[met_MM].min():g} to {p_MM[met_MM].max():g}; probabilities are in [0, 1]"
-        )
+        why = f"the preference matrix goes from {p_MM[met_MM].min():g} to {p_MM[met_MM].max():g}; probabilities are in [0, 1]"
+        raise InputError(why)
     sums_MM = np.where(met_MM | met_MM.T, p_MM + p_MM.T, 1.0)
     if not np.allclose(sums_MM, 1.0, atol=1e-9) or (np.diagonal(p_MM) != 0.5).any():
-        raise InputError(
-            "p[i, j] + p[j, i] is not 1 everywhere, with 0.5 on the diagonal; average the two orders, or use preference_matrix"
-        )
+        why = "p[i, j] + p[j, i] is not 1 everywhere, with 0.5 on the diagonal; average the two orders, or use preference_matrix"
+        raise InputError(why)
     return p_MM

@@ -50,9 +50,8 @@ def fit_with_ties(wins_MM: np.ndarray, ties_MM: np.ndarray, model: TieModel, nam
     if wins_MM.shape != ties_MM.shape or not np.array_equal(ties_MM, ties_MM.T):
         raise InputError(f"wins have shape {wins_MM.shape} and ties {ties_MM.shape}; give two M x M matrices, the ties symmetric")
     if not (ties_MM >= 0).all() or np.diagonal(ties_MM).any():
-        raise InputError(
-            "the ties hold a negative or undefined count, or a model's with itself; counts are 0 or more off the diagonal"
-        )
+        why = "the ties hold a negative or undefined count, or a model's with itself; counts are 0 or more off the diagonal"
+        raise InputError(why)
     if not ties_MM.any():
         fit = bradley_terry(wins_MM, names=names)
         return TieFit(fit.strengths_M, None if fit.strengths_M is None else float(model is TieModel.RAO_KUPPER), fit.reason)
@@ -130,10 +129,8 @@ def _undefined(wins_MM: np.ndarray, ties_MM: np.ndarray, model: TieModel, names:
     rows = _never_falling(wins_MM, ties_MM, model)
     answer = linprog(-rows.sum(axis=0), A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=(-1, 1), method="highs")
     if answer.status != 0 or -answer.fun > 1e-9:
-        return (
-            "undefined: the verdicts are separable (by wins and ties that go one way only), so a "
-            "strength is infinite; use half-win Bradley-Terry with a prior"
-        )
+        why = "undefined: the verdicts are separable (by wins and ties that go one way only), so a strength is infinite"
+        return f"{why}; use half-win Bradley-Terry with a prior"
     return ""
 
 

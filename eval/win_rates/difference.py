@@ -80,11 +80,10 @@ def _estimate(pair: _Pair, noise: SeedNoise, level: float = 0.95, trained: bool 
         return Estimate(None, None, None, 0, "undefined: no prompt was judged for both", pair.abstentions, level=level)
     extra = {"prompts": float(pair.layers.prompts), "prompts_dropped": float(pair.dropped)}
     seeds = f" and {pair.layers.seeds} seed{'s' * (pair.layers.seeds != 1)}" if trained else ""
-    how = f"difference of means on {pair.layers.prompts} shared prompts{seeds}"
-    found = spread(pair.layers, noise)
+    found, remark = spread(pair.layers, noise), "no spread to measure"
     if found.standard_error is not None:
-        extra["p"] = two_sided_p(pair.value, found.standard_error, found.df)
-    how += "; no spread to measure" if found.standard_error is None else "; paired by prompt"
+        extra["p"], remark = two_sided_p(pair.value, found.standard_error, found.df), "paired by prompt"
+    how = f"difference of means on {pair.layers.prompts} shared prompts{seeds}; {remark}"
     caveat = ONE_SEED if trained and noise.df == 0 else ""
     return t_estimate(pair.value, found, pair.n, how, caveat=caveat, abstentions=pair.abstentions, level=level, extra=extra)
 
@@ -111,8 +110,7 @@ def simultaneous_differences(
     prompts, extra = kept_MP.shape[1], {"prompts_dropped": float(matrix_MP.shape[1] - kept_MP.shape[1])}
     if not prompts:
         return dict.fromkeys(pairs, Estimate(None, None, None, 0, "undefined: no prompt was judged for all", extra=extra))
-    place = {name: row for row, name in enumerate(names)}
-    places_K2 = np.array([[place[a], place[b]] for a, b in pairs], dtype=int).reshape(-1, 2)
+    places_K2 = np.array([[names.index(a), names.index(b)] for a, b in pairs], dtype=int).reshape(-1, 2)
     if prompts < 2 or not pairs:
         gaps_K = np.subtract(*kept_MP.mean(axis=1)[places_K2.T])
         return {

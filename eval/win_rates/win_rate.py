@@ -4,7 +4,6 @@ A verdict that could not be had is an abstention: counted beside the rate, and p
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +26,8 @@ def scores_of(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequ
 
 def win_rate(feedback: Sequence[Feedback | Abstention], candidate_is_left: Sequence[bool]) -> Estimate:
     """The candidate's win rate in [0, 1]; intervals as `win_rate_from_scores`."""
-    return _estimate(_rate([scores_of(feedback, candidate_is_left)]))
+    scores = scores_of(feedback, candidate_is_left)
+    return win_rate_from_scores(scores.scores_N, scores.clusters_N, scores.abstentions)
 
 
 def win_rate_from_scores(
@@ -42,8 +42,8 @@ def win_rate_from_scores(
     `how` names them. SE = sqrt(C/(C-1) * sum_c (sum_{i in c} (s_i - m))^2) / n over C prompts, None where it cannot be measured;
     interval as in `interval.rate_interval`. `extra` counts wins (above 0.5), ties, losses, prompts, seeds. None if none was
     judged."""
-    rate = _rate([Scores(np.asarray(scores_N, dtype=float), clusters_N, abstentions)])
-    return _estimate(rate, level=level, unit=unit, cluster=cluster)
+    scores = [Scores(np.asarray(scores_N, dtype=float), clusters_N, abstentions)]
+    return _estimate(scores, _layers(scores), None, level, unit, cluster)
 
 
 def share_of(
@@ -63,43 +63,31 @@ def win_rates_over_seeds(by_method: Mapping[str, Sequence[Scores]]) -> dict[str,
     """The win rates of *methods*, each given by training seed: seeds and prompts are both samples, so Var = Var_prompt/P +
     Var_seed/S (`clusters.spread`). Every verdict counts the same. The methods are taken to vary alike with the seed: one method's 2
     or 3 seeds cannot tell. With one seed intervals are over prompts only, and `how` says so."""
-    rates = {method: _rate(by_seed) for method, by_seed in by_method.items()}
-    noise = clusters.pooled_seed_noise([each.layers for each in rates.values() if each.layers])
-    return {method: _estimate(rate, noise) for method, rate in rates.items()}
+    found = {method: _layers(by_seed) for method, by_seed in by_method.items()}
+    noise = clusters.pooled_seed_noise([each for each in found.values() if each])
+    return {method: _estimate(by_seed, found[method], noise, 0.95, "verdict", "prompt") for method, by_seed in by_method.items()}
 
 
-class _Rate(NamedTuple):
-    scores_N: np.ndarray
-    layers: clusters.Layers | None
-    judged: int
-    seeds: int
-    abstentions: int
-
-
-def _rate(by_seed: Sequence[Scores]) -> _Rate:
+def _layers(by_seed: Sequence[Scores]) -> clusters.Layers | None:
     judged = [each for each in by_seed if len(each.scores_N)]
-    abstentions = sum(each.abstentions for each in by_seed)
-    if not judged:
-        return _Rate(np.empty(0), None, 0, len(by_seed), abstentions)
-    scores_N = np.concatenate([each.scores_N for each in judged])
-    if scores_N.min() < 0 or scores_N.max() > 1:
-        raise ValueError(f"scores go from {scores_N.min()} to {scores_N.max()}; a verdict's score is in [0, 1]")
     index = clusters.cluster_index(*(each.clusters_N for each in judged))
-    _, errors_SP, _ = clusters.errors_of(judged, index)
-    return _Rate(scores_N, clusters.layers(errors_SP), len(judged), len(by_seed), abstentions)
+    return clusters.layers(clusters.errors_of(judged, index)[1]) if judged else None
 
 
 def _estimate(
-    rate: _Rate, noise: clusters.SeedNoise | None = None, level: float = 0.95, unit: str = "verdict", cluster: str = "prompt"
+    by_seed: Sequence[Scores], own: clusters.Layers | None, noise: clusters.SeedNoise | None, level: float, unit: str, cluster: str
 ) -> Estimate:
-    scores_N, own, judged, seeds, abstentions = rate
+    abstentions = sum(each.abstentions for each in by_seed)
     if own is None:
         return Estimate(None, None, None, 0, f"undefined: no {unit}s ({abstentions} abstentions)", abstentions, level=level)
+    scores_N = np.concatenate([each.scores_N for each in by_seed])
+    if scores_N.min() < 0 or scores_N.max() > 1:
+        raise ValueError(f"scores go from {scores_N.min()} to {scores_N.max()}; a verdict's score is in [0, 1]")
     value, found = float(scores_N.mean()), clusters.spread(own, noise)
     low, high, interval = rate_interval(value, found, own.prompts, level, unit, cluster)
     counts = {"wins": (scores_N > 0.5).sum(), "ties": (scores_N == 0.5).sum(), "losses": (scores_N < 0.5).sum()}
-    extra = {name: float(count) for name, count in counts.items()} | {"prompts": float(own.prompts), "seeds": float(judged)}
-    how = f"mean of {len(scores_N)} {unit}s; {clusters.describe_spread(found, judged, own.prompts, cluster)}; {interval}"
+    extra = {name: float(count) for name, count in counts.items()} | {"prompts": float(own.prompts), "seeds": float(own.seeds)}
+    how = f"mean of {len(scores_N)} {unit}s; {clusters.describe_spread(found, own.seeds, own.prompts, cluster)}; {interval}"
     how += clusters.ONE_SEED if noise and noise.df == 0 else ""
-    how += f"; {seeds - judged} of {seeds} seeds gave no verdict" if judged < seeds else ""
+    how += f"; {len(by_seed) - own.seeds} of {len(by_seed)} seeds gave no verdict" if own.seeds < len(by_seed) else ""
     return Estimate(value, low, high, len(scores_N), how, abstentions, found.standard_error, level, extra)

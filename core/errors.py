@@ -31,18 +31,16 @@ class UnknownName(InputError):
         names = sorted(known)
         close = difflib.get_close_matches(name, names, n=1)
         guess = f" Did you mean {close[0]!r}?" if close else ""
-        super().__init__(
-            f"no {kind} is called {one_line(name, 200)}; known: {', '.join(names) or 'none'}.{guess}{' ' + hint if hint else ''}"
-        )
+        what = f"no {kind} is called {one_line(name, 200)}; known: {', '.join(names) or 'none'}"
+        super().__init__(f"{what}.{guess}{' ' + hint if hint else ''}")
 
     def __reduce__(self) -> tuple[type[InputError], tuple[object, ...]]:
         return InputError, self.args  # crosses processes as its message
 
 
 class EngineError(PastureError):
-    """An engine could not answer one request. The runner turns it into an Abstention.
-
-    `usage` is what was paid all the same, for an answer that came and is of no use; None where nothing was."""
+    """An engine could not answer one request. The runner turns it into an Abstention. `usage` is what was paid all the same, for an
+    answer that came and is of no use; None where nothing was."""
 
     def __init__(self, message: str = "", usage: Usage | None = None) -> None:
         super().__init__(sound(message))

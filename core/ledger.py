@@ -9,18 +9,14 @@ from .errors import BudgetExceeded, InputError
 from .records import Usage
 from .requests import Reply, Request
 
-TOKENS_AROUND_A_MESSAGE = 32
-"""Room for what a chat template puts around one message; its default system message is one more."""
-CHOICE_ROOM = 32
-"""Tokens that an engine may put around a choice: a choice is not bound by `max_tokens`."""
-CHARACTERS_A_TOKEN = 4
-"""Of English under common tokenizers; for a price before the start only."""
+TOKENS_AROUND_A_MESSAGE = 32  # room for what a chat template puts around one message; its default system message is one more
+CHOICE_ROOM = 32  # tokens that an engine may put around a choice: a choice is not bound by `max_tokens`
+CHARACTERS_A_TOKEN = 4  # of English under common tokenizers; for a price before the start only
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Limits of one run; None does not limit.
-
     dollars: paid to the engine. labels: items asked about, in their order. requests: sent to the engine (cached ones are free)."""
 
     dollars: float | None = None
@@ -109,10 +105,8 @@ class Ledger:
         over = 0.0 if self.budget.dollars is None else self.usage.dollars - self.budget.dollars
         if over <= 1e-9 * self.usage.dollars:
             return ""
-        return (
-            f"the budget of {self.budget.dollars} dollars is passed by {over:.6f}, for an answer was billed for more tokens than "
-            "its request allows; raise it with --budget-dollars"
-        )
+        passed = f"the budget of {self.budget.dollars} dollars is passed by {over:.6f}"
+        return f"{passed}, for an answer was billed for more tokens than its request allows; raise it with --budget-dollars"
 
     def exceeded(self, request: Request) -> BudgetExceeded:
         """The error for a request that does not fit, which is counted in `refused`."""
@@ -123,10 +117,8 @@ class Ledger:
             left = (self.budget.dollars or 0.0) - self.usage.dollars
             if left < 0:
                 return BudgetExceeded(f"{self.overshot}: finished work is kept and is not paid for again")
-            what = (
-                f"the budget of {self.budget.dollars} dollars has {left:.6f} left and the next request may cost "
-                f"{self.worst_case(request):.6f}; raise it with --budget-dollars"
-            )
+            room = f"the budget of {self.budget.dollars} dollars has {left:.6f} left"
+            what = f"{room} and the next request may cost {self.worst_case(request):.6f}; raise it with --budget-dollars"
         return BudgetExceeded(f"{what}: finished work is kept and is not paid for again")
 
 

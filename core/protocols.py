@@ -25,10 +25,9 @@ runner makes it an Abstention."""
 
 @runtime_checkable
 class Annotator(Protocol):
-    """What can be asked for feedback.
-
-    `rng` is keyed on the run's seed, the annotator's name and the item (unordered, for a pair), so a random annotator
-    draws from it alone. `name` is part of the result and of the seed. An answer that cannot be read is an Abstention."""
+    """What can be asked for feedback. `rng` is keyed on the run's seed, the annotator's name and the item (unordered, for a pair),
+    so a random annotator draws from it alone. `name` is part of the result and of the seed. An answer that cannot be read is an
+    Abstention."""
 
     @property
     def name(self) -> str: ...
@@ -77,9 +76,8 @@ class TokenScores(NamedTuple):
 
 
 class ValueModel(Protocol):
-    """A scalar head over states: a reward model reads its last state, a critic the ones before.
-
-    A completion of T tokens has T + 1 states: before each token, and after the last."""
+    """A scalar head over states: a reward model reads its last state, a critic the ones before. A completion of T tokens has T + 1
+    states: before each token, and after the last."""
 
     def state_values(self, completions: Sequence[Completion]) -> tuple[torch.Tensor, torch.Tensor]:
         """(values [N, T + 1], mask [N, T + 1]); values of padding are 0. A critic's value of token t's state is values[:, t]."""
@@ -99,16 +97,13 @@ class ValueModel(Protocol):
 
 
 class Policy(Protocol):
-    """What a method trains: a tabular policy of the exact world or a causal language model, through one door.
-
-    `controls` is how many control codes the policy knows besides "none" (reward conditioning and Quark train on them)."""
+    """What a method trains: a tabular policy of the exact world or a causal language model, through one door. `controls` is how
+    many control codes the policy knows besides "none" (reward conditioning and Quark train on them)."""
 
     @property
     def controls(self) -> int: ...
 
-    def sample(
-        self, prompts: Sequence[Prompt], n: int, rng: np.random.Generator, temperature: float = 1.0
-    ) -> list[list[Completion]]:
+    def sample(self, prompts: Sequence[Prompt], n: int, rng: Rng, temperature: float = 1.0) -> list[list[Completion]]:
         """n answers to each prompt, with `tokens` set; a temperature of 0 is greedy. Gradients are off."""
         ...
 
@@ -178,9 +173,7 @@ class Method(Protocol):
 
     Config: type[Any]
 
-    def train(
-        self, policy: Policy, feedback: FeedbackSource, config: Any, *, rng: np.random.Generator, log: TrainingLog
-    ) -> Policy: ...
+    def train(self, policy: Policy, feedback: FeedbackSource, config: Any, *, rng: Rng, log: TrainingLog) -> Policy: ...
 
 
 class Truth(NamedTuple):

@@ -76,10 +76,9 @@ class Registry:
         for point in entry_points(group=self.group):
             if point.name in self.table:
                 package = point.dist.name if point.dist else point.value
-                raise InputError(
-                    f"the package {package!r} registers the {self.kind} {point.name!r}, which is built in; a plugin may not "
-                    f'replace a built-in: rename it in its [project.entry-points."{self.group}"], or uninstall it'
-                )
+                what = f"the package {package!r} registers the {self.kind} {point.name!r}, which is built in"
+                way_out = f'rename it in its [project.entry-points."{self.group}"], or uninstall it'
+                raise InputError(f"{what}; a plugin may not replace a built-in: {way_out}")
             found[point.name] = Entry(point.value, f"from {point.dist.name if point.dist else 'a plugin'}")
         return found
 
@@ -112,9 +111,8 @@ class Registry:
         with self.explained(name):
             made = maker(**options)
         if lacking := [each for each in self.makes if not hasattr(type(made), each)]:
-            raise InputError(
-                f"{who} makes a {type(made).__name__}, which has no `{lacking[0]}`; core/protocols.py says what it needs"
-            )
+            what = f"{who} makes a {type(made).__name__}, which has no `{lacking[0]}`"
+            raise InputError(f"{what}; core/protocols.py says what it needs")
         return made
 
 
@@ -140,12 +138,10 @@ def _load_module(name: str, kind: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
-            raise InputError(
-                f"no module {name!r} for the {kind}; it is looked for in the installed packages and in {Path.cwd()}"
-            ) from error
-        raise InputError(
-            f"{name!r} needs the package {error.name!r}, which is not installed; try: pip install 'pasture[train]'"
-        ) from error
+            what = f"no module {name!r} for the {kind}"
+            raise InputError(f"{what}; it is looked for in the installed packages and in {Path.cwd()}") from error
+        what = f"{name!r} needs the package {error.name!r}, which is not installed"
+        raise InputError(f"{what}; try: pip install 'pasture[train]'") from error
 
 
 def _load_file(path: Path, kind: str) -> ModuleType:
@@ -188,14 +184,12 @@ def parameters_of(make: Callable[..., Any], who: str) -> Mapping[str, inspect.Pa
     try:
         return inspect.signature(make).parameters
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{who} is {one_line(make)}, built into Python, whose options are not known; write a function or class"
-        ) from error
+        what = f"{who} is {one_line(make)}, built into Python, whose options are not known"
+        raise InputError(f"{what}; write a function or class") from error
 
 
 def check_types(make: Callable[..., Any], options: Mapping[str, Any], who: str) -> None:
     """Raises InputError for an option of `make` whose value is of none of the types in its signature.
-
     who: whose options they are, as in "the annotator 'judge'"."""
     for name, parameter in parameters_of(make, who).items():
         if name not in options or parameter.annotation is parameter.empty:

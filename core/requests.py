@@ -15,8 +15,7 @@ from .text import sound
 LEAST_MASS = 1e-3
 """Probability that all labels together have as the first thing said, below which they are no vote. SmolLM2-135M, the weakest judge
 that we know, has .02 to .05 on A and B; a model that begins by a thought or a refusal has 1e-4 to 1e-8."""
-MOST_TOKENS = 2**30
-"""Of one reply."""
+MOST_TOKENS = 2**30  # of one reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +65,8 @@ def _decoding(s: Sampling) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call of an engine.
-
-    With `continuation` set, nothing is generated: the reply carries that text's log-likelihood as the assistant's
-    next turn. `model` names an adapter or a member where an engine serves several; blank is the engine's own."""
+    """One call of an engine. With `continuation` set, nothing is generated: the reply carries that text's log-likelihood as the
+    assistant's next turn. `model` names an adapter or a member where an engine serves several; blank is the engine's own."""
 
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
@@ -116,13 +113,8 @@ class Usage:
     dollars: float = 0.0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.requests + other.requests,
-            self.cached + other.cached,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.dollars + other.dollars,
-        )
+        tokens = self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens
+        return Usage(self.requests + other.requests, self.cached + other.cached, *tokens, self.dollars + other.dollars)
 
     def __sub__(self, other: Usage) -> Usage:
         """What was spent since it was `other`."""

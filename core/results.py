@@ -21,7 +21,6 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Measure:
     """One row of a result: an estimate under a name, in a group of rows that belong together.
-
     unit: `share` in [0, 1], `difference` of shares, `kappa`, `correlation`, `dollars`, `number` for what has no unit, or a plural
     noun, such as `nats`. means: what is measured, in a few words. finding: what the number shows, where a rule decided that."""
 

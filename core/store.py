@@ -38,11 +38,6 @@ CREATE TABLE paid (
 INSERT INTO paid VALUES (1, 0, 0, 0, 0.0);
 """
 
-ADD_PAID = (
-    "UPDATE paid SET requests = requests + ?, prompt_tokens = prompt_tokens + ?, "
-    "completion_tokens = completion_tokens + ?, dollars = dollars + ?"
-)
-
 
 class Paid(NamedTuple):
     """A reply to be kept: the request's key, the reply, and its price in dollars."""
@@ -53,16 +48,21 @@ class Paid(NamedTuple):
 
 
 class Store:
-    """Replies by request key, in the SQLite file at `path` (its folder is made), or in memory for `path=None`.
-
-    Raises StoreError, with the path and the way out, for a folder that cannot be written, a full disk, a file that is not a
-    store, and a store of a newer Pasture."""
+    """Replies by request key, in the SQLite file at `path` (its folder is made), or in memory for `path=None`. Raises StoreError,
+    with the path and the way out, for a folder that cannot be written, a full disk, a file that is not a store, and a store of a
+    newer Pasture."""
 
     def __init__(self, path: Path | str | None = None) -> None:
         self.path = None if path is None else Path(path)
         self._name = "the store in memory" if path is None else f"the store at {str(path)!r}"
         if self.path is not None:
-            self._check_path(self.path)
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except (OSError, RecursionError) as error:
+                what = f"{self._name} cannot be made: {cause(error)}"
+                raise StoreError(f"{what}; give a --store in a folder that can be written") from error
+            if is_file(self.path) and not self.path.stat().st_mode & 0o222:
+                raise StoreError(f"{self._name} is read-only; make it writable, or give another --store")
         with self._explained():
             # The runner may work in a private thread; it is the connection's only user at any time.
             self._db = sqlite3.connect(self.path or ":memory:", BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -71,16 +71,6 @@ class Store:
             except BaseException:
                 self.close()
                 raise
-
-    def _check_path(self, path: Path) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except (OSError, RecursionError) as error:
-            raise StoreError(
-                f"{self._name} cannot be made: {cause(error)}; give a --store in a folder that can be written"
-            ) from error
-        if is_file(path) and not path.stat().st_mode & 0o222:
-            raise StoreError(f"{self._name} is read-only; make it writable, or give another --store")
 
     def _prepare(self) -> None:
         """Switches to write-ahead mode, checks whose file it is, and makes the tables of a new one."""
@@ -97,10 +87,8 @@ class Store:
             elif application != APPLICATION_ID:
                 raise StoreError(f"{self._name} is an SQLite file of something else; give another --store")
             elif version != SCHEMA_VERSION:
-                raise StoreError(
-                    f"{self._name} has schema {version}, and this Pasture reads schema {SCHEMA_VERSION}; "
-                    "use the Pasture that wrote it, or give another --store"
-                )
+                what = f"{self._name} has schema {version}, and this Pasture reads schema {SCHEMA_VERSION}"
+                raise StoreError(f"{what}; use the Pasture that wrote it, or give another --store")
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Reply]:
         """The replies held under these keys, without those that are not held; a damaged row is taken out, and is not held."""
@@ -118,10 +106,9 @@ class Store:
         return found
 
     def put_many(self, paid: Sequence[Paid], engine: str) -> Mapping[bytes, Reply]:
-        """Keeps replies and adds their price to `paid`, in one transaction.
-
-        Returns the replies that were already held under those keys (another process was first): they stand, and a caller
-        uses them in place of its own, so that a re-run gives the same answers."""
+        """Keeps replies and adds their price to `paid`, in one transaction. Returns the replies that were already held under those
+        keys (another process was first): they stand, and a caller uses them in place of its own, so that a re-run gives the same
+        answers."""
         now = time.time()
         rows = [(p.key, engine, _encode(p.reply), p.reply.prompt_tokens, p.reply.completion_tokens, p.dollars, now) for p in paid]
         with self._transaction() as db:
@@ -192,7 +179,8 @@ class Store:
 
 def _pay(db: sqlite3.Connection, usages: Sequence[Usage]) -> None:
     names = ("requests", "prompt_tokens", "completion_tokens", "dollars")
-    db.execute(ADD_PAID, [sum(getattr(each, name) for each in usages) for name in names])
+    added = [sum(getattr(each, name) for each in usages) for name in names]
+    db.execute(f"UPDATE paid SET {', '.join(f'{name} = {name} + ?' for name in names)}", added)
 
 
 def _way_out(error: sqlite3.Error) -> str:
@@ -223,9 +211,8 @@ def _retry(action: Callable[[], Any]) -> None:
 
 
 def _encode(reply: Reply) -> str:
-    return json.dumps(
-        [reply.text, reply.finish_reason, dict(reply.label_logprobs), reply.logprob, reply.prompt_tokens, reply.completion_tokens]
-    )
+    said = [reply.text, reply.finish_reason, dict(reply.label_logprobs), reply.logprob]
+    return json.dumps([*said, reply.prompt_tokens, reply.completion_tokens])
 
 
 def _decode(held: Any) -> Reply:

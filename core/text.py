@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-SHOWN = 60
-"""Characters of a value that a message shows."""
-LISTED = 300
-"""Characters of a list of names."""
+SHOWN = 60  # characters of a value that a message shows
+LISTED = 300  # characters of a list of names
 DOTS = "..."
 
 

@@ -42,7 +42,6 @@ MEMBER = re.compile(r"([A-Za-z][\w-]*)=(.+)", re.DOTALL)
 
 def named_models(given: Sequence[str]) -> str | dict[str, str]:
     """What a repeated option `--model` says: one model (blank for none), or models by the names that requests call them by.
-
     `NAME=MODEL` names one; without a name it answers requests that name none. A path with a `=` in it is written `./lr=1/model`.
     Raises InputError for a name that is given twice, blank included."""
     named: dict[str, str] = {}

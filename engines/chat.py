@@ -13,8 +13,7 @@ from ..core.errors import EngineError, InputError
 from ..core.language_models.prompts import ChatEncoder
 from ..core.requests import Request
 
-Rendered = tuple[int, Request, str]
-"""The index of a request, the request, and the text of its prompt."""
+Rendered = tuple[int, Request, str]  # the index of a request, the request, and the text of its prompt
 Failed = tuple[int, EngineError]
 TAIL = 64  # characters before a label that can change how it is split into tokens
 ROUNDED = 1e-3  # what probabilities that were rounded may leave over where they leave nothing, or less
@@ -57,10 +56,9 @@ class ChatTokenizer(ChatEncoder):
             twin = next((other for other, token in tokens.items() if token == first and other != label), None)
             if twin is not None:
                 piece = self.tokenizer.decode([first])
-                raise EngineError(
-                    f"the labels {twin!r} and {label!r} begin with the same token {piece!r} for this model, so the first token "
-                    "cannot tell them apart; use labels that begin differently (such as 'A' and 'B'), or score continuations"
-                )
+                alike = f"the labels {twin!r} and {label!r} begin with the same token {piece!r} for this model"
+                way_out = "use labels that begin differently (such as 'A' and 'B'), or score continuations"
+                raise EngineError(f"{alike}, so the first token cannot tell them apart; {way_out}")
             tokens[label] = first
         return tokens
 
@@ -91,10 +89,8 @@ class ChatTokenizer(ChatEncoder):
             ready = Prepared(index, request, prompt, labels, choices=choices)
         if ready.longest() >= max_len:
             scored = f" and {ready.longest() - len(prompt)} that are scored after it" if ready.longest() > len(prompt) else ""
-            raise EngineError(
-                f"the prompt has {len(prompt)} tokens{scored}, and the model reads {max_len}, at least one for the answer "
-                "included; shorten it, or give a larger max_model_len where the model allows it"
-            )
+            what = f"the prompt has {len(prompt)} tokens{scored}, and the model reads {max_len}, at least one for the answer"
+            raise EngineError(f"{what} included; shorten it, or give a larger max_model_len where the model allows it")
         return ready
 
 
@@ -113,7 +109,6 @@ def draw_keys(request: Request) -> list[str]:
 def with_bounds(held: dict[str, float], labels: Sequence[str], shown: Sequence[float]) -> dict[str, float]:
     """`held` and, where it names a label at all, the others of `labels`, which are not among the likeliest first tokens: each is
     not likelier than the least of those, nor than what they leave over, and is given half of that.
-
     shown: the log-probabilities of the likeliest first tokens."""
     if not held:
         return held

@@ -30,18 +30,16 @@ CONTROL = 3  # the token type of special tokens in GGUF
 
 
 def convert(source: Path, target: Path) -> Path:
-    """Writes the checkpoint at `target` and returns it; where it stands already, nothing is done.
-
-    It appears whole or not at all, and of two processes that convert at once one wins. Raises InputError for a file that is
-    not a Llama with a GPT-2 style tokenizer, and where the folder cannot be written (a full disk)."""
+    """Writes the checkpoint at `target` and returns it; where it stands already, nothing is done. It appears whole or not at all,
+    and of two processes that convert at once one wins. Raises InputError for a file that is not a Llama with a GPT-2 style
+    tokenizer, and where the folder cannot be written (a full disk)."""
     if target.is_dir():
         return target
     from gguf import GGUFReader
 
     reader = GGUFReader(source)
-    facts: dict[str, Any] = {
-        name: field.contents() for name, field in reader.fields.items() if name.startswith(("general.", "llama.", "tokenizer."))
-    }
+    fields = [name for name in reader.fields if name.startswith(("general.", "llama.", "tokenizer."))]
+    facts: dict[str, Any] = {name: reader.fields[name].contents() for name in fields}
     found = (facts.get("general.architecture"), facts.get("tokenizer.ggml.model"), facts.get("tokenizer.ggml.pre"))
     if found != ("llama", "gpt2", "smollm"):
         raise InputError(f"{source} holds {found}; only ('llama', 'gpt2', 'smollm') is converted: give a Hugging Face checkpoint")
@@ -51,21 +49,20 @@ def convert(source: Path, target: Path) -> Path:
             draft = Path(folder) / target.name
             draft.mkdir()
             _write_tokenizer(facts, draft)
-            _write_weights(reader, facts, draft)
+            _write_model(reader, facts, draft)
             draft.rename(target)
     except OSError as error:
         if not target.is_dir():  # else another process was first
-            raise InputError(
-                f"cannot write the converted model to {target.parent} ({error.strerror or error}); it needs about 300 MB: "
-                "make room, or set PASTURE_CACHE to another folder"
-            ) from error
+            what = f"cannot write the converted model to {target.parent} ({error.strerror or error})"
+            raise InputError(f"{what}; it needs about 300 MB: make room, or set PASTURE_CACHE to another folder") from error
     return target
 
 
-def _write_weights(reader: Any, facts: dict[str, Any], folder: Path) -> None:
+def _write_model(reader: Any, facts: dict[str, Any], folder: Path) -> None:
     import torch
     from gguf import dequantize
     from safetensors.torch import save_file
+    from transformers import GenerationConfig, LlamaConfig
 
     heads, kv_heads = facts["llama.attention.head_count"], facts["llama.attention.head_count_kv"]
     state: dict[str, torch.Tensor] = {}
@@ -77,18 +74,6 @@ def _write_weights(reader: Any, facts: dict[str, Any], folder: Path) -> None:
         name = (f"model.layers.{block[1]}." if block else "") + NAMES[part]
         state[f"{name}.weight"] = torch.from_numpy(np.array(weights)).to(torch.bfloat16)
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
-    _write_config(facts, folder, tied="lm_head.weight" not in state)
-
-
-def unpermuted(rows: np.ndarray, heads: int) -> np.ndarray:
-    """Rows [heads * 2 * half, ...] from llama.cpp's order (2k, 2k + 1 are a rotary pair) to Hugging Face's (k, half + k)."""
-    half = rows.shape[0] // heads // 2
-    return rows.reshape(heads, half, 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
-
-
-def _write_config(facts: dict[str, Any], folder: Path, *, tied: bool) -> None:
-    from transformers import GenerationConfig, LlamaConfig
-
     names = {"bos": "bos", "eos": "eos", "pad": "padding"}
     ids = {f"{name}_token_id": facts[f"tokenizer.ggml.{theirs}_token_id"] for name, theirs in names.items()}
     config = LlamaConfig(
@@ -96,18 +81,24 @@ def _write_config(facts: dict[str, Any], folder: Path, *, tied: bool) -> None:
         hidden_size=facts["llama.embedding_length"],
         intermediate_size=facts["llama.feed_forward_length"],
         num_hidden_layers=facts["llama.block_count"],
-        num_attention_heads=facts["llama.attention.head_count"],
-        num_key_value_heads=facts["llama.attention.head_count_kv"],
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
         max_position_embeddings=facts["llama.context_length"],
         rms_norm_eps=facts["llama.attention.layer_norm_rms_epsilon"],
         rope_parameters={"rope_type": "default", "rope_theta": facts["llama.rope.freq_base"]},
-        tie_word_embeddings=tied,
+        tie_word_embeddings="lm_head.weight" not in state,
         architectures=["LlamaForCausalLM"],
         dtype="bfloat16",
         **ids,
     )
     config.save_pretrained(folder)
     GenerationConfig(**ids).save_pretrained(folder)
+
+
+def unpermuted(rows: np.ndarray, heads: int) -> np.ndarray:
+    """Rows [heads * 2 * half, ...] from llama.cpp's order (2k, 2k + 1 are a rotary pair) to Hugging Face's (k, half + k)."""
+    half = rows.shape[0] // heads // 2
+    return rows.reshape(heads, half, 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
 def _write_tokenizer(facts: dict[str, Any], folder: Path) -> None:
@@ -117,9 +108,8 @@ def _write_tokenizer(facts: dict[str, Any], folder: Path) -> None:
     tokens = facts["tokenizer.ggml.tokens"]
     merges = [(left, right) for left, _, right in (merge.partition(" ") for merge in facts["tokenizer.ggml.merges"])]
     tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
+    steps = [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)
     tokenizer.decoder = decoders.ByteLevel()
     types = facts["tokenizer.ggml.token_type"]
     special = [AddedToken(t, special=True, normalized=False) for t, kind in zip(tokens, types, strict=True) if kind == CONTROL]

@@ -46,10 +46,8 @@ def resolve_model(name: str) -> Path:
         return folder.resolve()
     if HUB_ID.fullmatch(name) and not name.startswith("."):
         return _from_hub(name)
-    raise InputError(
-        f"no model at {name!r}; expected {SMOLLM2!r}, a folder that holds a Hugging Face checkpoint, or a hub id such as "
-        f"{SMOLLM2_HUB!r}"
-    )
+    what = f"no model at {name!r}; expected {SMOLLM2!r}, a folder that holds a Hugging Face checkpoint"
+    raise InputError(f"{what}, or a hub id such as {SMOLLM2_HUB!r}")
 
 
 def _from_hub(name: str) -> Path:
@@ -62,10 +60,8 @@ def _from_hub(name: str) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError) as error:
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         offline = f", or {SMOLLM2!r} after `make setup`" if name != SMOLLM2_HUB else "; or `make setup`, which brings it along"
-        raise InputError(
-            f"no folder {name!r} here, and the model hub did not give {repository!r} ({reason}); check the name and the network "
-            f"(HF_TOKEN for a gated model), or give a checkpoint's folder{offline}"
-        ) from error
+        what = f"no folder {name!r} here, and the model hub did not give {repository!r} ({reason}); check the name and the network"
+        raise InputError(f"{what} (HF_TOKEN for a gated model), or give a checkpoint's folder{offline}") from error
     if not any(folder.glob("*.safetensors")):
         raise InputError(f"{name!r} has no safetensors in {folder}; expected a Hugging Face checkpoint: run again with a network")
     return folder
@@ -73,7 +69,6 @@ def _from_hub(name: str) -> Path:
 
 def model_identity(name: str, folder: Path) -> str:
     """`name@digest`, where the digest changes with configuration, tokenizer, chat template or weights, wherever the folder is.
-
     Weights beyond 512 MiB are told apart by sizes and modification times, or on the hub by their commit."""
     hasher = hashlib.blake2b(digest_size=6)
     kept = sorted({path for pattern in KEPT for path in folder.glob(pattern)})

@@ -19,10 +19,9 @@ GARBLED = "\ufffd\x00garbled"
 
 
 def answer_by_hash(request: Request) -> Reply:
-    """The default: an answer that depends on the request alone, spread as evenly as a hash.
-
-    Labels share a probability of 1 by weights in [1, 256]; a choice is the heaviest of them; a continuation has -1 to -2
-    nats per word. Tokens are counted as words."""
+    """The default: an answer that depends on the request alone, spread as evenly as a hash. Labels share a probability of 1 by
+    weights in [1, 256]; a choice is the heaviest of them; a continuation has -1 to -2 nats per word. Tokens are counted as
+    words."""
     hasher = hashlib.blake2b(digest_size=16)
     words = 0
     for turn in request.messages:
@@ -59,8 +58,7 @@ class ScriptedEngine:
     model: `module:function` or `path/to/file.py:function` in place of `respond`; blank answers by hash.
     name: the identity in store keys; by default the function's name and a hash of its source, so that an edited function
         is another model. Give one where the function depends on more than its source.
-    prices: dollars per million prompt and completion tokens.
-    latency: seconds to wait before each chunk of `chunk_size` answers.
+    prices: dollars per million prompt and completion tokens. latency: seconds to wait before each chunk of `chunk_size` answers.
     fail_every, garble_every: every k-th request of this engine's life fails, or gets an unreadable text and no
         log-probabilities; 0 is never.
     journal: a file that gets one line, the request's key in hexadecimal, for each answer *before* it is handed over; it is
@@ -82,10 +80,8 @@ class ScriptedEngine:
         if model and respond is not None:
             raise InputError(f"both a model ({model!r}) and a function to respond were given; give one of them")
         if latency < 0 or chunk_size < 1 or fail_every < 0 or garble_every < 0:
-            raise InputError(
-                f"latency={latency}, chunk_size={chunk_size}, fail_every={fail_every}, garble_every={garble_every}: "
-                "expected no negative number, and a chunk of at least 1"
-            )
+            what = f"latency={latency}, chunk_size={chunk_size}, fail_every={fail_every}, garble_every={garble_every}"
+            raise InputError(f"{what}: expected no negative number, and a chunk of at least 1")
         self.respond: Respond = respond or (load_target(model, "scripted answer") if model else answer_by_hash)
         if not callable(self.respond):
             raise InputError(f"{model!r} is not a function; expected respond(request) -> Reply or str")

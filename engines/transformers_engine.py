@@ -106,9 +106,8 @@ class TransformersEngine:
         kept = max(len(said) for _, said in pairs) + 1
         ids_NT, mask_NT = self._padded([prompt + said for prompt, said in pairs])
         places_NT = (mask_NT.cumsum(-1) - 1).clamp(min=0)
-        logits_NKV = self.model(
-            input_ids=ids_NT, attention_mask=mask_NT, position_ids=places_NT, logits_to_keep=kept, use_cache=False
-        ).logits
+        inputs = {"input_ids": ids_NT, "attention_mask": mask_NT, "position_ids": places_NT}
+        logits_NKV = self.model(**inputs, logits_to_keep=kept, use_cache=False).logits
         scores: list[float] = []
         for row, (_, said) in enumerate(pairs):
             logprobs_TV = logits_NKV[row, -len(said) - 1 : -1].float().log_softmax(-1)
@@ -155,14 +154,8 @@ class TransformersEngine:
         requests = [each.request for each in batch]
         sampler = SamplingProcessor(batch, [rng_for(each.sampling.seed, *draw_keys(each)) for each in requests])
         halt = Halt(self.chat.decode, [each.sampling for each in requests], ids_NT.shape[1])
-        out_NT = self.model.generate(
-            input_ids=ids_NT,
-            attention_mask=mask_NT,
-            max_new_tokens=new_tokens,
-            do_sample=False,
-            logits_processor=[sampler],
-            stopping_criteria=[halt],
-        )
+        inputs = {"input_ids": ids_NT, "attention_mask": mask_NT, "max_new_tokens": new_tokens}
+        out_NT = self.model.generate(**inputs, do_sample=False, logits_processor=[sampler], stopping_criteria=[halt])
         return out_NT[:, ids_NT.shape[1] :].tolist(), sampler.label_logprobs
 
     def _padded(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -24,10 +24,8 @@ ON_CPU = {
 def prepare_environment() -> bool:
     """Sets what vLLM reads when it is imported, where the user has not, and says whether this vLLM is for a CPU."""
     if importlib.util.find_spec("vllm") is None:
-        raise InputError(
-            "the engine 'vllm' needs the package vllm, which is not installed; run `make setup` (on a CPU), or "
-            "pip install 'pasture[vllm]' (on a GPU); the engine 'transformers' does without"
-        )
+        what = "the engine 'vllm' needs the package vllm, which is not installed; run `make setup` (on a CPU)"
+        raise InputError(f"{what}, or pip install 'pasture[vllm]' (on a GPU); the engine 'transformers' does without")
     on_cpu = is_cpu_build()
     for name, value in (QUIET | (ON_CPU if on_cpu else ON_GPU)).items():
         os.environ.setdefault(name, value)

@@ -15,9 +15,8 @@ def given(row: Row, column: str, where: str) -> Any:
     if column not in row:
         raise InputError(f"{where} has no column `{column}`; it has: {', '.join(map(str, row))}")
     if row[column] is None:
-        raise InputError(
-            f'{where}: `{column}` is null; it is text (empty text is "", in a CSV with its quotes), or a list of {{role, content}}'
-        )
+        what = f'{where}: `{column}` is null; it is text (empty text is "", in a CSV with its quotes)'
+        raise InputError(f"{what}, or a list of {{role, content}}")
     return row[column]
 
 

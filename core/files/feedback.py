@@ -30,9 +30,8 @@ SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
 def check_feedback_path(path: Path | str) -> None:
     """Raises InputError for a path that `write_feedback` could not write."""
     if not str(path).lower().endswith(SUFFIXES):
-        raise InputError(
-            f"{str(path)!r} cannot hold feedback of every kind; give a path that ends in one of: {', '.join(SUFFIXES)}"
-        )
+        what = f"{str(path)!r} cannot hold feedback of every kind"
+        raise InputError(f"{what}; give a path that ends in one of: {', '.join(SUFFIXES)}")
     check_writable(path)
 
 

@@ -16,13 +16,11 @@ from .preferences import undecided_path
 from .tables import Row, read_rows
 
 TIE = "tie"
-UNDECIDED = (TIE, *(each.value for each in Reason))
-"""Why a pair stands in the file beside decided preferences."""
+UNDECIDED = (TIE, *(each.value for each in Reason))  # why a pair stands in the file beside decided preferences
 
 
 def read_labels(path: Path | str, as_shown: bool = True) -> Iterator[Label]:
     """The labels of a file, row by row, those that `pasture annotate` put beside it too.
-
     as_shown: `chosen, rejected` stand as `left_was_chosen` says, where a file has it; otherwise as drawn from the pair's content,
     for what is right must not be known by its place. Raises InputError naming file, row and column."""
     path = Path(path)

@@ -27,8 +27,7 @@ PAIR_COLUMNS = (
 )
 ACCEPTED = "; ".join(", ".join(columns) for columns in PAIR_COLUMNS)
 ROLES = ("system", "user", "assistant")
-SYSTEM = ("system", "system_prompt")
-"""Columns with the text of a system turn, where there is one."""
+SYSTEM = ("system", "system_prompt")  # columns with the text of a system turn, where there is one
 MAKERS = {"chosen": ("chosen_model", "rejected_model"), "output_1": ("generator_1", "generator_2")}
 """Columns that say which models made the two answers, where they are not `<column>_model`."""
 HEADING = re.compile(r"(?:^|\n\n)(Human|Assistant):")
@@ -118,9 +117,8 @@ def turns_of(dialogue: str) -> list[Message]:
 
 
 def parted(ours: Sequence[Message], theirs: Sequence[Message]) -> tuple[tuple[Message, ...], str, str]:
-    """(the turns that two dialogues share, the last of them the user's; the answer in the first; that in the second).
-
-    Raises InputError where they share no such turns, or where one goes on with no turn of the assistant."""
+    """(the turns that two dialogues share, the last of them the user's; the answer in the first; that in the second). Raises
+    InputError where they share no such turns, or where one goes on with no turn of the assistant."""
     shared = 0
     while shared < min(len(ours), len(theirs)) - 1 and ours[shared] == theirs[shared]:
         shared += 1
@@ -183,10 +181,8 @@ def _answer(row: Row, column: str, where: str) -> str:
         return whole_text(value, f"{where}: `{column}`")
     turns = _turns(value, column, where)
     if len(turns) != 1 or turns[0].role != "assistant":
-        raise InputError(
-            f"{where}: `{column}` has {len(turns)} turns; an answer is text, one turn of the assistant, or (in both columns of a "
-            "pair) a whole conversation"
-        )
+        what = f"{where}: `{column}` has {len(turns)} turns; an answer is text, one turn of the assistant"
+        raise InputError(f"{what}, or (in both columns of a pair) a whole conversation")
     return turns[0].content
 
 

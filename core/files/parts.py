@@ -34,10 +34,9 @@ class PreferenceParts:
     """Results on their way to `path`, in the folder `<path>.parts` until `finish` makes the file that `write_preferences` would.
 
     asked: what made the results (annotator, engine, seed ...); parts of another run are refused. rows, seconds: a part is written
-    when it has so many results, or when the last one was written so long ago. note: what else is to be known of the results of
-    a part, as JSON, for it is not all in the file (`notes`).
-    Raises InputError for a path that cannot be written and for a folder that holds something else. Nothing is made before the
-    first part."""
+    when it has so many results, or when the last one was written so long ago. note: what else is to be known of the results of a
+    part, as JSON, for it is not all in the file (`notes`). Raises InputError for a path that cannot be written and for a folder
+    that holds something else. Nothing is made before the first part."""
 
     def __init__(
         self,
@@ -68,10 +67,8 @@ class PreferenceParts:
         for part in self._parts:
             shown = list(islice(remaining, part.end - part.first))
             if _digest(shown) != part.digest:
-                raise InputError(
-                    f"{str(part.path)!r} holds results of other pairs than rows {part.first} to {part.end - 1}; delete "
-                    f"{str(self.folder)!r}, or give another path"
-                )
+                what = f"{str(part.path)!r} holds results of other pairs than rows {part.first} to {part.end - 1}"
+                raise InputError(f"{what}; delete {str(self.folder)!r}, or give another path")
         return remaining
 
     def add(self, said: Preference | Abstention) -> None:
@@ -83,24 +80,20 @@ class PreferenceParts:
     def flush(self) -> None:
         """Writes what waits; from then on a kill does not lose it."""
         if self._found() != self._parts:
-            raise InputError(
-                f"another run changed {str(self.folder)!r} at the same time; let one of them end, or give another path"
-            )
+            what = f"another run changed {str(self.folder)!r} at the same time"
+            raise InputError(f"{what}; let one of them end, or give another path")
         if self._waiting:
-            self._write()
+            first, end = self.done, self.done + len(self._waiting)
+            pairs = _digest([comparison_of(each) for each in self._waiting])
+            part = _Part(self.folder / f"{first:010d}-{end:010d}-{pairs}.parquet", first, end, pairs)
+            if not self._parts:
+                write_atomically(self.folder / ASKED, json.dumps(self._asked, indent=1))
+            if self._note:
+                write_atomically(_note_path(part), json.dumps(self._note(self._waiting)))
+            write_preferences(part.path, self._waiting, first)  # ties and abstentions first, then the file that says it is there
+            self._parts.append(part)
+            self._waiting = []
         self._written_at = time.monotonic()
-
-    def _write(self) -> None:
-        first, end = self.done, self.done + len(self._waiting)
-        pairs = _digest([comparison_of(each) for each in self._waiting])
-        part = _Part(self.folder / f"{first:010d}-{end:010d}-{pairs}.parquet", first, end, pairs)
-        if not self._parts:
-            write_atomically(self.folder / ASKED, json.dumps(self._asked, indent=1))
-        if self._note:
-            write_atomically(_note_path(part), json.dumps(self._note(self._waiting)))
-        write_preferences(part.path, self._waiting, first)  # ties and abstentions first, then the file that says it is there
-        self._parts.append(part)
-        self._waiting = []
 
     def notes(self) -> Iterator[Any]:
         """What `note` said of each part on disk, those of an earlier run among them, in order."""
@@ -140,10 +133,8 @@ class PreferenceParts:
             before = dict(read_json(here, DAMAGED)) if here.is_file() else asked
         for name in sorted(set(asked) | set(before)):
             if before.get(name) != asked.get(name):
-                raise InputError(
-                    f"{str(self.folder)!r} holds results of a run with {name} {before.get(name)!r}, and this one has "
-                    f"{asked.get(name)!r}; finish that one, delete the folder, or give another path"
-                )
+                what = f"{str(self.folder)!r} holds results of a run with {name} {before.get(name)!r}, and this one has"
+                raise InputError(f"{what} {asked.get(name)!r}; finish that one, delete the folder, or give another path")
 
     def _found(self) -> list[_Part]:
         """The parts on disk, in order."""

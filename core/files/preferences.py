@@ -34,11 +34,9 @@ def read_pairs(path: Path | str) -> list[Comparison]:
 
 
 class PairFile:
-    """`read_pairs` without the list: its pairs, or the first `limit`, each time one iterates over it. Of .jsonl, .csv (also
-    .gz) and .parquet few are in memory at a time.
-
-    All rows are checked when it is made, so that a bad one at the end is known before there is work done. Raises InputError as
-    `read_pairs` does."""
+    """`read_pairs` without the list: its pairs, or the first `limit`, each time one iterates over it. Of .jsonl, .csv (also .gz)
+    and .parquet few are in memory at a time. All rows are checked when it is made, so that a bad one at the end is known before
+    there is work done. Raises InputError as `read_pairs` does."""
 
     def __init__(self, path: Path | str, limit: int | None = None) -> None:
         self.path = Path(path)
@@ -71,7 +69,6 @@ class PairFile:
 
 def read_outputs_pair(left: Path | str, right: Path | str) -> tuple[list[Completion], list[Completion]]:
     """Two models' answers joined by instruction, in the order of `left`. A repeated instruction joins in order of appearance.
-
     Raises InputError where one file has an instruction that the other has not, or not as often."""
     firsts, others = read_outputs(left), read_outputs(right)
     waiting: dict[tuple[str, tuple[Message, ...]], list[Completion]] = {}

@@ -24,10 +24,9 @@ Row = Mapping[str, Any]
 
 @contextmanager
 def reading(path: Path | str, expected: str) -> Iterator[None]:
-    """Turns whatever a decoder raises within into an InputError that names `path`, the cause, and what was `expected`.
-
-    Decoders raise of every kind (RecursionError for deep nesting, ValueError for integers of 4,300 digits, OverflowError for years
-    past 9999, classes of their own), so all but Pasture's own errors are caught; nothing but decoding belongs within."""
+    """Turns whatever a decoder raises within into an InputError that names `path`, the cause, and what was `expected`. Decoders
+    raise of every kind (RecursionError for deep nesting, ValueError for integers of 4,300 digits, OverflowError for years past
+    9999, classes of their own), so all but Pasture's own errors are caught; nothing but decoding belongs within."""
     try:
         yield
     except PastureError:
@@ -102,9 +101,8 @@ class _Inflated(io.RawIOBase):
         data = self._file.read1(len(buffer))
         self._left -= len(data)
         if self._left < 0:
-            raise ValueError(
-                f"it inflates to more than {INFLATED_AT_LEAST >> 30} GiB and {INFLATED_TIMES} times its size; unpack it yourself"
-            )
+            what = f"it inflates to more than {INFLATED_AT_LEAST >> 30} GiB and {INFLATED_TIMES} times its size"
+            raise ValueError(f"{what}; unpack it yourself")
         buffer[: len(data)] = data
         return len(data)
 
@@ -153,8 +151,6 @@ def datasets_library() -> Any:
     try:
         import datasets
     except ModuleNotFoundError as error:
-        raise InputError(
-            "a folder is read and written by the package `datasets`, which is not installed; try: pip install 'pasture[train]', "
-            "or use a .parquet file"
-        ) from error
+        what = "a folder is read and written by the package `datasets`, which is not installed"
+        raise InputError(f"{what}; try: pip install 'pasture[train]', or use a .parquet file") from error
     return datasets

@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 
 
 READABLE = ".jsonl, .json, .csv (these also with .gz), .parquet, or a folder saved by the `datasets` library"
-ROWS_AT_ONCE = 1000
-"""Of a Parquet file that is read as it comes."""
+ROWS_AT_ONCE = 1000  # of a Parquet file that is read as it comes
 SAVED = ("dataset_info.json", "dataset_dict.json", "state.json")
 """One of these stands in a folder that the `datasets` library saved."""
-SPLIT = re.compile(r"(.+)-\d{5}-of-\d{5}(-[0-9a-f]+)?")
-"""The name of a Parquet file of the Hub: a split, and which part of it."""
+SPLIT = re.compile(r"(.+)-\d{5}-of-\d{5}(-[0-9a-f]+)?")  # the name of a Parquet file of the Hub: a split, and which part of it
 CELL = re.compile(r'("(?:[^"]|"")*"|[^,]*)(?:,|\Z)')
 
 
@@ -45,9 +43,8 @@ def iter_rows(path: Path | str) -> Iterator[Row]:
         number = 0
         for number, row in enumerate(_reader(path)(path), 1):
             if not isinstance(row, Mapping):
-                raise InputError(
-                    f"{str(path)!r}, row {number} is {one_line(json.dumps(row))}; a row is an object with named columns"
-                )
+                what = f"{str(path)!r}, row {number} is {one_line(json.dumps(row))}"
+                raise InputError(f"{what}; a row is an object with named columns")
             yield row
     if not number:
         raise InputError(f"{str(path)!r} is empty; it holds at least one row")
@@ -207,17 +204,14 @@ def _read_parquets(folder: Path) -> Iterator[Row]:
         raise InputError(f"the folder {str(folder)!r} holds neither a saved data set (`save_to_disk`) nor Parquet files")
     splits = {found[1] if (found := SPLIT.fullmatch(path.stem)) else path.stem for path in paths}
     if len(splits) > 1:
-        raise InputError(
-            f"the folder {str(folder)!r} holds Parquet files of {len(splits)} splits ({', '.join(sorted(splits)[:5])}); give one "
-            "file, or a folder with the files of one split"
-        )
+        what = f"the folder {str(folder)!r} holds Parquet files of {len(splits)} splits ({', '.join(sorted(splits)[:5])})"
+        raise InputError(f"{what}; give one file, or a folder with the files of one split")
     for path in paths:
         yield from _read_parquet(path)
 
 
 def _writer(path: Path) -> Callable[[Path, Iterable[Sequence[Row]], pa.Schema], None]:
     if _kind(path) not in WRITERS:
-        raise InputError(
-            f"{str(path)!r} has the suffix {path.suffix!r}; writable are: .jsonl, .json, .csv (also .gz), .parquet, or none"
-        )
+        what = f"{str(path)!r} has the suffix {path.suffix!r}"
+        raise InputError(f"{what}; writable are: .jsonl, .json, .csv (also .gz), .parquet, or none")
     return WRITERS[_kind(path)]

@@ -27,12 +27,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-ROWS_A_GROUP = 10_000
-"""Of a Parquet file that is written in batches, so that its bytes do not depend on how the rows came."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that a spreadsheet would run."""
-WITNESS = ".complete.json"
-"""Name and size of every file of a folder that is made once, written last."""
+ROWS_A_GROUP = 10_000  # of a Parquet file that is written in batches, so that its bytes do not depend on how the rows came
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a cell begins with that a spreadsheet would run
+WITNESS = ".complete.json"  # name and size of every file of a folder that is made once, written last
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -126,10 +123,8 @@ def cached_folder(folder: Path, make: Callable[[Path], None]) -> Path:
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
-        raise InputError(
-            f"the cache folder {str(folder.parent)!r} cannot be written ({error}); make room or give another one by setting "
-            "PASTURE_CACHE"
-        ) from error
+        what = f"the cache folder {str(folder.parent)!r} cannot be written ({error})"
+        raise InputError(f"{what}; make room or give another one by setting PASTURE_CACHE") from error
     return folder
 
 
@@ -149,11 +144,6 @@ def _sizes(folder: Path) -> dict[str, int]:
 def cell_for_people(value: Any) -> Any:
     """The value of a table that people open: text that a spreadsheet would run as a formula begins with an apostrophe."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-
-
-def name_in_cell(text: str) -> str:
-    """The inverse of `cell_for_people`, for text."""
-    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA) else text
 
 
 def _is_packed(path: Path) -> bool:

@@ -11,7 +11,6 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 def load(model_family: Any, tokenizer_family: Any, source: str | Path, **options: Any) -> tuple[Any, Any]:
     """(model, tokenizer) of a folder or hub name, by the `from_pretrained` of transformers' families.
-
     options: of the model's `from_pretrained`, such as dtype="float32". Raises InputError, in a sentence, where there is no such
     checkpoint, where its weights are pickled, and where only code that it brings along could load it."""
     check_weights(source)
@@ -22,10 +21,8 @@ def load(model_family: Any, tokenizer_family: Any, source: str | Path, **options
         return model, tokenizer
     except Exception as error:
         why = _own_code(source) or next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise InputError(
-            f"no checkpoint could be loaded from {str(source)!r} ({why}); give a folder with config.json, model.safetensors and a "
-            "tokenizer, or the name of one on the hub that you can reach"
-        ) from error
+        what = f"no checkpoint could be loaded from {str(source)!r} ({why}); give a folder with config.json"
+        raise InputError(f"{what}, model.safetensors and a tokenizer, or the name of one on the hub that you can reach") from error
 
 
 def check_weights(source: str | Path) -> None:
@@ -33,10 +30,8 @@ def check_weights(source: str | Path) -> None:
     folder = Path(source)
     pickled = next((path.name for kind in PICKLED for path in sorted(folder.glob(kind))), None)
     if pickled and next(folder.glob("*.safetensors"), None) is None:
-        raise InputError(
-            f"the weights in {str(source)!r} are pickled ({pickled}), and reading a pickle may run code; save them as safetensors "
-            "(save_pretrained of a recent transformers does), or give another checkpoint"
-        )
+        what = f"the weights in {str(source)!r} are pickled ({pickled}), and reading a pickle may run code; save them as"
+        raise InputError(f"{what} safetensors (save_pretrained of a recent transformers does), or give another checkpoint")
 
 
 def _own_code(source: str | Path) -> str:

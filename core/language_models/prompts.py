@@ -35,8 +35,7 @@ TURNS = re.compile(
 )
 """How they mark turns; a server knows its own model's, and its caller does not."""
 
-TODAY = datetime(2024, 7, 26)
-"""The day that a template is told; Llama 3's own falls back to it."""
+TODAY = datetime(2024, 7, 26)  # the day that a template is told; Llama 3's own falls back to it
 _PLACE = "7he-answer-6oes-here"
 """Stands for an assistant's text while the template is filled in, so that no template trims or rewrites that text."""
 _ROLE = re.compile(r"#{2,}(?=\s*(?:system|user|assistant|tool)\s*:)", re.IGNORECASE)
@@ -80,7 +79,6 @@ def bare(messages: Sequence[Message], is_open: bool) -> str:
 
 class ChatEncoder:
     """A Hugging Face tokenizer seen as a reader of chats.
-
     thinking: whether the model may think before it answers, where its template knows of that. plain: how turns are written where
     the tokenizer has no chat template."""
 
@@ -170,20 +168,16 @@ class ChatEncoder:
     def _filled(self, turns: Sequence[Message], thinks: bool, **options: Any) -> str:
         written = [{"role": turn.role, "content": turn.content} for turn in turns]
         day = {"strftime_now": TODAY.strftime, "date_string": TODAY.strftime("%d %b %Y")}
+        options |= {"enable_thinking": thinks, "thinking": thinks, **day}
         try:
-            return self.tokenizer.apply_chat_template(
-                written, tokenize=False, enable_thinking=thinks, thinking=thinks, **day, **options
-            )
+            return self.tokenizer.apply_chat_template(written, tokenize=False, **options)
         except Exception as error:
             roles = [turn.role for turn in turns]
-            way_out = (
-                "; where it knows no system turn, leave that out (--set 'system=\"\"', or put its text into the question)"
-                if "system" in roles
-                else "; give another model, or mend its chat template"
-            )
-            raise InputError(
-                f"the model's chat template refuses the turns ({', '.join(roles)}): {type(error).__name__}: {error}{way_out}"
-            ) from error
+            way_out = "give another model, or mend its chat template"
+            if "system" in roles:
+                way_out = "where it knows no system turn, leave that out (--set 'system=\"\"', or put its text into the question)"
+            what = f"the model's chat template refuses the turns ({', '.join(roles)}): {type(error).__name__}"
+            raise InputError(f"{what}: {error}; {way_out}") from error
 
 
 def _closing(text: str) -> str:

@@ -50,7 +50,6 @@ class Polarity(StrEnum):
 
 class Label(NamedTuple):
     """One row of the table of verdicts that files and annotators make and estimators read (see `labels_of`, `read_labels`).
-
     p_left: the probability in [0, 1] that the pair's left answer is better, NaN where there is no verdict. dollars: what it cost,
     NaN where that is not known. judge: the person, else the annotator, that gave it; blank where nobody is named."""
 
@@ -88,9 +87,8 @@ class Preference:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.p_left <= 1.0:  # NaN fails this too
-            raise ValueError(
-                f"p_left is {self.p_left}; it is a probability in [0, 1]; return an Abstention where there is no verdict"
-            )
+            what = f"p_left is {self.p_left}; it is a probability in [0, 1]"
+            raise ValueError(f"{what}; return an Abstention where there is no verdict")
 
     @property
     def is_tied(self) -> bool:
@@ -127,9 +125,8 @@ class Rating:
     def __post_init__(self) -> None:
         for aspect, score in self.scores.items():
             if not math.isfinite(score):
-                raise ValueError(
-                    f"the score of {aspect!r} is {score}; it is a finite number; return an Abstention where there is none"
-                )
+                what = f"the score of {aspect!r} is {score}; it is a finite number"
+                raise ValueError(f"{what}; return an Abstention where there is none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +228,8 @@ Feedback = Preference | Rating | Ranking | Critique | Revision | Reaction | Dire
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number with its uncertainty. `value` is None where it is undefined, and `how` then says why.
-
-    `low` and `high` bound it at `level`; `n` observations went in, `abstentions` were asked for and gave none."""
+    """A number with its uncertainty. `value` is None where it is undefined, and `how` then says why. `low` and `high` bound it at
+    `level`; `n` observations went in, `abstentions` were asked for and gave none."""
 
     value: float | None
     low: float | None

@@ -21,7 +21,6 @@ class Pairs(NamedTuple):
 
 def overall(rating: Rating, weights: Mapping[str, float] | None = None) -> float:
     """One score of several: the sum of `weights` times the scores, aspects without a weight left out; without weights the mean.
-
     Raises InputError for a weight of an aspect that was not rated, and for a rating without scores."""
     if not rating.scores:
         raise InputError(f"the rating by {rating.annotator!r} has no scores; an overall score needs one at least")
@@ -40,7 +39,6 @@ def comparisons(slate: Slate) -> list[Comparison]:
 
 def pairs_of_ratings(ratings: Iterable[Rating], weights: Mapping[str, float] | None = None, margin: float = 0.0) -> Pairs:
     """All pairs of rated answers to one prompt whose overall scores differ by more than `margin`; `strength` is the difference.
-
     margin: >= 0, in the unit of the overall score. Raises InputError for answers that several annotators rated: their scales
     differ, so give them apart."""
     given = list(ratings)

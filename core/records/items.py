@@ -31,10 +31,8 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An answer to a prompt.
-
-    `tokens` are the ids that a policy sampled, end-of-sequence included, so that its log-probability is that of what
-    was sampled and not of a second tokenisation; empty where the text came from elsewhere. `model` says who made it,
+    """An answer to a prompt. `tokens` are the ids that a policy sampled, end-of-sequence included, so that its log-probability is
+    that of what was sampled and not of a second tokenisation; empty where the text came from elsewhere. `model` says who made it,
     and is blank wherever an evaluator must be blind to it."""
 
     prompt: Prompt
@@ -57,10 +55,8 @@ class Comparison:
 
     def __post_init__(self) -> None:
         if self.left.prompt.id != self.right.prompt.id:
-            raise ValueError(
-                f"a comparison holds two answers to one prompt, and these answer {self.left.prompt.id!r} and "
-                f"{self.right.prompt.id!r}; pair the answers by prompt first"
-            )
+            what = f"a comparison holds two answers to one prompt, and these answer {self.left.prompt.id!r} and"
+            raise ValueError(f"{what} {self.right.prompt.id!r}; pair the answers by prompt first")
 
     @property
     def prompt(self) -> Prompt:

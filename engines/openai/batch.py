@@ -49,9 +49,8 @@ class Note:
             held = json.loads(path.read_text(encoding="utf-8"))
             return cls(path, held["engine"], held["id"], frozenset(held["keys"]), held["is_read"])
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{str(path)!r} is not a note of a batch ({error}); move it away, or give another batch_folder"
-            ) from error
+            what = f"{str(path)!r} is not a note of a batch ({error})"
+            raise InputError(f"{what}; move it away, or give another batch_folder") from error
 
     def close(self, answered: frozenset[str]) -> None:
         """Leaves word of what was answered, once: a second reading is the last."""

@@ -98,10 +98,8 @@ class Calls:
     async def _score(self, request: Request, said: str) -> Reply:
         """The continuation's log-likelihood: its tokens after the prompt's, echoed by the completions endpoint."""
         if self._how.server != "vllm":
-            raise EngineError(
-                "hosted APIs give no log-probabilities of a given text; give server='vllm' where the server is vLLM's, or use the "
-                "engine vllm or transformers"
-            )
+            what = "hosted APIs give no log-probabilities of a given text"
+            raise EngineError(f"{what}; give server='vllm' where the server is vLLM's, or use the engine vllm or transformers")
         if not said:
             raise EngineError("the continuation is empty; it has at least one token")
         turns = body_of(Request(request.messages, model=request.model), self._how)

@@ -21,17 +21,15 @@ def async_client(base_url: str, key: str) -> openai.AsyncOpenAI:
         _bound(response, MOST_BYTES)
 
     http = openai.DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"response": [bound]})
-    return openai.AsyncOpenAI(
-        api_key=key, base_url=base_url, max_retries=0, timeout=None, http_client=http, default_headers=HEADERS
-    )
+    options = {"max_retries": 0, "timeout": None, "default_headers": HEADERS}
+    return openai.AsyncOpenAI(api_key=key, base_url=base_url, http_client=http, **options)
 
 
 def client(base_url: str, key: str, *, retries: int, timeout: float, most: int) -> openai.OpenAI:
     """most: bytes of an answer."""
     http = openai.DefaultHttpxClient(follow_redirects=False, event_hooks={"response": [lambda each: _bound(each, most)]})
-    return openai.OpenAI(
-        api_key=key, base_url=base_url, max_retries=retries, timeout=timeout, http_client=http, default_headers=HEADERS
-    )
+    options = {"max_retries": retries, "timeout": timeout, "default_headers": HEADERS}
+    return openai.OpenAI(api_key=key, base_url=base_url, http_client=http, **options)
 
 
 def _bound(response: Any, most: int) -> None:

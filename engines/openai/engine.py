@@ -69,10 +69,8 @@ class OpenAIEngine:
         if server not in SERVERS:
             raise InputError(f"the server is {server!r}; it is one of: {', '.join(SERVERS)}")
         if concurrency < 1 or attempts < 1 or not all(each > 0 for each in (timeout, patience, backoff, poll)):
-            raise InputError(
-                f"concurrency={concurrency}, attempts={attempts}, timeout={timeout}, patience={patience}, backoff={backoff}, "
-                f"poll={poll}: at least one request at once and one attempt, and seconds that are more than 0"
-            )
+            why = f"concurrency={concurrency}, attempts={attempts}, timeout={timeout}, patience={patience}, backoff={backoff}"
+            raise InputError(f"{why}, poll={poll}: at least one request at once and one attempt, and seconds that are more than 0")
         self.base_url, where = _address(base_url or os.environ.get("OPENAI_BASE_URL") or HOSTED)
         host = urlsplit(self.base_url).hostname or ""
         if not re.fullmatch(r"[A-Za-z_]\w*", key_variable, re.ASCII):
@@ -88,9 +86,8 @@ class OpenAIEngine:
         field = limit_field or ("max_completion_tokens" if self.base_url == HOSTED else "max_tokens")
         added = dict(extra or {})
         for name_of_field in sorted((OURS | {field}) & set(added)):
-            raise InputError(
-                f"extra has the field {name_of_field!r}, which the engine sets itself and the budget counts on; leave it out"
-            )
+            what = f"extra has the field {name_of_field!r}, which the engine sets itself and the budget counts on"
+            raise InputError(f"{what}; leave it out")
         if not name:
             kind = "openai" if server == "openai" else f"openai-{server}"
             name = f"{kind}:{model}@{where}"

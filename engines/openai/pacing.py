@@ -21,16 +21,14 @@ AT_FIRST = 4  # requests under way at the start
 UNTOLD_RESET = 1.0  # seconds until an account is renewed, where the server says that it is empty and not for how long
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
-Turn = tuple[float, float]
-"""A request under way: the moments of the accounts of requests and of tokens in which it was sent."""
+Turn = tuple[float, float]  # a request under way: the moments of the accounts of requests and of tokens in which it was sent
 
 
 @dataclass(slots=True)
 class Account:
-    """What may be spent (requests, or tokens) until it is renewed; unknown, and endless, until the server tells.
-
-    What a server tells with an answer is true of the moment in which it took that request up, so what was spent since is taken
-    off, and what it told of an earlier moment, or before the account was renewed, is let pass."""
+    """What may be spent (requests, or tokens) until it is renewed; unknown, and endless, until the server tells. What a server
+    tells with an answer is true of the moment in which it took that request up, so what was spent since is taken off, and what it
+    told of an earlier moment, or before the account was renewed, is let pass."""
 
     left: float = math.inf
     full: float = math.inf
@@ -138,10 +136,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def seconds(told: str | None) -> float | None:
     """`12`, `0.5`, `120ms`, `1m2.5s` in seconds; None for anything else."""
-    if told is None:
-        return None
     number = _number(told)
-    if number is not None:
+    if told is None or number is not None:
         return number
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", told)
     return sum(float(n) * UNITS[unit] for n, unit in parts) if parts and "".join(map("".join, parts)) == told else None

@@ -42,11 +42,9 @@ def prices_for(
                 return price_pair(listed[name], f"the price of {name!r}")
     if is_local(host):
         return 0.0, 0.0
-    raise InputError(
-        f"no price is known for {model!r} on {host!r}, and a budget needs one; give prices=(dollars per million prompt tokens, "
-        f"per million completion tokens), or a price table in {VARIABLE}, a TOML file with\n"
-        f'["{host}"]\n"{model}" = [0.50, 1.50]'
-    )
+    what = f"no price is known for {model!r} on {host!r}, and a budget needs one"
+    way_out = f"give prices=(dollars per million prompt tokens, per million completion tokens), or a price table in {VARIABLE}"
+    raise InputError(f'{what}; {way_out}, a TOML file with\n["{host}"]\n"{model}" = [0.50, 1.50]')
 
 
 def price_pair(given: Any, what: str) -> tuple[float, float]:
@@ -56,7 +54,6 @@ def price_pair(given: Any, what: str) -> tuple[float, float]:
     except (TypeError, ValueError, OverflowError):
         prompt = completion = math.nan
     if not (0 <= prompt < math.inf and 0 <= completion < math.inf):
-        raise InputError(
-            f"{what} is {one_line(given)}; it is two numbers, 0 or more: dollars per million prompt and completion tokens"
-        )
+        why = f"{what} is {one_line(given)}"
+        raise InputError(f"{why}; it is two numbers, 0 or more: dollars per million prompt and completion tokens")
     return prompt, completion

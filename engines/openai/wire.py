@@ -119,18 +119,14 @@ def chat_reply(raw: str, request: Request, server: str) -> Reply:
     if not text and not logprobs:
         raise useless(f"the answer is empty (finish reason {finish!r}); one that thinks first may need a larger max_tokens", usage)
     if request.sampling.choices:
-        text = _choice(text, request.sampling.choices, server, usage)
+        said: Any = text
+        if server != "vllm":
+            with suppress(ValueError, TypeError, KeyError):
+                said = json.loads(text)[CHOICE]
+        if said not in request.sampling.choices:
+            raise useless(f"it said {text[:SHOWN]!r}, which is none of the choices {list(request.sampling.choices)}", usage)
+        text = said
     return Reply(text, str(finish), logprobs, None, usage.prompt_tokens, usage.completion_tokens)
-
-
-def _choice(text: str, choices: Sequence[str], server: str, usage: Usage) -> str:
-    said: Any = text
-    if server != "vllm":
-        with suppress(ValueError, TypeError, KeyError):
-            said = json.loads(text)[CHOICE]
-    if said not in choices:
-        raise useless(f"it said {text[:SHOWN]!r}, which is none of the choices {list(choices)}", usage)
-    return said
 
 
 def label_logprobs(found: Any, labels: Sequence[str]) -> dict[str, float]:

@@ -55,8 +55,7 @@ def t_estimate(
 
 
 def wilson_interval(rate: float, n: float, level: float, df: float = math.inf) -> tuple[float, float]:
-    """Wilson's (1927) score interval of a rate in [0, 1] from `n` > 0 verdicts; `n` may be effective. df: of t, infinite:
-    normal."""
+    """Wilson's (1927) score interval of a rate in [0, 1] from `n` > 0 verdicts (may be effective). df: of t, infinite: normal."""
     z2 = t_quantile(level, df) ** 2
     centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (rate * (1 - rate) / n + z2 / (4 * n * n))) / (1 + z2 / n)
@@ -88,8 +87,7 @@ def two_sided_p(value: float, standard_error: float, df: float) -> float:
     return float(2 * stdtr(df, -abs(value) / standard_error))
 
 
-NO_WIDTH = 1e-9
-"""Width of an interval, as a part of the value or of 1, that is rounding and no spread."""
+NO_WIDTH = 1e-9  # width of an interval, as a part of the value or of 1, that is rounding and no spread
 
 
 def prompt_counts(prompts: int, resamples: int, rng: np.random.Generator) -> np.ndarray:

@@ -13,8 +13,7 @@ from scipy.special import ndtr, ndtri
 
 from ...core.errors import InputError
 
-MOST = 10**12
-"""Prompts, and samples of one, beyond which nothing is asked."""
+MOST = 10**12  # prompts, and samples of one, beyond which nothing is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,8 @@ def detectable_difference(prompts: int, design: Design) -> float:
     where that is more than any two win rates differ by."""
     found = _quantiles(design) * math.sqrt(design.variance_of_a_prompt / _counted(prompts)) / (1 - 2 * design.flip)
     if found > 1:
-        least = math.ceil(prompts_needed(1.0, design))
-        raise InputError(
-            f"{prompts} prompts show no difference of win rates with power {design.power:g}, not even one of 100 points; "
-            f"give {least} or more"
-        )
+        why = f"{prompts} prompts show no difference of win rates with power {design.power:g}, not even one of 100 points"
+        raise InputError(f"{why}; give {math.ceil(prompts_needed(1.0, design))} or more")
     return found
 
 

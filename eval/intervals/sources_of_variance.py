@@ -1,9 +1,8 @@
 """Where the variance of a score comes from (prompts, samples, annotators, seeds).
 
 Variance components of a random-effects model, score = mean + one effect a group of every level + rest, by the method of moments:
-sums of squares between groups are set equal to what the components would give (Henderson 1953, method 1; Searle, Casella &
-McCulloch 1992, ch. 5). Sizes may differ; levels may be nested (give each sample of a prompt its own id) or crossed (seeds and
-prompts)."""
+sums of squares between groups are set equal to what the components give (Henderson 1953, method 1; Searle, Casella & McCulloch
+1992, ch. 5). Sizes may differ, levels be nested (give each sample of a prompt its own id) or crossed (seeds and prompts)."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,10 +32,8 @@ def sources_of_variance(scores_N: np.ndarray, levels: Mapping[str, Sequence[Hash
     scores_N = np.asarray(scores_N, dtype=float)
     wrong = {name: len(groups) for name, groups in levels.items() if len(groups) != len(scores_N)}
     if scores_N.ndim != 1 or wrong or REST in levels or not np.isfinite(scores_N).all():
-        raise InputError(
-            f"there are scores of shape {scores_N.shape} and levels of other lengths: {wrong or 'none'}; give finite scores, "
-            f"one group a level for each, and no level named {REST!r}"
-        )
+        why = f"there are scores of shape {scores_N.shape} and levels of other lengths: {wrong or 'none'}"
+        raise InputError(f"{why}; give finite scores, one group a level for each, and no level named {REST!r}")
     groups = {"all": [0] * len(scores_N), **levels, REST: range(len(scores_N))}
     sizes = {name: len(set(each)) for name, each in groups.items() if name != "all"}
     sides = []

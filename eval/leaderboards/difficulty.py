@@ -23,8 +23,7 @@ RIDGE, SMALL = 1.0, 0.01
 
 
 def joint_difficulty(scores_MP: np.ndarray, mediators_MPK: np.ndarray) -> np.ndarray:
-    """Log-odds by which each prompt helps a model beat the baseline, mean 0, shape [P]. scores_MP in [0, 1], NaN, and mediators 0,
-    if not judged."""
+    """Log-odds by which each prompt helps a model win, mean 0, [P]. scores_MP in [0, 1], NaN, and mediators 0, if not judged."""
     judged_MP = np.isfinite(scores_MP)
     y_MP = np.where(judged_MP, scores_MP, 0.0)
     x_MPK = np.concatenate([np.ones((*scores_MP.shape, 1)), mediators_MPK], axis=2) * judged_MP[:, :, None]

@@ -5,9 +5,8 @@ penalty chosen by cross-validation; the controlled win rate is its mean predicti
 difference that should not decide: length, lists, headers, bold (`mediators.py`).
 
 Departures: difficulty is joined by prompt id, never by position; the fit is at its optimum, not where liblinear stops; the penalty
-is chosen by leaving out one row at a time, so that no draw of folds decides; there is an interval, a bootstrap over prompts without
-the penalty, which shrinks every resample to the same place (docs/decisions/length-control.md); what data cannot tell is
-undefined."""
+is chosen by leave-one-out, so that no draw of folds decides; there is an interval, a bootstrap over prompts without the
+penalty, which shrinks every resample to the same place (docs/decisions/length-control.md); what data cannot tell is undefined."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -28,8 +27,7 @@ from .soft_logistic import choose_penalty, fit_soft_logistic, leave_one_out_pena
 
 PENALTIES = np.logspace(4, -4, 10)
 FOLDS = 5
-DECIDED = 0.01
-"""Residual of a verdict below which the fit leaves nothing of it open; where none is open, no resample can differ."""
+DECIDED = 0.01  # residual of a verdict below which the fit leaves nothing of it open; where none is open, no resample can differ
 Solver = Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
 """(features [R, K], labels [R], row weights [R], penalty) -> weights [K]."""
 

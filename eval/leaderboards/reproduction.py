@@ -43,10 +43,9 @@ class JoinFault(NamedTuple):
     @property
     def said(self) -> str:
         """In one sentence."""
-        return (
-            f"published {self.published:.2f}; the fit made again gives {self.by_position:.2f} joined by position, "
-            f"{self.by_instruction:.2f} by instruction ({self.by_position - self.by_instruction:+.2f} points are the fault's)"
-        )
+        again = f"{self.by_position:.2f} joined by position, {self.by_instruction:.2f} by instruction"
+        fault = f"{self.by_position - self.by_instruction:+.2f} points are the fault's"
+        return f"published {self.published:.2f}; the fit made again gives {again} ({fault})"
 
 
 def checks(

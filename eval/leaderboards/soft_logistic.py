@@ -20,8 +20,7 @@ from ...core.errors import InputError
 
 STEPS = 100
 SWEEPS = 500
-CELLS = 250_000
-"""Numbers of problems x rows worked on at once, so that they stay in the cache."""
+CELLS = 250_000  # numbers of problems x rows worked on at once, so that they stay in the cache
 
 
 def fit_soft_logistic(

@@ -64,8 +64,7 @@ def battles(
     notes = (f"{itself} battle{'s' * (itself > 1)} of a model with itself abstained",) if itself else ()
     names = list(dict.fromkeys(models if models is not None else (name for pair in zip(left, right, strict=True) for name in pair)))
     place = {name: index for index, name in enumerate(names)}
-    unknown = sorted({*left, *right} - set(names))
-    if unknown:
+    if unknown := sorted({*left, *right} - set(names)):
         raise InputError(f"the battles name {unknown}, which `models` does not list; add them, or leave `models` out")
     left_N, right_N = (np.array([place[name] for name in side], dtype=np.intp) for side in (left, right))
     found = Battles(tuple(names), left_N, right_N, p_left_N, np.zeros(len(p_left_N), dtype=np.intp), abstentions + itself, notes)
@@ -113,10 +112,9 @@ def resampled_outcomes(of: Battles, counts_RP: np.ndarray) -> tuple[np.ndarray, 
     where a verdict is neither 0, 0.5 nor 1: models of ties do not say what a soft verdict is."""
     soft_N = ~np.isin(of.p_left_N, (0.0, 0.5, 1.0))
     if soft_N.any():
-        raise InputError(
-            f"{soft_N.sum()} of {len(of)} verdicts are soft (such as {of.p_left_N[soft_N][0]:g}), and a model of ties "
-            "needs 0, 0.5 or 1; round them, or rank with half-win Bradley-Terry, which takes them as they are"
-        )
+        soft = f"{soft_N.sum()} of {len(of)} verdicts are soft (such as {of.p_left_N[soft_N][0]:g})"
+        why = f"{soft}, and a model of ties needs 0, 0.5 or 1"
+        raise InputError(f"{why}; round them, or rank with half-win Bradley-Terry, which takes them as they are")
     tied_N = (of.p_left_N == 0.5).astype(float)
     wins_RMM = _drawn(of, (of.p_left_N == 1).astype(float), (of.p_left_N == 0).astype(float), counts_RP)
     return wins_RMM, _drawn(of, tied_N, tied_N, counts_RP)

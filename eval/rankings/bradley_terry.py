@@ -19,8 +19,7 @@ from ..intervals.interval import bootstrap_estimate, prompt_counts
 from .battles import Battles, resampled_win_matrices, win_matrix
 from .newton import ascend
 
-ELO_A_NAT = 400 / np.log(10)
-"""Points of the chess scale a nat of strength: 400 points are odds of 10 to 1."""
+ELO_A_NAT = 400 / np.log(10)  # points of the chess scale a nat of strength: 400 points are odds of 10 to 1
 
 
 class StrengthFit(NamedTuple):

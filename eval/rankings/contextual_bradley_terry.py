@@ -20,8 +20,7 @@ from .battles import Battles
 from .bradley_terry import no_ratings, strength_estimates, undefined
 from .newton import maximise
 
-SEPARATED = 15.0
-"""Nats: a battle fitted as this certain (1 in 3 million) is separated by the parameters, whose maximum is then infinite."""
+SEPARATED = 15.0  # nats: a battle this certain (1 in 3 million) is separated by the parameters, whose maximum is then infinite
 
 
 class StyleFit(NamedTuple):
@@ -55,10 +54,8 @@ def fit_with_style(of: Battles, z_NF: np.ndarray, penalty: float = 0.0, weights_
     """Maximum likelihood, less penalty/2 * |(strengths, weights)|^2. weights_N: how often each battle counts, once unless given."""
     z_NF = np.asarray(z_NF, dtype=float)
     if len(z_NF) != len(of) or not np.isfinite(z_NF).all() or not penalty >= 0:
-        raise InputError(
-            f"there are {len(z_NF)} rows of features for {len(of)} battles, and the penalty is {penalty}; "
-            "give one finite row a battle, and a penalty of 0 or more"
-        )
+        why = f"there are {len(z_NF)} rows of features for {len(of)} battles, and the penalty is {penalty}"
+        raise InputError(f"{why}; give one finite row a battle, and a penalty of 0 or more")
     weights_N = np.ones(len(of)) if weights_N is None else np.asarray(weights_N, dtype=float)
     design_ND = np.zeros((len(of), len(of.models)))
     design_ND[np.arange(len(of)), of.left_N] += 1

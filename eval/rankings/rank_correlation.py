@@ -18,8 +18,7 @@ from ...core.records import Estimate
 from ...core.seeds import rng_for
 from ..intervals.interval import bootstrap_estimate, prompt_counts, t_quantile
 
-CELLS = 4_000_000
-"""Numbers held at once by Kendall's tau, so that many methods do not fill the memory."""
+CELLS = 4_000_000  # numbers held at once by Kendall's tau, so that many methods do not fill the memory
 
 
 class RankCorrelation(NamedTuple):

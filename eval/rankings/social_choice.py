@@ -12,8 +12,7 @@ from scipy.optimize import linprog, minimize
 from ...core.errors import InputError
 from ...core.records import Estimate
 
-UNIQUE = 1e-6
-"""Shares that differ by less are one solution, at the precision of the linear program."""
+UNIQUE = 1e-6  # shares that differ by less are one solution, at the precision of the linear program
 
 
 class Lottery(NamedTuple):
@@ -65,8 +64,7 @@ def maximal_lottery(p_MM: np.ndarray) -> Lottery:
     """The mixture of models that no model beats (each wins against it half the time at most). Where several do, the most even of
     them (least sum of squares), so that models in one position get one share. Undefined where a pair never met."""
     p_MM = _checked(p_MM)
-    missing = int(np.isnan(p_MM).sum() // 2)
-    if missing:
+    if missing := int(np.isnan(p_MM).sum() // 2):
         return Lottery(None, False, f"undefined: {missing} of {len(p_MM) * (len(p_MM) - 1) // 2} pairs never met")
     payoff_MM, many, ends = p_MM - 0.5, len(p_MM), []
     # shares @ payoff >= 0 against every model: an equilibrium, as the value of a symmetric game is 0

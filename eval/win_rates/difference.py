@@ -88,8 +88,7 @@ def _estimate(pair: _Pair, noise: SeedNoise, level: float = 0.95, trained: bool 
     return t_estimate(pair.value, found, pair.n, how, caveat=caveat, abstentions=pair.abstentions, level=level, extra=extra)
 
 
-CELLS = 8_000_000
-"""Numbers held at once, so that many differences do not fill the memory."""
+CELLS = 8_000_000  # numbers held at once, so that many differences do not fill the memory
 
 
 def simultaneous_differences(
@@ -97,8 +96,7 @@ def simultaneous_differences(
 ) -> dict[tuple[str, str], Estimate]:
     """(a, b) -> a's mean score less b's: every pair, or each model less `baseline`. scores: by model, over the same prompts, NaN
     where not judged; only prompts judged for all models count, and `extra["prompts_dropped"]` are the others. At 95 %, all
-    intervals hold together. `extra["p"]` is the max-t p-value over all differences. No interval without spread; undefined without
-    prompts."""
+    intervals hold together. `extra["p"]` is the max-t p-value over all. No interval without spread; undefined without prompts."""
     names, sizes = list(scores), sorted({len(each) for each in scores.values()})
     if baseline is not None and baseline not in scores:
         raise InputError(f"the baseline {baseline!r} has no scores; they are there for {names}")

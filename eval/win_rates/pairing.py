@@ -20,12 +20,10 @@ def blind_pairs(candidates: Sequence[Completion], rivals: Sequence[Completion], 
         by_prompt[rival.prompt.id] = rival
     comparisons, candidate_is_left = [], []
     for candidate in candidates:
-        if candidate.prompt.id not in by_prompt:
-            raise InputError(
-                f"no rival answers the prompt {candidate.prompt.id!r} ({candidate.prompt.text[:60]!r}); the rivals answer "
-                f"{len(by_prompt)} prompts; give an answer of the rival to every prompt that is judged"
-            )
-        pair = blind(Comparison(candidate, by_prompt[candidate.prompt.id]))
+        if (prompt := candidate.prompt).id not in by_prompt:
+            why = f"no rival answers the prompt {prompt.id!r} ({prompt.text[:60]!r}); the rivals answer {len(by_prompt)} prompts"
+            raise InputError(f"{why}; give an answer of the rival to every prompt that is judged")
+        pair = blind(Comparison(candidate, by_prompt[prompt.id]))
         canonical_first = rng_for(seed, "order", pair.key).random() < 0.5
         is_left = canonical_first == pair.is_canonical
         comparisons.append(pair if is_left else pair.swapped())

@@ -40,8 +40,7 @@ def win_rate_from_scores(
 ) -> Estimate:
     """The mean of scores in [0, 1]. clusters_N: the prompt of each. unit, cluster: what a score is of and what they come in, as
     `how` names them. SE = sqrt(C/(C-1) * sum_c (sum_{i in c} (s_i - m))^2) / n over C prompts, None where it cannot be measured;
-    interval as in `interval.rate_interval`. `extra` counts wins (above 0.5), ties, losses, prompts, seeds. None if none was
-    judged."""
+    interval: `rate_interval`. `extra` counts wins (above 0.5), ties, losses, prompts, seeds. None if none was judged."""
     scores = [Scores(np.asarray(scores_N, dtype=float), clusters_N, abstentions)]
     return _estimate(scores, _layers(scores), None, level, unit, cluster)
 

@@ -41,10 +41,8 @@ class CausalLMPolicy:
         if controls < 0:
             raise InputError(f"controls is {controls}; it is a count of control codes, 0 or more")
         if not _reads_on(model):
-            raise InputError(
-                f"{type(model).__name__} is not a causal language model with a key-value cache, which policies sample by; use a "
-                "decoder such as Llama, Qwen, Mistral, Gemma or GPT-2"
-            )
+            what = f"{type(model).__name__} is not a causal language model with a key-value cache, which policies sample by"
+            raise InputError(f"{what}; use a decoder such as Llama, Qwen, Mistral, Gemma or GPT-2")
         self.lora = lora
         self.model = (with_adapters(model, lora, "CAUSAL_LM") if lora else model).eval()
         self.encoder = PromptEncoder(tokenizer, model.generation_config)
@@ -185,9 +183,8 @@ class CausalLMPolicy:
         """How many tokens an answer may have after the `used` ones of its prompt, so that it can be scored under any code."""
         limit = context(self.model)
         if used >= limit:
-            raise InputError(
-                f"a prompt has {used} tokens, and the model reads {limit}, at least one for the answer included; shorten it"
-            )
+            what = f"a prompt has {used} tokens, and the model reads {limit}, at least one for the answer included"
+            raise InputError(f"{what}; shorten it")
         if limit - used < self.max_new_tokens + len(control_text(self.controls)):
             coded = max((len(self.encoder.prompt(prompt, code)) for code in range(self.controls)), default=0)
             used = max(used, min(coded, limit - 1))

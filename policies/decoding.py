@@ -75,10 +75,8 @@ def sample_tokens(
         logits_NV = _next_logits(model, drawn_N1, mask_NL, position_N1, cache)
         position_N1 = torch.minimum(position_N1 + 1, last_N1)  # of rows that have ended and are not read any more
     if not is_finite:
-        raise InputError(
-            "the model gives no finite probabilities: its weights are NaN or infinite, or too large for its precision; train again "
-            "from a sound checkpoint, or load it with dtype='float32'"
-        )
+        what = "the model gives no finite probabilities: its weights are NaN or infinite, or too large for its precision"
+        raise InputError(f"{what}; train again from a sound checkpoint, or load it with dtype='float32'")
     return [row[row >= 0].tolist() for row in tokens.cpu().numpy()]
 
 
@@ -146,9 +144,8 @@ def batches(
     check_tokens(itertools.chain.from_iterable(pairs), model)
     sizes, limit = [len(prompt) + len(answer) for prompt, answer in pairs], context(model)
     if max(sizes) > limit:
-        raise InputError(
-            f"a prompt with its answer has {max(sizes)} tokens, and the model reads at most {limit}; shorten or drop such texts"
-        )
+        what = f"a prompt with its answer has {max(sizes)} tokens, and the model reads at most {limit}"
+        raise InputError(f"{what}; shorten or drop such texts")
     if torch.is_grad_enabled():
         yield list(range(len(pairs))), Batch.of(pairs, pad, model.device, last_state=last_state)
         return
@@ -193,7 +190,5 @@ def check_tokens(rows: Iterable[Sequence[int]], model: Any) -> None:
             raise InputError("a prompt or an answer has no tokens at all; the tokenizer must make at least one of each")
         if not 0 <= min(row) <= max(row) < known:
             wrong = min(row) if min(row) < 0 else max(row)
-            raise InputError(
-                f"there is a token {wrong}, and the model knows {known}, from 0; give the tokenizer that the model was made "
-                "with, or make room for what was added to it (model.resize_token_embeddings)"
-            )
+            why = f"there is a token {wrong}, and the model knows {known}, from 0; give the tokenizer that the model was made with"
+            raise InputError(f"{why}, or make room for what was added to it (model.resize_token_embeddings)")

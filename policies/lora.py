@@ -51,9 +51,8 @@ def with_adapters(model: Any, lora: Lora, task: str, modules_to_save: list[str] 
         try:
             made = get_peft_model(model, config)
         except ValueError as error:
-            raise InputError(
-                f"LoRA cannot adapt {targets!r} ({str(error).splitlines()[0]}); give names of linear layers, or 'all-linear'"
-            ) from error
+            what = f"LoRA cannot adapt {targets!r} ({str(error).splitlines()[0]})"
+            raise InputError(f"{what}; give names of linear layers, or 'all-linear'") from error
     owners = Counter(id(p) for module in made.modules() for p in module._parameters.values() if p is not None)
     layers = {name: module for name, module in made.named_modules() if isinstance(module, BaseTunerLayer)}
     shared = [name.removeprefix("base_model.model.") for name, on in layers.items() if owners[id(on.get_base_layer().weight)] > 1]

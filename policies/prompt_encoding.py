@@ -25,10 +25,8 @@ class PromptEncoder:
 
     def __init__(self, tokenizer: Any, config: Any = None) -> None:
         if tokenizer.eos_token_id is None:
-            raise InputError(
-                f"the tokenizer of {tokenizer.name_or_path!r} has no end-of-sequence token; set tokenizer.eos_token, "
-                "since an answer must be able to end"
-            )
+            what = f"the tokenizer of {tokenizer.name_or_path!r} has no end-of-sequence token"
+            raise InputError(f"{what}; set tokenizer.eos_token, since an answer must be able to end")
         self.tokenizer = tokenizer
         self.chat = ChatEncoder(tokenizer, plain=bare)
         self.pad = FILLER

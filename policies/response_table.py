@@ -50,10 +50,8 @@ class ResponseTable:
     def __post_init__(self) -> None:
         shape = (len(self.prompts), self.reference_logits_PM.shape[1])
         if self.reference_logits_PM.shape != shape or self.features_PMD.shape[:2] != shape:
-            raise InputError(
-                f"{len(self.prompts)} prompts, reference logits {tuple(self.reference_logits_PM.shape)} and features "
-                f"{tuple(self.features_PMD.shape)} are not a table; expected P prompts, [P, M] and [P, M, D]"
-            )
+            what = f"{len(self.prompts)} prompts, reference logits {tuple(self.reference_logits_PM.shape)} and features"
+            raise InputError(f"{what} {tuple(self.features_PMD.shape)} are not a table; expected P prompts, [P, M] and [P, M, D]")
         object.__setattr__(self, "rows", {prompt.id: row for row, prompt in enumerate(self.prompts)})
         if len(self.rows) != len(self.prompts):
             raise InputError("a prompt stands twice in the response table; give each id once")
@@ -69,10 +67,8 @@ class ResponseTable:
         try:
             return np.array([self.rows[prompt.id] for prompt in prompts], dtype=np.int64)
         except KeyError as error:
-            raise InputError(
-                f"the prompt {error.args[0]!r} is not in this policy's table of {len(self.prompts)} prompts; a tabular policy "
-                "answers only the prompts of its own world"
-            ) from None
+            what = f"the prompt {error.args[0]!r} is not in this policy's table of {len(self.prompts)} prompts"
+            raise InputError(f"{what}; a tabular policy answers only the prompts of its own world") from None
 
     def answers_of(self, completions: Sequence[Completion]) -> np.ndarray:
         """Index of each answer, [B]: its one token, or read from its text where it has none."""
@@ -158,10 +154,8 @@ def load_tabular(
 def fitting(folder: Path, array: np.ndarray, like: Parameter) -> Parameter:
     """The array as a parameter. Raises InputError unless it has the shape of `like`."""
     if array.shape != tuple(like.shape):
-        raise InputError(
-            f"parameters in {shown_path(folder)} have the shape {list(array.shape)}, and this table wants {list(like.shape)}; give "
-            f"{WRITTEN}"
-        )
+        what = f"parameters in {shown_path(folder)} have the shape {list(array.shape)}, and this table wants {list(like.shape)}"
+        raise InputError(f"{what}; give {WRITTEN}")
     return Parameter(torch.from_numpy(array))
 
 
@@ -175,9 +169,8 @@ def _array(archive: ZipFile, name: str) -> np.ndarray:
         raise ValueError(f"the array {name!r} is of another version of the format")
     shape, _, dtype = np.lib.format.read_array_header_1_0(data)
     if dtype != np.float64 or math.prod(shape) * dtype.itemsize != len(data.getvalue()) - data.tell():
-        raise ValueError(
-            f"the array {name!r} is said to be {shape} of {dtype}; it must be float64, and as many numbers as it holds"
-        )
+        wrong = f"the array {name!r} is said to be {shape} of {dtype}"
+        raise ValueError(f"{wrong}; it must be float64, and as many numbers as it holds")
     data.seek(0)
     array = np.lib.format.read_array(data, allow_pickle=False)
     if not np.isfinite(array).all():

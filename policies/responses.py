@@ -17,7 +17,6 @@ def response_index(completion: Completion) -> int:
         return completion.tokens[0]
     index = completion.text.removeprefix(PREFIX)
     if not (completion.text.startswith(PREFIX) and index.isascii() and index.isdecimal()):
-        raise InputError(
-            f"{completion.text!r} is not an answer of a table; expected {response_text(0)!r} and so on, or the answer's token"
-        )
+        what = f"{completion.text!r} is not an answer of a table"
+        raise InputError(f"{what}; expected {response_text(0)!r} and so on, or the answer's token")
     return int(index)

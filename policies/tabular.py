@@ -83,9 +83,8 @@ class TabularPolicy:
     def kl(self, reference: Policy, completions: Sequence[Completion]) -> float:
         """Exact KL(self || reference) in nats, mean over the distinct prompts of `completions`."""
         if not isinstance(reference, TabularPolicy):
-            raise InputError(
-                f"the KL of a tabular policy from a {type(reference).__name__} is unknown; compare two tabular policies"
-            )
+            what = f"the KL of a tabular policy from a {type(reference).__name__} is unknown"
+            raise InputError(f"{what}; compare two tabular policies")
         if not completions:
             raise InputError("no completions to take a KL over; give at least one, it says which prompts are meant")
         prompts = list({each.prompt.id: each.prompt for each in completions}.values())

@@ -48,14 +48,11 @@ class CausalLMValueModel:
             with torch.device("meta"):
                 model = AutoModelForSequenceClassification.from_config(config)
         except ValueError as error:
-            raise InputError(
-                f"transformers has no sequence classifier of the type {config.model_type!r}, so it has no value model; use a "
-                "decoder such as Llama, Qwen, Mistral or Gemma"
-            ) from error
+            wrong = f"transformers has no sequence classifier of the type {config.model_type!r}, so it has no value model"
+            raise InputError(f"{wrong}; use a decoder such as Llama, Qwen, Mistral or Gemma") from error
         if not isinstance(getattr(model, "score", None), torch.nn.Linear):
-            raise InputError(
-                f"the classifier of {config.model_type!r} has no linear head called 'score'; use a decoder such as Llama"
-            )
+            what = f"the classifier of {config.model_type!r} has no linear head called 'score'"
+            raise InputError(f"{what}; use a decoder such as Llama")
         setattr(model, model.base_model_prefix, backbone)
         model.score = torch.nn.Linear(model.score.in_features, 1, bias=False, device=backbone.device, dtype=backbone.dtype)
         torch.nn.init.zeros_(model.score.weight)
@@ -68,10 +65,8 @@ class CausalLMValueModel:
 
         model, tokenizer = load_pretrained(AutoModelForSequenceClassification, folder, device, dtype)
         if model.config.num_labels != 1 or not hasattr(model, "score"):
-            raise InputError(
-                f"the checkpoint {str(folder)!r} has {model.config.num_labels} labels; a value model has one, and a head called "
-                "'score'"
-            )
+            what = f"the checkpoint {str(folder)!r} has {model.config.num_labels} labels"
+            raise InputError(f"{what}; a value model has one, and a head called 'score'")
         saved = saved_settings(folder)
         return CausalLMValueModel(model, PromptEncoder(tokenizer, model.config), lora=saved.lora, control=saved.control)
 

@@ -67,10 +67,8 @@ def tastes_of(own_UA: np.ndarray, gold_A: np.ndarray, tastes: Tastes | None, asp
         raise InputError(f"the tastes are those of {sorted(found) or 'nobody'}; give at least one user, and none called 'gold'")
     for user, weights_A in found.items():
         if weights_A.shape != (len(aspects),) or not np.isfinite(weights_A).all():
-            raise InputError(
-                f"the taste of {user!r} is {weights_A}; it is one finite weight for each of the {len(aspects)} aspects: "
-                f"{', '.join(aspects)}"
-            )
+            what = f"the taste of {user!r} is {weights_A}"
+            raise InputError(f"{what}; it is one finite weight for each of the {len(aspects)} aspects: {', '.join(aspects)}")
     return {GOLD: gold_A} | found
 
 

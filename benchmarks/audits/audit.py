@@ -91,9 +91,8 @@ def gold_for(stored: LabelledPairs, path: Path, flip: float | None = None) -> Go
     """The labels of a file on pairs that a judge labelled before. Raises InputError where they share none."""
     labels_AN = read_labelled(path).labels_of(stored.pairs)
     if not np.isfinite(labels_AN).any():
-        raise InputError(
-            f"{str(path)!r} labels none of the {len(stored.pairs)} pairs; give gold labels of the same prompts and answers"
-        )
+        what = f"{str(path)!r} labels none of the {len(stored.pairs)} pairs"
+        raise InputError(f"{what}; give gold labels of the same prompts and answers")
     return GoldLabels(str(path), labels_AN, flip)
 
 

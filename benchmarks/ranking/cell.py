@@ -154,10 +154,8 @@ def true_values(suite: Suite, world: World, policy: Policy, answers: Sequence[Se
     truth = world.truth(policy, answers)
     for values_P in truth:
         if np.shape(values_P) != (len(answers),):
-            raise InputError(
-                f"the world {suite.world!r} was asked for the truth on {len(answers)} prompts and gave an array of shape "
-                f"{np.shape(values_P)}; `truth(policy, answers)` gives one value per row of `answers`"
-            )
+            what = f"the world {suite.world!r} was asked for the truth on {len(answers)} prompts and gave an array of shape"
+            raise InputError(f"{what} {np.shape(values_P)}; `truth(policy, answers)` gives one value per row of `answers`")
     return truth
 
 

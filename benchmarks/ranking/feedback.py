@@ -45,10 +45,8 @@ class MeteredFeedback:
 
     def ask(self, items: Sequence[Item]) -> list[Feedback | Abstention]:
         if len(items) > self.labels_left:
-            raise BudgetExceeded(
-                f"{len(items)} labels were asked for and {self.labels_left} of {self._budget} are left; ask for fewer, or raise "
-                "the suite's `labels`"
-            )
+            what = f"{len(items)} labels were asked for and {self.labels_left} of {self._budget} are left"
+            raise BudgetExceeded(f"{what}; ask for fewer, or raise the suite's `labels`")
         answers = list(self._annotate(items))
         self._charge(answers)
         return answers

@@ -171,9 +171,8 @@ def check_suite(suite: Suite, *, ranked: bool = True, annotators: bool = True) -
     ranked: False where one method is trained, whatever it yields. annotators: False where others are asked than the suite's."""
     for name in suite.ranked:
         if ranked and not yields_policy(name):
-            raise InputError(
-                f"the method {name!r} yields a {METHODS.entry(name).traits['yields']}, which cannot be ranked; leave it out"
-            )
+            why = f"the method {name!r} yields a {METHODS.entry(name).traits['yields']}, which cannot be ranked"
+            raise InputError(f"{why}; leave it out")
         method_config(suite, name)
     for what, given in (("the model", suite.model), ("the table engine_options", suite.engine_options)):
         if given and not suite.engine:
@@ -182,10 +181,8 @@ def check_suite(suite: Suite, *, ranked: bool = True, annotators: bool = True) -
     for amount, split in (("prompts", "unlabeled"), ("eval_prompts", "eval")):
         wanted, known = getattr(suite, amount), len(world.prompts(split))
         if wanted > known:
-            raise InputError(
-                f"the suite has {amount} = {wanted} and the world {suite.world!r} has {known} {split} prompts; "
-                f"ask for at most {known}, or make the world larger in the suite's [world_options]"
-            )
+            wrong = f"the suite has {amount} = {wanted} and the world {suite.world!r} has {known} {split} prompts"
+            raise InputError(f"{wrong}; ask for at most {known}, or make the world larger in the suite's [world_options]")
     for name in {suite.feedback, suite.evaluator} if annotators else ():
         annotator = make_annotator(name, world=world)
         if not suite.engine and traits_of(annotator).engine:

@@ -118,10 +118,8 @@ def judgments_of_table(rows: list[Row], path: Path, judge: str | None = None) ->
         where = f"{str(path)!r}, row {number}"
         names = [name_of(row.get(name), f"{where}: `{name}`") for name in ("annotator", "generator_2", "generator_1")]
         if not names[1]:
-            raise InputError(
-                f"{where} names no model (its columns are {listed(row)}); give battles (model_a, model_b, winner), "
-                "judgments (generator_1, generator_2, preference), or what `pasture annotate` wrote"
-            )
+            wrong = f"{where} names no model (its columns are {listed(row)}); give battles (model_a, model_b, winner)"
+            raise InputError(f"{wrong}, judgments (generator_1, generator_2, preference), or what `pasture annotate` wrote")
         groups.setdefault((names[0], names[1], names[2]), []).append(row)
     judges = {name[0] for name in groups}
     if judge is not None and judge not in judges:

@@ -39,10 +39,8 @@ def battles_of_rows(rows: Sequence[Row], path: Path | str) -> Battles:
     """The same from rows, which errors call those of `path`."""
     lacks = [name for name in ("model_a", "model_b") if name not in rows[0]]
     if lacks or not {"winner", "p_a", *ONE_EACH} & set(rows[0]):
-        raise InputError(
-            f"{str(path)!r} has the columns {listed(rows[0])}; battles need model_a, "
-            f"model_b and winner (or {', '.join(ONE_EACH)}, or p_a)"
-        )
+        what = f"{str(path)!r} has the columns {listed(rows[0])}"
+        raise InputError(f"{what}; battles need model_a, model_b and winner (or {', '.join(ONE_EACH)}, or p_a)")
     scores = [_score(row, f"{str(path)!r}, row {number}") for number, row in enumerate(rows, 1)]
     said = [at for at, score in enumerate(scores) if score is not None]
     left, right = ([_model(rows[at], side, f"{str(path)!r}, row {at + 1}") for at in said] for side in ("model_a", "model_b"))

@@ -39,9 +39,8 @@ def read_group_scores(path: Path) -> GroupScores:
     prompts = sorted({prompt for _, _, prompt, _ in said})
     group_at, prompt_at = ({name: at for at, name in enumerate(each)} for each in (groups, prompts))
     if "spoken_to" in rows[0] and not all(each[0] for each in said):
-        raise InputError(
-            f"{str(path)!r} says in some rows only which user an answer speaks to; fill in `spoken_to`, or leave it out"
-        )
+        what = f"{str(path)!r} says in some rows only which user an answer speaks to"
+        raise InputError(f"{what}; fill in `spoken_to`, or leave it out")
     judged, scores = [(group_at[group], prompt_at[prompt]) for _, group, prompt, _ in said], [each[3] for each in said]
     means_GP = _means(judged, scores, (len(groups), len(prompts)))
     if "spoken_to" not in rows[0]:
@@ -69,18 +68,15 @@ def read_shares(model: Path, people: Path) -> dict[str, tuple[np.ndarray, np.nda
         if said is None:
             raise InputError(f"{str(model)!r} has no answer to {question!r}, which {str(people)!r} has; give the same questions")
         if unknown := sorted(set(said) - set(options)):
-            raise InputError(
-                f"{str(model)!r} answers {question!r} with {unknown}, which the people were not offered; give such options a share "
-                f"of 0 in {str(people)!r}"
-            )
+            wrong = f"{str(model)!r} answers {question!r} with {unknown}, which the people were not offered"
+            raise InputError(f"{wrong}; give such options a share of 0 in {str(people)!r}")
         counts_2K = np.array([[each.get(option, 0.0) for option in options] for each in (said, options)])
         if not (counts_2K.sum(axis=1) > 0).all():
             raise InputError(f"nobody answered {question!r} in one of the files; leave it out of both")
         found[question] = tuple(counts_2K / counts_2K.sum(axis=1, keepdims=True))
     if of_model:
-        raise InputError(
-            f"{str(people)!r} has no answer to {next(iter(of_model))!r}, which {str(model)!r} has; give the same questions"
-        )
+        what = f"{str(people)!r} has no answer to {next(iter(of_model))!r}, which {str(model)!r} has"
+        raise InputError(f"{what}; give the same questions")
     return found
 
 

@@ -56,10 +56,8 @@ class Judgments:
         bad_N = (self.scores_N < 0) | (self.scores_N > 1) | np.isinf(self.scores_N)
         if bad_N.any():
             place = int(bad_N.argmax())
-            raise InputError(
-                f"{who}: the preference of {str(self.ids[place])[:60]!r} is {self.scores_N[place] + 1}; it is 1 (baseline) to 2 "
-                "(model), 0 or 1.5 for a tie, empty for no verdict"
-            )
+            wrong = f"{who}: the preference of {str(self.ids[place])[:60]!r} is {self.scores_N[place] + 1}"
+            raise InputError(f"{wrong}; it is 1 (baseline) to 2 (model), 0 or 1.5 for a tie, empty for no verdict")
 
     @property
     def has_lengths(self) -> bool:
@@ -100,9 +98,8 @@ def judgments_of_rows(
     """The same from rows, which errors call those of `path`."""
     where = str(path)
     if not {"generator_1", "preference"} <= set(rows[0]) or not {"index", "instruction"} & set(rows[0]):
-        raise InputError(
-            f"{where!r} has the columns {listed(rows[0])}; judgments need index or instruction, generator_1, preference"
-        )
+        what = f"{where!r} has the columns {listed(rows[0])}"
+        raise InputError(f"{what}; judgments need index or instruction, generator_1, preference")
     baselines = {_name(row, "generator_1", where) for row in rows}
     if len(baselines) > 1:
         raise InputError(f"{where!r} compares with {len(baselines)} baselines ({', '.join(sorted(baselines))}); give one a file")

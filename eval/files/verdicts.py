@@ -43,10 +43,8 @@ def read_verdicts(path: Path | str) -> Verdicts:
         return _alpaca_eval(path, rows, prompt_column)
     if prompt_column and {"p_chosen", "left_was_chosen"} <= set(columns):
         return _pasture(path, list(read_labels(path)))
-    raise InputError(
-        f"{str(path)!r} has the columns {listed(columns)}; verdicts are in `preference` (AlpacaEval) or in "
-        f"`p_chosen, left_was_chosen` (`pasture annotate`), with one of {', '.join(PROMPT_COLUMNS)}"
-    )
+    what = f"{str(path)!r} has the columns {listed(columns)}; verdicts are in `preference` (AlpacaEval) or in"
+    raise InputError(f"{what} `p_chosen, left_was_chosen` (`pasture annotate`), with one of {', '.join(PROMPT_COLUMNS)}")
 
 
 def _alpaca_eval(path: Path | str, rows: Sequence[Row], prompt_column: str) -> Verdicts:

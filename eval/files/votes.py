@@ -23,10 +23,8 @@ def read_votes(path: Path) -> Votes:
         return votes(cells[0], cells[1], [label or None for label in cells[2]])
     if {"chosen", "p_left", "preference"} & set(rows[0]):
         return votes_of(each._replace(judge=each.judge or "file") for each in read_labels(path))
-    raise InputError(
-        f"{str(path)!r} has the columns {listed(rows[0])}; give a worker ({', '.join(WORKERS)}), an item "
-        f"({', '.join(ITEMS)}) and a label ({', '.join(LABELS)}), or preferences on pairs with their `annotator`"
-    )
+    what = f"{str(path)!r} has the columns {listed(rows[0])}; give a worker ({', '.join(WORKERS)}), an item ({', '.join(ITEMS)})"
+    raise InputError(f"{what} and a label ({', '.join(LABELS)}), or preferences on pairs with their `annotator`")
 
 
 def _name(row: Row, column: str, where: str) -> str:

@@ -52,9 +52,8 @@ def entropy_ratio(p_QK: np.ndarray, q_QK: np.ndarray) -> np.ndarray:
 def _checked(p_QK: np.ndarray, q_QK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     p_QK, q_QK = np.atleast_2d(np.asarray(p_QK, dtype=float)), np.atleast_2d(np.asarray(q_QK, dtype=float))
     if p_QK.shape != q_QK.shape:
-        raise InputError(
-            f"the distributions have shapes {p_QK.shape} and {q_QK.shape}; give one row a question, one column an option"
-        )
+        what = f"the distributions have shapes {p_QK.shape} and {q_QK.shape}"
+        raise InputError(f"{what}; give one row a question, one column an option")
     for name, each in (("first", p_QK), ("second", q_QK)):
         if not (each >= 0).all() or not np.allclose(each.sum(axis=1), 1, atol=1e-6):
             raise InputError(f"a row of the {name} distribution is not 0 or more summing to 1; divide counts by their row's sum")

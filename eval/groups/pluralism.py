@@ -38,9 +38,8 @@ def pluralism(
     scores_GP = np.asarray(scores_GP, dtype=float)
     weights_G = np.ones(len(groups)) if weights_G is None else np.asarray(weights_G, dtype=float)
     if scores_GP.ndim != 2 or len(scores_GP) != len(groups) or weights_G.shape != (len(groups),) or not (weights_G > 0).all():
-        raise InputError(
-            f"scores have shape {scores_GP.shape} for {len(groups)} groups; give one row and one positive weight a group"
-        )
+        what = f"scores have shape {scores_GP.shape} for {len(groups)} groups"
+        raise InputError(f"{what}; give one row and one positive weight a group")
     judged_GP = np.isfinite(scores_GP)
     by_group = {
         name: win_rate_from_scores(row_P[judged_P], np.flatnonzero(judged_P), int((~judged_P).sum()))
@@ -116,14 +115,12 @@ def steerability(scores_GHP: np.ndarray) -> Steerability:
     prompts. Undefined for fewer than 2 personas."""
     scores_GHP = np.asarray(scores_GHP, dtype=float)
     if scores_GHP.ndim != 3 or scores_GHP.shape[0] != scores_GHP.shape[1]:
-        raise InputError(
-            f"scores have shape {scores_GHP.shape}; give [persona spoken to, persona judging, prompt] with the same personas twice"
-        )
+        wrong = f"scores have shape {scores_GHP.shape}"
+        raise InputError(f"{wrong}; give [persona spoken to, persona judging, prompt] with the same personas twice")
     judged = np.isfinite(scores_GHP)
     if judged.any() and not (scores_GHP[judged].min() >= 0 and scores_GHP[judged].max() <= 1):
-        raise InputError(
-            f"scores go from {scores_GHP[judged].min():g} to {scores_GHP[judged].max():g}; a verdict's score is in [0, 1]"
-        )
+        what = f"scores go from {scores_GHP[judged].min():g} to {scores_GHP[judged].max():g}"
+        raise InputError(f"{what}; a verdict's score is in [0, 1]")
     matrix_GG = _mean(scores_GHP, axis=2)
     on_GG = np.eye(len(scores_GHP), dtype=bool)
     diagonal_P, rest_P = _mean(scores_GHP[on_GG], axis=0), _mean(scores_GHP[~on_GG], axis=0)

@@ -158,7 +158,6 @@ def mode_weights(labels_AN: np.ndarray) -> dict[float, np.ndarray]:
 def _labelled(first_N: np.ndarray, second_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     first_N, second_N = np.asarray(first_N, dtype=float), np.asarray(second_N, dtype=float)
     if first_N.shape != second_N.shape or first_N.ndim != 1:
-        raise InputError(
-            f"the labels have shapes {first_N.shape} and {second_N.shape}; give two equally long lists, matched by item"
-        )
+        what = f"the labels have shapes {first_N.shape} and {second_N.shape}"
+        raise InputError(f"{what}; give two equally long lists, matched by item")
     return first_N, second_N, np.isfinite(first_N) & np.isfinite(second_N)

@@ -37,9 +37,8 @@ def flip_rate(observed: float, others: int) -> float:
     """The e at which copies would agree this often with the mode of the others: 0.262 for AlpacaEval's humans (0.6566, 3 others).
     observed: in [0.5, 1]; below a half no flip rate explains it."""
     if not 0.5 <= observed <= 1:
-        raise InputError(
-            f"the agreement is {observed}; copies of one label agree between 0.5 and 1 of the time, so flips do not explain it"
-        )
+        what = f"the agreement is {observed}"
+        raise InputError(f"{what}; copies of one label agree between 0.5 and 1 of the time, so flips do not explain it")
     if observed == 0.5:
         return 0.5
     found = root_scalar(lambda flip: leave_one_out_agreement(flip, others) - observed, bracket=(0.0, 0.5), xtol=1e-14)

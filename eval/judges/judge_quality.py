@@ -77,9 +77,8 @@ def _liked(
     """How often the answer with more of something wins, over pairs that differ in it by more than `by`."""
     p_N, first_N, second_N = (np.asarray(each, dtype=float) for each in (p, first, second))
     if not p_N.shape == first_N.shape == second_N.shape:
-        raise InputError(
-            f"preferences, first and second have shapes {p_N.shape}, {first_N.shape} and {second_N.shape}; give one of each a pair"
-        )
+        what = f"preferences, first and second have shapes {p_N.shape}, {first_N.shape} and {second_N.shape}"
+        raise InputError(f"{what}; give one of each a pair")
     asked_N = np.abs(first_N - second_N) > by
     use_N = asked_N & np.isfinite(p_N)
     score_N = np.where(p_N == 0.5, 0.5, ((p_N > 0.5) == (second_N > first_N)).astype(float))

@@ -201,9 +201,8 @@ def check_votes(of: Votes) -> None:
     if not len(of):
         raise InputError(f"there is no vote to aggregate, and {of.abstentions} abstentions; ask more workers")
     if len(of.labels) < 2:
-        raise InputError(
-            f"every vote is {', '.join(map(repr, of.labels))}, so nothing tells workers apart; name all labels with `known`"
-        )
+        what = f"every vote is {', '.join(map(repr, of.labels))}, so nothing tells workers apart"
+        raise InputError(f"{what}; name all labels with `known`")
 
 
 def _checked_start(of: Votes, start_IL: np.ndarray) -> np.ndarray:

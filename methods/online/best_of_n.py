@@ -56,10 +56,8 @@ class BestOfN:
         return [[row[k * self.n + best[i][k]] for k in range(n)] for i, row in enumerate(rows)]
 
     def token_scores(self, completions: Sequence[Completion]) -> TokenScores:
-        raise InputError(
-            "best-of-n has no log-probabilities of tokens, because it chooses among whole answers; score its `base`, or distil it "
-            "with the method expert-iteration"
-        )
+        what = "best-of-n has no log-probabilities of tokens, because it chooses among whole answers"
+        raise InputError(f"{what}; score its `base`, or distil it with the method expert-iteration")
 
     def kl(self, reference: Policy, completions: Sequence[Completion]) -> float:
         """An upper bound in nats per answer: log n - (n - 1) / n from the base, and from another reference the mean of

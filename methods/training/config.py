@@ -50,9 +50,8 @@ class Checked:
             raise InputError(f"{field} is {one_line(value)}; it must be a number of at most 18 digits")
         if type(value) is type(default) or (type(default) is float and type(value) is int):
             return
-        raise InputError(
-            f"{field} is {value!r}, of the type {type(value).__name__}; its default is {default!r}, and it must be of that type"
-        )
+        what = f"{field} is {value!r}, of the type {type(value).__name__}"
+        raise InputError(f"{what}; its default is {default!r}, and it must be of that type")
 
 
 @dataclass(frozen=True)

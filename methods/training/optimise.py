@@ -40,10 +40,8 @@ class Stepper:
         self.parameters = [each for each in parameters if each.requires_grad]
         half = next((each.dtype for each in self.parameters if each.dtype in (torch.bfloat16, torch.float16)), None)
         if half:
-            raise InputError(
-                f"the weights to be trained are {str(half).removeprefix('torch.')}, in which most updates are rounded away; train "
-                "a float32 copy of them (the `copy` of a language-model policy is one) or LoRA adapters"
-            )
+            what = f"the weights to be trained are {str(half).removeprefix('torch.')}, in which most updates are rounded away;"
+            raise InputError(f"{what} train a float32 copy of them (the `copy` of a language-model policy is one) or LoRA adapters")
         self.training, self.steps, self.taken = training, steps, 0
         rate, eps, decay = training.learning_rate, training.adam_eps, training.weight_decay
         self.adamw = torch.optim.AdamW(self.parameters, lr=rate, eps=eps, weight_decay=decay)
@@ -68,10 +66,8 @@ class Stepper:
 
     def _require(self, is_finite: bool, otherwise: str) -> None:
         if not is_finite:
-            raise InputError(
-                f"{otherwise} at step {self.taken}, counted from 0; training diverged: lower learning_rate, or look for texts "
-                "or starting weights that give no finite numbers"
-            )
+            what = f"{otherwise} at step {self.taken}, counted from 0; training diverged"
+            raise InputError(f"{what}: lower learning_rate, or look for texts or starting weights that give no finite numbers")
 
 
 def minibatches(n: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

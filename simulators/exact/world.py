@@ -77,9 +77,8 @@ class ExactWorld(SimulatedWorld):
             if isinstance(value, Real) and option != "seed" and not least <= value < math.inf:
                 raise InputError(f"an exact world with {option}={value} was asked for; it is finite and at least {least:g}")
         if hidden is not None and hidden > features:
-            raise InputError(
-                f"an exact world with hidden={hidden} of features={features} was asked for; hide no more than there are"
-            )
+            wrong = f"an exact world with hidden={hidden} of features={features} was asked for"
+            raise InputError(f"{wrong}; hide no more than there are")
         users = number_of_users(users, tastes, 8)
         self.name, self.seed, self.cyclic = name, seed, cyclic
         self._hidden = 2 * features // 3 if hidden is None else hidden

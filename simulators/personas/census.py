@@ -74,10 +74,8 @@ def rake(seed: np.ndarray, margins: Sequence[Margin], tolerance: float = 1e-10, 
         empty = np.argwhere((margin.of(table) == 0) & (margin.target > 0))
         if len(empty):
             where = tuple(empty[0].tolist())
-            raise InputError(
-                f"the margin {margin.name!r} wants {margin.target[where]:g} at {where}, where the seed has nobody; give the seed "
-                "some weight there, or the margin none"
-            )
+            wrong = f"the margin {margin.name!r} wants {margin.target[where]:g} at {where}, where the seed has nobody"
+            raise InputError(f"{wrong}; give the seed some weight there, or the margin none")
     gap = np.inf
     for _ in range(limit):
         for margin in margins:
@@ -89,10 +87,8 @@ def rake(seed: np.ndarray, margins: Sequence[Margin], tolerance: float = 1e-10, 
         if gap <= tolerance:
             return table
     worst = max(margins, key=lambda margin: np.abs(margin.of(table) - margin.target).max())
-    raise InputError(
-        f"the margin {worst.name!r} is still off by {gap:.3g} after {limit} rounds: the margins contradict one another, or the "
-        "seed's zeros; see that they have one total, and that some cell of the seed can hold each"
-    )
+    what = f"the margin {worst.name!r} is still off by {gap:.3g} after {limit} rounds: the margins contradict one another"
+    raise InputError(f"{what}, or the seed's zeros; see that they have one total, and that some cell of the seed can hold each")
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,9 +155,8 @@ def load_parameters(path: Path | str) -> Parameters:
             raise InputError(f"{where!r}, {key}: unknown or missing names {one_line(sorted(unknown))}; known: {', '.join(TRAITS)}")
     for pair in correlations:
         if len(set(pair.split())) != 2:
-            raise InputError(
-                f"{where!r}, big_five.correlations: {pair!r} names no two traits; write two names with a space between"
-            )
+            what = f"{where!r}, big_five.correlations: {pair!r} names no two traits"
+            raise InputError(f"{what}; write two names with a space between")
     for name in ("ideology", "religion"):
         shares = getattr(found, name).shares.values()
         if not math.isclose(sum(shares), 1.0, abs_tol=1e-9) or min(shares) < 0:

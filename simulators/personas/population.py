@@ -68,9 +68,8 @@ class Population:
             raise InputError(f"the unseen share is {unseen}; it is between 0 and 1, such as 0.1")
         held_out = [rng_for(self.seed, "unseen persona", each.id).random() < unseen for each in self.personas]
         if all(held_out) or not any(held_out):
-            raise InputError(
-                f"with a share of {unseen:g}, {sum(held_out)} of {len(self)} personas are unseen, and one side is empty; draw more"
-            )
+            what = f"with a share of {unseen:g}, {sum(held_out)} of {len(self)} personas are unseen, and one side is empty"
+            raise InputError(f"{what}; draw more")
         sides = [tuple(p for p, out in zip(self.personas, held_out, strict=True) if out is side) for side in (False, True)]
         return Population(sides[0], self.seed), Population(sides[1], self.seed)
 
@@ -100,10 +99,8 @@ class Sampler:
             if not breaks:
                 return persona, tuple(broken)
             broken += breaks
-        raise InputError(
-            f"no consistent traits for {id!r} in {ATTEMPTS} draws; most broken: "
-            f"{Counter(broken).most_common(1)[0][0]!r}; loosen the parameters that contradict it"
-        )
+        what = f"no consistent traits for {id!r} in {ATTEMPTS} draws; most broken: {Counter(broken).most_common(1)[0][0]!r}"
+        raise InputError(f"{what}; loosen the parameters that contradict it")
 
     def _demographics(self, rng: np.random.Generator) -> dict[str, str | int]:
         where, when = rng.random(2)

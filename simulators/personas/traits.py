@@ -75,9 +75,8 @@ def trait_model(parameters: Parameters) -> TraitModel:
     try:
         factor_55 = np.linalg.cholesky(correlation)
     except np.linalg.LinAlgError as error:
-        raise InputError(
-            "big_five.correlations are not correlations of anything (not positive definite); make them smaller"
-        ) from error
+        what = "big_five.correlations are not correlations of anything (not positive definite)"
+        raise InputError(f"{what}; make them smaller") from error
     noise = np.eye(NOISES)
     scores: dict[str, np.ndarray] = dict(zip(BIG_FIVE, factor_55 @ noise[: len(BIG_FIVE)], strict=True))
     east, north, *own = noise[len(BIG_FIVE) : -2]

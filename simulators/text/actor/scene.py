@@ -66,9 +66,8 @@ class Habits:
         for part in self.model.split(",") if self.model else ():
             name, _, text = (each.strip() for each in part.partition(":"))
             if name not in known:
-                raise InputError(
-                    f"the actor has no {name!r}, in the model {self.model!r}; it has: {', '.join(known)}; try skill:0.8"
-                )
+                wrong = f"the actor has no {name!r}, in the model {self.model!r}; it has: {', '.join(known)}"
+                raise InputError(f"{wrong}; try skill:0.8")
             kind = type(known[name])
             try:
                 setattr(self, name, _TRUTH[text.lower()] if kind is bool else kind(text))
@@ -76,9 +75,8 @@ class Habits:
                 raise InputError(f"the actor's {name} is {text!r}; it is a {kind.__name__}, such as {known[name]}") from error
         self.model = ""  # in force, and not to be read again by a copy
         if not self.temperature >= 0 or not 0 <= self.skill <= 1:
-            raise InputError(
-                f"temperature={self.temperature} and skill={self.skill}: expected nats of 0 or more and a probability in [0, 1]"
-            )
+            what = f"temperature={self.temperature} and skill={self.skill}: expected nats of 0 or more and a probability in [0, 1]"
+            raise InputError(what)
 
 
 def sections_of(messages: Sequence[Message]) -> tuple[dict[str, str], str]:

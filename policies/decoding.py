@@ -17,8 +17,7 @@ from transformers import DynamicCache
 
 from ..core.errors import InputError
 
-Pair = tuple[Sequence[int], Sequence[int]]
-"""The ids of a prompt, and those of its answer."""
+Pair = tuple[Sequence[int], Sequence[int]]  # the ids of a prompt, and those of its answer
 
 MOST_TOKENS = 8192
 MOST_LOGITS = 2**25

@@ -19,8 +19,7 @@ from ..core.protocols import Policy, TokenScores
 from ..core.records import Completion, Prompt
 from .response_table import PolicyFacts, ResponseTable, TableFacts, fitting, load_tabular, save_tabular
 
-CONTROLS = 8
-"""Control codes that a policy knows by default."""
+CONTROLS = 8  # control codes that a policy knows by default
 
 
 class TabularPolicy:

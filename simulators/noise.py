@@ -15,8 +15,7 @@ from scipy.special import expit, logit
 from ..core.errors import InputError
 from ..core.records import Comparison, Completion
 
-Numbers = float | np.ndarray
-"""A number, or an array of any shape."""
+Numbers = float | np.ndarray  # a number, or an array of any shape
 Noise = Callable[[float, Comparison, float], float]
 """One corruption: P(left) before, the pair as shown, and the true utility difference in nats, to P(left) after."""
 LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)

@@ -21,8 +21,7 @@ from ...methods import METHODS
 from .feedback import feedback_source, training_annotator
 from .suite import Suite, method_config, suite_world, yields_policy
 
-EXAMPLES = 12
-"""Comparisons a cell keeps for the report's browser."""
+EXAMPLES = 12  # comparisons a cell keeps for the report's browser
 
 
 @dataclass(frozen=True, slots=True)

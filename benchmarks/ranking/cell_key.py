@@ -27,8 +27,7 @@ from ...methods import METHODS
 from ...simulators import WORLDS
 from .suite import Suite
 
-ROOT = Path(__file__).resolve().parents[2]
-"""Where Pasture lies."""
+ROOT = Path(__file__).resolve().parents[2]  # where Pasture lies
 PACKAGE = __name__.partition(".")[0]
 LIBRARIES = {sysconfig.get_path(each) for each in ("stdlib", "platstdlib", "purelib", "platlib")}
 INSTALLED = tuple(Path(each).resolve() for each in {*LIBRARIES, *site.getsitepackages(), site.getusersitepackages()})

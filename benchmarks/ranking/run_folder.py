@@ -20,8 +20,7 @@ from .feedback import training_annotator
 from .suite import Suite, suite_world
 
 CELL: TypeAdapter[Cell] = TypeAdapter(Cell)
-PROBES = 20
-"""Pairs of the world whose dearest is taken for the price of every pair."""
+PROBES = 20  # pairs of the world whose dearest is taken for the price of every pair
 
 
 def cell_path(folder: Path, method: str, seed: int, key: str) -> Path:

@@ -16,8 +16,7 @@ from ...core.files.labels import read_labels
 from ...core.files.tables import tables_in
 from ...core.records import Comparison, Label
 
-BESIDE = (".manifest.json", ".undecided.jsonl")
-"""What `pasture annotate` puts beside its preferences."""
+BESIDE = (".manifest.json", ".undecided.jsonl")  # what `pasture annotate` puts beside its preferences
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,7 @@ from ..intervals.clusters import cluster_index
 from ..intervals.interval import bootstrap_estimate, t_interval
 from ..win_rates.win_rate import share_of
 
-Clusters = Sequence[Hashable] | np.ndarray
-"""The prompt of each item, for the intervals."""
+Clusters = Sequence[Hashable] | np.ndarray  # the prompt of each item, for the intervals
 DISTANCES = ("nominal", "ordinal", "interval", "ratio")
 
 

@@ -56,8 +56,7 @@ class GoldLabels:
     flip: float | None = None
 
 
-GAMED = "GAMED"
-"""How the finding of an attack that works begins."""
+GAMED = "GAMED"  # how the finding of an attack that works begins
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from ..intervals.interval import t_estimate
 from ..win_rates.win_rate import share_of, win_rate_from_scores
 from .agreement import clusters_of, leave_one_out, mode_weights, one_left_out
 
-LONGER_BY = 30
-"""Characters by which one answer must be longer to count as the longer one."""
+LONGER_BY = 30  # characters by which one answer must be longer to count as the longer one
 
 
 def judge_variance(labels_SN: np.ndarray, prompts_N: Sequence[Hashable] | None = None) -> Estimate:

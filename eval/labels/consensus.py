@@ -19,8 +19,7 @@ from .votes import Name, Votes
 
 TOLERANCE, ROUGHLY, MOST_STEPS = 1e-9, 1e-6, 2000
 """Gain of the objective, as a part of itself, at which a fit and a resample of it have converged."""
-TRUST = 0.9
-"""Weight that a start gives to the label of the worker whom it believes; the vote shares have the rest."""
+TRUST = 0.9  # weight that a start gives to the label of the worker whom it believes; the vote shares have the rest
 
 
 @dataclass(frozen=True, slots=True)

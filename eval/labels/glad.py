@@ -15,10 +15,8 @@ from ..rankings.newton import ascend
 from .consensus import TOLERANCE, Consensus, LabelFit, LabelOptions, climb_em, fitted, log_joint_of_coins, seen
 from .votes import Votes
 
-SMOOTHING = 0.1
-"""Counts added to each label's frequency."""
-STEPS = 3
-"""Newton steps for abilities and for easiness in each M-step."""
+SMOOTHING = 0.1  # counts added to each label's frequency
+STEPS = 3  # Newton steps for abilities and for easiness in each M-step
 LONGEST_STEP = 1.0
 
 

@@ -95,8 +95,7 @@ class Persona:
         return Persona(**{**row, **scores, **lists})
 
 
-ATTRIBUTES = tuple(each.name for each in fields(Persona) if each.name != "id")
-"""All that can be said of a persona."""
+ATTRIBUTES = tuple(each.name for each in fields(Persona) if each.name != "id")  # all that can be said of a persona
 ANSWERS = tuple(each.name for each in fields(Persona) if each.type == "str" and each.name != "id")
 """Attributes that are one of several words."""
 

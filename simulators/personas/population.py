@@ -131,8 +131,7 @@ class Sampler:
         )
 
 
-MOST = 100_000
-"""Personas that one population holds: they are kept in memory."""
+MOST = 100_000  # personas that one population holds: they are kept in memory
 
 
 def population(n: int, seed: int = 0, parameters: Parameters | None = None) -> Population:

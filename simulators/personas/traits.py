@@ -19,8 +19,7 @@ from ...core.seeds import rng_for
 from .parameters import TRAITS, Cut, Habit, Parameters, default_parameters
 from .persona import BIG_FIVE, VALUES, Persona
 
-PART_OF_CHARACTER = 0.6
-"""Size of the Big Five's part beside that of the values, 1, for an attribute without loadings."""
+PART_OF_CHARACTER = 0.6  # size of the Big Five's part beside that of the values, 1, for an attribute without loadings
 NOISES = len(BIG_FIVE) + 2 + len(VALUES) + 2
 """Independent normals a persona: the Big Five's, the direction on the circle, each value's own, ideology's and religiosity's."""
 

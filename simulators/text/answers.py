@@ -7,8 +7,7 @@ import numpy as np
 
 from .grammar import CLOSERS, FACTS, FILLERS, MENTIONS, TONES, Format, Instruction, Sentence, Tone, mention_sentences, words_of
 
-LONGEST = 20
-"""Words after which nothing is added any more."""
+LONGEST = 20  # words after which nothing is added any more
 
 
 def compose(instruction: Instruction, quality: float, rng: np.random.Generator) -> str:

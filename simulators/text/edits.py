@@ -10,8 +10,7 @@ from .faults import failings, parts_of
 from .grammar import CLOSERS, MENTIONS, SENTENCES, TONES, Instruction, Role, mention_sentences, parse_instruction, words_of
 from .rules import features
 
-STEPS = 40
-"""Edits after which no more are tried."""
+STEPS = 40  # edits after which no more are tried
 TINY = 1e-9
 Score = tuple[float, ...]
 Chance = Callable[[], float]

@@ -36,8 +36,7 @@ CHAT_TEMPLATE = (
 _TOKEN = r"\n|\w+|[^\w\s]"
 OnProgress = Callable[[int, int, float], None]
 """(step, steps, mean loss in nats a token since the last call)."""
-REPORTED = 16
-"""Steps from one report of progress to the next."""
+REPORTED = 16  # steps from one report of progress to the next
 MADE_BY = ("grammar.py", "grammar.toml", "prompts.py", "answers.py", "pretraining.py")
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,8 @@ from .grammar import CLAUSES, FACTS, Instruction
 
 SHARES = {"eval": range(2), "sft": range(2, 4), "preference": range(4, 6), "unlabeled": range(6, 8), "pretraining": range(8, 16)}
 """Each split's part of the sixteen that prompts are hashed to."""
-ASKED = {"mention": 0.6, "avoid": 0.4, "length": 0.5, "tone": 0.6, "format": 0.5}
-"""How often a prompt has each wish."""
-AT_MOST = 0.6
-"""How often a wish for a length is for a short one."""
+ASKED = {"mention": 0.6, "avoid": 0.4, "length": 0.5, "tone": 0.6, "format": 0.5}  # how often a prompt has each wish
+AT_MOST = 0.6  # how often a wish for a length is for a short one
 _FACTS = [(kind, subject) for kind, subjects in FACTS.items() for subject in subjects]
 _OPTIONS = {name: list(options) for name, options in CLAUSES.items()}
 

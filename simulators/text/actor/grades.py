@@ -11,8 +11,7 @@ from ..principles import BY_FEATURE, style
 from ..rules import FEATURES
 from .scene import STRANGE, Scene
 
-GRADED = 1.5
-"""Nats above zero that take a grade from the middle four fifths of the way to the top."""
+GRADED = 1.5  # nats above zero that take a grade from the middle four fifths of the way to the top
 WORDS = read_toml(Path(__file__).with_name("words.toml"), "the actor's own words")
 
 

@@ -15,12 +15,9 @@ from ..rules import FEATURES
 from .grades import GRADED, WORDS, grade
 from .scene import SHOWN_BY_AN_EDIT, STRANGE, Scene, weights_of
 
-TIE = 0.1
-"""Nats of difference below which two answers are as good."""
-STRENGTHS = (0.7, 2.0)
-"""Nats of difference from which an answer is better, and much better."""
-Schema = Mapping[str, Any]
-"""A JSON schema."""
+TIE = 0.1  # nats of difference below which two answers are as good
+STRENGTHS = (0.7, 2.0)  # nats of difference from which an answer is better, and much better
+Schema = Mapping[str, Any]  # a JSON schema
 
 
 def said_freely(scene: Scene) -> str:

@@ -14,8 +14,7 @@ from ...eval.win_rates.win_rate import win_rate_from_scores
 
 ALIKE = 0.8
 NAMED_FROM = 0.5  # a model is named as constant where at least this share of its outputs is alike
-FEWEST = 5
-"""Prompts below which a share says nothing."""
+FEWEST = 5  # prompts below which a share says nothing
 TRIED = 20
 """Outputs, evenly spaced, that are each tried as the constant one: one of half of the outputs is missed about once in 2^20."""
 

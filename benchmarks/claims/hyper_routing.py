@@ -25,8 +25,7 @@ from ...simulators.text.world import TextWorld
 from .claim import Check, Claim, check_seeds, over_seeds, share_over_seeds
 
 CHEAP, EXPENSIVE = 1.0, 10.0  # prices of a label
-NOISE = 1.5
-"""Temperature in nats of both annotators' choices."""
+NOISE = 1.5  # temperature in nats of both annotators' choices
 SOURCES = ("routed", "random", "cheap alone", "expensive alone")
 GAIN = "routed, less another"
 ROUTING = {

@@ -18,7 +18,7 @@ from ...eval.leaderboards.leaderboard import Weights, leaderboard
 from ...eval.leaderboards.length_control import Anchor
 from ...eval.leaderboards.mediators import length_difference
 from ...eval.leaderboards.published import Published, refit
-from ...eval.rankings.battles import Battles, battles
+from ...eval.rankings.battles import battles
 from ...eval.rankings.bradley_terry import bradley_terry_ratings
 
 PROMPTS = 805
@@ -39,7 +39,11 @@ def main() -> None:
     board = "leaderboard, 200 models x 805, own difficulty, intervals"
     fitted = _timed(board, lambda: leaderboard(many, weights=Weights.OWN), "leaderboard")
     print(f"  {sum(row.length_controlled.value is not None for row in fitted)} of {len(fitted)} defined")
-    fought = _battles(4000)
+    rng = rng_for(0, "battles")
+    left = rng.integers(0, 20, size=4000)
+    right = (left + rng.integers(1, 20, size=4000)) % 20
+    won, asked = rng.random(4000) < 1 / (1 + np.exp((right - left) / 8)), rng.integers(0, PROMPTS, size=4000).tolist()
+    fought = battles(list(map(str, left)), list(map(str, right)), won, asked)
     _timed("Bradley-Terry, 4,000 battles, 200 resamples", lambda: bradley_terry_ratings(fought, resamples=200), "Bradley-Terry")
     # evalica's draws battles (by percentiles; its default, BCa, takes minutes), ours draws prompts, which it cannot
     winners = [evalica.Winner.X if p > 0.5 else evalica.Winner.Y for p in fought.p_left_N]
@@ -79,14 +83,6 @@ def _published() -> tuple[dict[Any, float], Anchor]:
     scores_N = 1 / (1 + np.exp(shift_N + rng.normal(0, 1, size=2 * PROMPTS)))
     difficulty = dict(enumerate(rng_for(0, "difficulty").normal(size=PROMPTS).tolist()))
     return difficulty, Anchor(ids, scores_N, {"length": np.tanh(shift_N)})
-
-
-def _battles(count: int) -> Battles:
-    rng = rng_for(0, "battles")
-    left = rng.integers(0, 20, size=count)
-    right = (left + rng.integers(1, 20, size=count)) % 20
-    won = rng.random(count) < 1 / (1 + np.exp((right - left) / 8))
-    return battles([str(each) for each in left], [str(each) for each in right], won, rng.integers(0, PROMPTS, size=count).tolist())
 
 
 def _peer(of: Any, hard: Mapping[Any, float], anchor: Anchor) -> float:

@@ -20,7 +20,10 @@ def read_folder(folder: Path, judge: str | None = None) -> list[Judgments]:
     where two files hold one model's under the same judge."""
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}; give one that holds {IN_FOLDER}")
-    paths = {**_csv_files(folder), **_json_files(folder)}
+    paths = _csv_files(folder)
+    for path in annotation_files(folder):  # in MODEL/JUDGE; nearer the top both names are empty, and read from the file
+        above = path.parent.relative_to(folder).parts
+        paths[path] = (above[0], "/".join(above[1:])) if len(above) > 1 else ("", "")
     if not paths:
         raise InputError(f"{str(folder)!r} holds no judgments; expected {IN_FOLDER}")
     known, found = find_instructions(folder), dict[tuple[str, str, str], tuple[Path, Judgments]]()
@@ -38,16 +41,13 @@ def read_folder(folder: Path, judge: str | None = None) -> list[Judgments]:
 
 
 def find_instructions(folder: Path) -> Instructions | None:
-    """The `instructions*.csv` of a folder, if it has one."""
-    paths = sorted(folder.glob("instructions*.csv*"))
-    return read_instructions(paths[0]) if paths else None
-
-
-def read_instructions(path: Path) -> Instructions:
-    """A table with the columns `index` and `instruction`. Raises InputError naming the row of another."""
-    texts: dict[int, str] = {}
-    for number, row in enumerate(read_rows(path), 1):
-        where = f"{str(path)!r}, row {number}"
+    """The `instructions*.csv` of a folder, if it has one: a table with the columns `index` and `instruction`. Raises InputError
+    naming the row of another."""
+    paths, texts = sorted(folder.glob("instructions*.csv*")), dict[int, str]()
+    if not paths:
+        return None
+    for number, row in enumerate(read_rows(paths[0]), 1):
+        where = f"{str(paths[0])!r}, row {number}"
         texts[index_of(row.get("index"), f"{where}: `index`")] = text_in(row, "instruction", where)
     return Instructions({text: index for index, text in texts.items()}, texts)
 
@@ -69,15 +69,6 @@ def _csv_files(folder: Path) -> dict[Path, tuple[str, str]]:
 def annotation_files(folder: Path) -> list[Path]:
     """The files named `annotations` below a folder, sorted: AlpacaEval's, and those of `pasture annotate`."""
     return sorted(path for path in folder.rglob("annotations.*") if NAME.fullmatch(path.name))
-
-
-def _json_files(folder: Path) -> dict[Path, tuple[str, str]]:
-    """(model, judge) by path, from the folders MODEL/JUDGE; nearer the top both are empty, and read from the file."""
-    found = {}
-    for path in annotation_files(folder):
-        above = path.parent.relative_to(folder).parts
-        found[path] = (above[0], "/".join(above[1:])) if len(above) > 1 else ("", "")
-    return found
 
 
 def read_outputs_by_model(folder: Path) -> dict[str, dict[str, str]]:

@@ -14,7 +14,7 @@ import numpy as np
 from ...core.errors import UnknownName
 from ...core.files.labels import read_labels
 from ...core.files.tables import tables_in
-from ...core.records import Comparison, Label
+from ...core.records import Comparison
 
 BESIDE = (".manifest.json", ".undecided.jsonl")  # what `pasture annotate` puts beside its preferences
 
@@ -56,13 +56,9 @@ def read_labelled(path: Path | str, annotator: str | None = None) -> LabelledPai
         if known and annotator not in known:
             raise UnknownName("annotator", annotator, known, f"These label the pairs of {str(path)!r}.")
         rounds = [[label for label in said if not known or label.judge == annotator] for said in rounds]
-    return _together([said for said in rounds if said])
-
-
-def _together(rounds: Sequence[Sequence[Label]]) -> LabelledPairs:
-    """Labels by pair; those of one round take places of their own, so that the first round's come first."""
+    # labels by pair; those of one round take places of their own, so that the first round's come first
     pairs, rows = dict[str, Comparison](), list[dict[str, tuple[float, float]]]()
-    for said in rounds:
+    for said in filter(None, rounds):
         by_pair = defaultdict[str, list[tuple[float, float]]](list)
         for pair, p_left, dollars, _ in said:
             is_same = pairs.setdefault(pair.key, pair).left.text == pair.left.text

@@ -131,7 +131,11 @@ def intransitivity(pairs: Sequence[Comparison], p_left_N: np.ndarray) -> Estimat
     circular, prompts, open_triads = [], [], 0
     for prompt, verdicts in said.items():
         p = {names: float(np.mean(each)) for names, each in verdicts.items()}
-        for a, b, c in _triads(p):
+        later: dict[str, list[str]] = defaultdict(list)
+        for first, second in sorted(p):
+            later[first].append(second)
+        triads = ((a, b, c) for a, others in later.items() for b, c in itertools.combinations(others, 2) if (b, c) in p)
+        for a, b, c in triads:
             wins = [p[a, b], p[b, c], 1 - p[a, c]]  # a over b, b over c, c over a
             if any(np.isnan(each) or each == 0.5 for each in wins):
                 open_triads += 1
@@ -141,11 +145,3 @@ def intransitivity(pairs: Sequence[Comparison], p_left_N: np.ndarray) -> Estimat
     found = share_of(circular, prompts, open_triads, "triad")
     why = "every triad has a tie or an abstention" if open_triads else "no prompt has three answers compared with one another"
     return found if found.value is not None else replace(found, how=f"undefined: {why}")
-
-
-def _triads(p: dict[tuple[str, str], float]) -> list[tuple[str, str, str]]:
-    """Three answers in sorted order, of which all pairs were judged."""
-    later: dict[str, list[str]] = defaultdict(list)
-    for first, second in sorted(p):
-        later[first].append(second)
-    return [(a, b, c) for a, others in later.items() for b, c in itertools.combinations(others, 2) if (b, c) in p]

@@ -82,9 +82,15 @@ def shown_in(feedback: Iterable[Preference | Abstention]) -> Shown:
             p_first.append(part.p_left)
             prompts.append(prompt)
         showings.append(sum(map(len, by_judge.values())))
-        for agree in _agreements(by_judge.values()):
-            agreed.append(agree)
-            prompts_agreed.append(prompt)
+        for one, other in (two for parts in by_judge.values() for two in itertools.combinations(parts, 2)):
+            same, crossed = (
+                one.comparison,
+                other.comparison,
+            )  # two verdicts of one judge, agreeing or not, about a pair in both orders
+            is_swap = same.left.text == crossed.right.text and same.right.text == crossed.left.text
+            if is_swap and same.left.text != same.right.text:
+                agreed.append(_score(one.p_left) + _score(other.p_left) == 1.0)
+                prompts_agreed.append(prompt)
     return Shown(p_first, prompts, judges, showings, agreed, prompts_agreed, abstained)  # pyright: ignore[reportArgumentType]
 
 
@@ -124,16 +130,6 @@ def _shown(preference: Preference, within: tuple[str, ...] = ()) -> Iterator[tup
         yield judge, preference
     for part in preference.parts:
         yield from _shown(part, judge)
-
-
-def _agreements(by_judge: Iterable[list[Preference]]) -> Iterator[bool]:
-    """One truth value for each two verdicts of one judge about a pair in its two orders."""
-    for parts in by_judge:
-        for one, other in itertools.combinations(parts, 2):
-            same, crossed = one.comparison, other.comparison
-            is_swap = same.left.text == crossed.right.text and same.right.text == crossed.left.text
-            if is_swap and same.left.text != same.right.text:
-                yield _score(one.p_left) + _score(other.p_left) == 1.0
 
 
 def _score(p_left: float) -> float:

@@ -78,7 +78,12 @@ def crowd_bradley_terry(
         return CrowdRanking(no_ratings(of, reason), of_workers, (), False)
     place = {name: k for k, name in enumerate(asked)}
     data = _Data(of, np.array([place[name] for name in workers], dtype=np.intp), len(asked), np.ones(len(of)), prior, smoothing)
-    begin = _starts(data, restarts) if start is None else [_State(np.asarray(start[0], float), np.asarray(start[1], float))]
+    # all workers trusted, then each of those with most verdicts alone, the others being taken for random; strengths unknown
+    most = np.argsort(-np.bincount(data.worker_N, minlength=data.workers), kind="stable")[:restarts]
+    eta = [np.full(data.workers, TRUST), *(np.where(np.arange(data.workers) == k, TRUST, 0.5) for k in most)]
+    begin = [_State(eta_K, np.zeros(len(of.models))) for eta_K in eta]
+    if start is not None:
+        begin = [_State(*(np.asarray(each, float) for each in start))]
     best, early, _ = max((climb(partial(_step, data), each, ROUGHLY) for each in begin), key=lambda fit: fit[1][-1])
     state, late, converged = climb(partial(_step, data), best, TOLERANCE)
     if state.eta_K.mean() < 0.5:
@@ -120,13 +125,6 @@ def _honesty(data: _Data, state: _State) -> tuple[np.ndarray, np.ndarray, float]
     beliefs += data.smoothing * (np.log(state.eta_K) + np.log1p(-state.eta_K)).sum()
     objective = data.weight_N @ (of.p_left_N * left_N + (1 - of.p_left_N) * right_N) + beliefs
     return np.exp(honest_N + log_expit(d_N) - left_N), np.exp(honest_N + log_expit(-d_N) - right_N), float(objective)
-
-
-def _starts(data: _Data, restarts: int) -> list[_State]:
-    """All workers trusted, then each of those with most verdicts alone, the others being taken for random; strengths unknown."""
-    most = np.argsort(-np.bincount(data.worker_N, minlength=data.workers), kind="stable")[:restarts]
-    eta = [np.full(data.workers, TRUST), *(np.where(np.arange(data.workers) == k, TRUST, 0.5) for k in most)]
-    return [_State(eta_K, np.zeros(len(data.of.models))) for eta_K in eta]
 
 
 def _resampled(drawn: _Data, state: _State) -> _State:

@@ -38,8 +38,11 @@ def _fit(of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float
     def beliefs(prior_L: np.ndarray, ability_W: np.ndarray, easiness_I: np.ndarray) -> float:
         return SMOOTHING * np.log(prior_L).sum() - ((ability_W - 1) ** 2).sum() / 2 - weight_I @ (easiness_I - 1) ** 2 / 2
 
-    begin = (start_IL, np.empty(0), np.ones(len(of.workers)), np.ones(len(of.items)))
-    maximise, log_joint = partial(_maximise, of, weight_I), partial(_log_joint, of)
+    def log_joint(prior_L: np.ndarray, ability_W: np.ndarray, easiness_I: np.ndarray) -> np.ndarray:
+        x_V = ability_W[of.worker_V] * np.exp(easiness_I)[of.item_V]
+        return log_joint_of_coins(of, prior_L, -np.logaddexp(0.0, -x_V), -np.logaddexp(0.0, x_V))
+
+    begin, maximise = (start_IL, np.empty(0), np.ones(len(of.workers)), np.ones(len(of.items))), partial(_maximise, of, weight_I)
     posterior_IL, (prior_L, ability_W, easiness_I), climbed = climb_em(maximise, log_joint, beliefs, weight_I, begin, tolerance)
     right_WI = expit(ability_W[:, None] * np.exp(easiness_I))
     accuracy_W = np.where(seen(of, weight_I), right_WI @ (weight_I / weight_I.sum()), np.nan)
@@ -82,8 +85,3 @@ def _ascended(
     p_V = expit(factor_V * form(at)[place_V])
     slope, curve = total(slope_V * (right_V - p_V)) - (at - 1), total(slope_V**2 * p_V * (1 - p_V)) + 1
     return ascend(value, at, np.clip(slope / curve, -LONGEST_STEP, LONGEST_STEP))
-
-
-def _log_joint(of: Votes, prior_L: np.ndarray, ability_W: np.ndarray, easiness_I: np.ndarray) -> np.ndarray:
-    x_V = ability_W[of.worker_V] * np.exp(easiness_I)[of.item_V]
-    return log_joint_of_coins(of, prior_L, -np.logaddexp(0.0, -x_V), -np.logaddexp(0.0, x_V))

@@ -18,8 +18,7 @@ from ...core.seeds import rng_for
 from .config import Training
 
 POINTS = 6  # lines of a run's log, after the one for the start
-PROMPTS = 16
-"""Prompts that are answered for one line."""
+PROMPTS = 16  # prompts that are answered for one line
 
 
 def learning_rate_factor(step: int, steps: int, schedule: str, warmup: float) -> float:

@@ -27,13 +27,11 @@ IGNORED = 0.02  # what is left of the actor's own taste where `principles` are t
 HELP = ("reference", "critique", "critique A", "critique B", "argument for A", "argument for B")
 """Sections that halve the noise of a judgement."""
 GUESS = 2.0  # standard deviation in nats of what an unskilled actor takes an answer to be worth
-SHOWN_BY_AN_EDIT = 2
-"""Rules that an edit shows, at most."""
+SHOWN_BY_AN_EDIT = 2  # rules that an edit shows, at most
 STRANGE = "the actor understands the text world's prompts alone, and this is another; take --world text, or an engine with a model"
 DEGREES = {"very low": -1.9, "low": -0.9, "average": 0.0, "high": 0.9, "very high": 1.9}
 """Standard scores that a degree in words stands for."""
-FIRST, LAST = 1.5, -1.5
-"""Standard scores of the most and the least important of the ten values; others by rank between them."""
+FIRST, LAST = 1.5, -1.5  # standard scores of the most and the least important of the ten values; others by rank between them
 OUTCOMES = {"wrong": -1.0, "right": 1.0, "nothing": 0.0}  # word of an outcome -> the fact feature that it speaks of
 _TRUTH = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
 _DEGREE = re.compile(rf"({'|'.join(sorted(DEGREES, key=len, reverse=True))}) ({'|'.join(BIG_FIVE)})\b")

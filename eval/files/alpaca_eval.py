@@ -21,7 +21,7 @@ def read_folder(folder: Path, judge: str | None = None) -> list[Judgments]:
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}; give one that holds {IN_FOLDER}")
     paths = _csv_files(folder)
-    for path in annotation_files(folder):  # in MODEL/JUDGE; nearer the top both names are empty, and read from the file
+    for path in annotation_files(folder):  # MODEL/JUDGE; nearer the top both are empty, and read from the file
         above = path.parent.relative_to(folder).parts
         paths[path] = (above[0], "/".join(above[1:])) if len(above) > 1 else ("", "")
     if not paths:

@@ -56,9 +56,8 @@ def read_labelled(path: Path | str, annotator: str | None = None) -> LabelledPai
         if known and annotator not in known:
             raise UnknownName("annotator", annotator, known, f"These label the pairs of {str(path)!r}.")
         rounds = [[label for label in said if not known or label.judge == annotator] for said in rounds]
-    # labels by pair; those of one round take places of their own, so that the first round's come first
     pairs, rows = dict[str, Comparison](), list[dict[str, tuple[float, float]]]()
-    for said in filter(None, rounds):
+    for said in filter(None, rounds):  # the labels of a round take places of their own, so that the first round's come first
         by_pair = defaultdict[str, list[tuple[float, float]]](list)
         for pair, p_left, dollars, _ in said:
             is_same = pairs.setdefault(pair.key, pair).left.text == pair.left.text

@@ -80,7 +80,7 @@ def audit_measures(asked: Asked, gold: GoldLabels | None = None, seed: int = 0) 
     if variance.value is None:
         variance = replace(variance, how="undefined: it was asked once; ask with more seeds")
     found.append(Measure("agreement", "variance", variance, "share", "one call differs from the mode of the others"))
-    return [*found, *_likings(asked, gold_N, p_N, prompts), *_consistency(asked, p_N), *_cost(asked, prompts)]
+    return [*found, *_likings(asked, gold_N, p_N, prompts), *_consistency_and_cost(asked, p_N, prompts)]
 
 
 def _agreement(
@@ -149,22 +149,16 @@ def _self_preference(asked: Asked, gold_N: np.ndarray | None, p_N: np.ndarray) -
     return replace(paired_difference(rates[:1], rates[1:], trained=False), abstentions=int(((own_N != 0) & ~use_N).sum()))
 
 
-def _consistency(asked: Asked, p_N: np.ndarray) -> list[Measure]:
+def _consistency_and_cost(asked: Asked, p_N: np.ndarray, prompts: list[str]) -> list[Measure]:
     same = position_bias(asked.both_orders).consistency if asked.both_orders else None
     same = same or Estimate(None, None, None, 0, "undefined: no pair was shown in both orders")
-    means = "triads of answers that go in a circle; 0.25 for coins"
-    return [
-        Measure("consistency", "same in both orders", same, "share", "both orders name one answer, or both a tie"),
-        Measure("consistency", "intransitive", intransitivity(asked.pairs, p_N), "share", means),
-    ]
-
-
-def _cost(asked: Asked, prompts: list[str]) -> list[Measure]:
-    calls = prompts * len(asked.calls_CN)
+    circles = intransitivity(asked.pairs, p_N)
     why = ", ".join(f"{count} {reason}" for reason, count in sorted(asked.reasons.items()))
-    silent = share_of(np.isnan(asked.calls_CN).ravel().astype(float), calls, note=why)
+    silent = share_of(np.isnan(asked.calls_CN).ravel().astype(float), prompts * len(asked.calls_CN), note=why)
     dollars = clustered_mean(1000 * asked.dollars_CN.ravel(), prompts * len(asked.dollars_CN))
     return [
+        Measure("consistency", "same in both orders", same, "share", "both orders name one answer, or both a tie"),
+        Measure("consistency", "intransitive", circles, "share", "triads of answers that go in a circle; 0.25 for coins"),
         Measure("cost", "dollars per 1,000", dollars, "dollars", "what 1,000 calls cost"),
         Measure("cost", "abstained", silent, "share", "calls without a verdict; no tie and no vote"),
     ]

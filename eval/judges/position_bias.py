@@ -82,11 +82,8 @@ def shown_in(feedback: Iterable[Preference | Abstention]) -> Shown:
             p_first.append(part.p_left)
             prompts.append(prompt)
         showings.append(sum(map(len, by_judge.values())))
-        for one, other in (two for parts in by_judge.values() for two in itertools.combinations(parts, 2)):
-            same, crossed = (
-                one.comparison,
-                other.comparison,
-            )  # two verdicts of one judge, agreeing or not, about a pair in both orders
+        for one, other in itertools.chain.from_iterable(itertools.combinations(parts, 2) for parts in by_judge.values()):
+            same, crossed = one.comparison, other.comparison
             is_swap = same.left.text == crossed.right.text and same.right.text == crossed.left.text
             if is_swap and same.left.text != same.right.text:
                 agreed.append(_score(one.p_left) + _score(other.p_left) == 1.0)

@@ -42,7 +42,8 @@ def _fit(of: Votes, weight_I: np.ndarray, start_IL: np.ndarray, tolerance: float
         x_V = ability_W[of.worker_V] * np.exp(easiness_I)[of.item_V]
         return log_joint_of_coins(of, prior_L, -np.logaddexp(0.0, -x_V), -np.logaddexp(0.0, x_V))
 
-    begin, maximise = (start_IL, np.empty(0), np.ones(len(of.workers)), np.ones(len(of.items))), partial(_maximise, of, weight_I)
+    begin = (start_IL, np.empty(0), np.ones(len(of.workers)), np.ones(len(of.items)))
+    maximise = partial(_maximise, of, weight_I)
     posterior_IL, (prior_L, ability_W, easiness_I), climbed = climb_em(maximise, log_joint, beliefs, weight_I, begin, tolerance)
     right_WI = expit(ability_W[:, None] * np.exp(easiness_I))
     accuracy_W = np.where(seen(of, weight_I), right_WI @ (weight_I / weight_I.sum()), np.nan)

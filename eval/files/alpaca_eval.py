@@ -41,13 +41,16 @@ def read_folder(folder: Path, judge: str | None = None) -> list[Judgments]:
 
 
 def find_instructions(folder: Path) -> Instructions | None:
-    """The `instructions*.csv` of a folder, if it has one: a table with the columns `index` and `instruction`. Raises InputError
-    naming the row of another."""
-    paths, texts = sorted(folder.glob("instructions*.csv*")), dict[int, str]()
-    if not paths:
-        return None
-    for number, row in enumerate(read_rows(paths[0]), 1):
-        where = f"{str(paths[0])!r}, row {number}"
+    """The `instructions*.csv` of a folder, if it has one."""
+    paths = sorted(folder.glob("instructions*.csv*"))
+    return read_instructions(paths[0]) if paths else None
+
+
+def read_instructions(path: Path) -> Instructions:
+    """A table with the columns `index` and `instruction`. Raises InputError naming the row of another."""
+    texts: dict[int, str] = {}
+    for number, row in enumerate(read_rows(path), 1):
+        where = f"{str(path)!r}, row {number}"
         texts[index_of(row.get("index"), f"{where}: `index`")] = text_in(row, "instruction", where)
     return Instructions({text: index for index, text in texts.items()}, texts)
 

@@ -47,16 +47,13 @@ class StepLoop:
     def close(self) -> None:
         """Cancels what is left of the work and waits for its end."""
 
-        async def cancelled(task: asyncio.Task[None]) -> None:
-            task.cancel()
-            await asyncio.wait((task,))
-
         def end() -> None:
             if self._task is None:
                 self._work.close()
             elif not self._task.done():
+                self._task.cancel()
                 with suppress(KeyboardInterrupt):  # of a task that Ctrl-C has ended: it was raised already
-                    self._runner.get_loop().run_until_complete(cancelled(self._task))
+                    self._runner.get_loop().run_until_complete(asyncio.wait((self._task,)))
             if self._task is not None and self._task.done() and not self._task.cancelled():
                 self._task.exception()  # it was raised already, and asyncio need not say so again
             self._runner.close()

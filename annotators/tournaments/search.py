@@ -110,11 +110,6 @@ class _Purse:
     spare: int
 
 
-def call_limit(candidates: int) -> int:
-    """The most calls that a search over this many candidates makes: floor(N log2 N)."""
-    return math.floor(candidates * math.log2(candidates)) if candidates > 1 else 0
-
-
 def pairs_search(candidates: int, beam: int = 4, unsure: float = 0.2) -> Search[PairsRanking]:
     """beam: merges kept open at once; 1 is plain merge sort. unsure: both branches are followed where p is within 0.5 +- unsure, in
     [0, 0.5]. Drive it with `search.run_search`."""
@@ -122,7 +117,7 @@ def pairs_search(candidates: int, beam: int = 4, unsure: float = 0.2) -> Search[
         expected = "the first two are 1 or more, unsure is in [0, 0.5]"
         raise InputError(f"there are {candidates} candidates, beam {beam}, unsure {unsure}; {expected}")
     plain_sort = sum(math.ceil(math.log2(k)) for k in range(2, candidates + 1))  # its calls at worst, which are below N log2 N
-    purse = _Purse(0, call_limit(candidates) - plain_sort)
+    purse = _Purse(0, math.floor(candidates * math.log2(candidates)) - plain_sort)
     order, score = yield from _sorted(list(range(candidates)), beam, unsure, purse)
     return PairsRanking(tuple(order), purse.calls, score)
 

@@ -161,22 +161,17 @@ def _sampling(options: Mapping[str, Any], labels: tuple[str, ...], where: str) -
     heat = 0.0 if options.get("do_sample") is False else options.get("temperature")
     if not isinstance(length, int) or not isinstance(heat, int | float) or isinstance(heat, bool):
         raise InputError(f"{where} has max_tokens {length!r} and temperature {heat!r}; give both numbers in completions_kwargs")
-    stop, schema = options.get("stop") or (), _schema(options, where)
+    functions = options.get("functions") or [each.get("function", {}) for each in options.get("tools") or []]
+    if functions and (len(functions) != 1 or not isinstance(functions[0].get("parameters"), Mapping)):
+        raise InputError(f"{where} offers {len(functions)} functions; one with parameters is supported")
+    # The parameters of the one function that the model is to call are the schema of its answer.
+    schema = json.dumps(functions[0]["parameters"], ensure_ascii=False) if functions else ""
+    stop = options.get("stop") or ()
     stops = (stop,) if isinstance(stop, str) else tuple(map(str, stop))
     try:
         return Sampling(length, float(heat), float(options.get("top_p", 1.0)), stop=stops, labels=labels, schema=schema)
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
-
-
-def _schema(options: Mapping[str, Any], where: str) -> str:
-    """The parameters of the one function that the model is to call, as the schema of its answer."""
-    functions = options.get("functions") or [each.get("function", {}) for each in options.get("tools") or []]
-    if not functions:
-        return ""
-    if len(functions) != 1 or not isinstance(functions[0].get("parameters"), Mapping):
-        raise InputError(f"{where} offers {len(functions)} functions; one with parameters is supported")
-    return json.dumps(functions[0]["parameters"], ensure_ascii=False)
 
 
 def _turns(template: Any, examples: int, path: Path, where: str) -> tuple[Message, ...]:

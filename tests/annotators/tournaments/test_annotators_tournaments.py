@@ -12,7 +12,7 @@ from pasture.annotators import make_annotator
 from pasture.annotators.runner import annotate
 from pasture.annotators.scripted.pairs import BradleyTerry
 from pasture.annotators.tournaments.active import Posterior, active_search, information_gain, posterior
-from pasture.annotators.tournaments.search import call_limit, knockout, pairs_search, run_search, sampled_pairs
+from pasture.annotators.tournaments.search import knockout, pairs_search, run_search, sampled_pairs
 from pasture.annotators.tournaments.tournament import Tournament
 from pasture.core.errors import InputError
 from pasture.core.records import Abstention, Ranking, Slate
@@ -83,7 +83,6 @@ def test_pairs_ranks_better_than_direct_scores_where_scores_are_noisier():
 def test_pairs_of_one_candidate_asks_nothing():
     found = run_search(pairs_search(1), judge_of([0]))
     assert (found.order, found.calls) == ((0,), 0)
-    assert call_limit(16) == 64
     for wrong in ({"candidates": 0}, {"candidates": 3, "beam": 0}, {"candidates": 3, "unsure": 0.6}):
         with pytest.raises(InputError):
             run_search(pairs_search(**wrong), judge_of([0, 1, 2]))

@@ -46,6 +46,8 @@ class PreferenceParts:
         seconds: float = 30.0,
         note: Callable[[Sequence[Preference | Abstention]], Any] | None = None,
     ) -> None:
+        if rows < 1:
+            raise InputError(f"parts of {rows} rows were asked for; a part has at least 1")
         self.path = Path(path)
         check_writable(self.path)
         self.folder = self.path.with_name(f"{self.path.name}.parts")

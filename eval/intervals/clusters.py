@@ -5,10 +5,9 @@ are added before they are squared (Miller 2024, arXiv:2411.00640, eq. 4). Seeds 
 Var = Var_prompt/P + Var_seed/S, less the interaction that both terms hold (the random two-way layout; Searle, Casella & McCulloch
 1992, ch. 4). Methods that are ranked together are taken to share their seed noise."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -147,12 +146,17 @@ def mean_over_seeds(values_SP: np.ndarray) -> Estimate:
     return means_over_seeds({"": values_SP})[""]
 
 
+def those_kept(clusters_N: Iterable[Any], kept_N: np.ndarray) -> list[Hashable]:
+    """The clusters of what is kept. Raises ValueError unless there is one for each."""
+    return [each for each, is_kept in zip(clusters_N, kept_N, strict=True) if is_kept]
+
+
 def clustered_mean(values_N: Sequence[float] | np.ndarray, clusters_N: Sequence[Hashable]) -> Estimate:
     """The mean of values in any unit, several of them a prompt; t interval clustered by prompt. NaN is missing: counted in
     `abstentions`. clusters_N: the prompt of each."""
     values_N = np.asarray(values_N, dtype=float)
     kept_N = np.isfinite(values_N)
-    clusters, missing = list(compress(clusters_N, kept_N)), int((~kept_N).sum())
+    clusters, missing = those_kept(clusters_N, kept_N), int((~kept_N).sum())
     if not clusters:
         return Estimate(None, None, None, 0, f"undefined: no values ({missing} are missing)", missing)
     mean = float(values_N[kept_N].mean())

@@ -112,9 +112,9 @@ def bootstrap_estimate(
     """`value` with the percentiles and the standard deviation of its resamples as interval and standard error.
 
     drawn_R: the value in each resample, NaN where it was undefined there. clusters: how many were drawn from; unit: the name of
-    one, for `how`. widened: whether the tails are widened. around: stretches the interval to the value where resampling adds
-    a bias. No interval and no standard error, and `how` says why, for fewer than 2 clusters, where more than a tail of the
-    resamples are undefined, and where the ends of the interval are one number."""
+    one, for `how`. widened: whether the tails are, as Student's t has them (see above). around: stretches the interval to the value
+    where resampling adds a bias. No interval and no standard error, and `how` says why, for fewer than 2 clusters, where more than
+    a tail of the resamples are undefined, and where the ends of the interval are one number."""
     drawn_R = np.asarray(drawn_R, dtype=float)
     defined_R = drawn_R[np.isfinite(drawn_R)]
     lost = len(drawn_R) - len(defined_R)

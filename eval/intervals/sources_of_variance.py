@@ -40,7 +40,8 @@ def sources_of_variance(scores_N: np.ndarray, levels: Mapping[str, Sequence[Hash
     for each in groups.values():
         place: dict[Hashable, int] = {}
         columns = [place.setdefault(group, len(place)) for group in each]
-        sides.append(sparse.csr_array((np.ones(len(columns)), (range(len(columns)), columns))))  # [N, groups], 1 of a member
+        shape = (len(columns), len(place))  # [N, groups], 1 of a member
+        sides.append(sparse.csr_array((np.ones(len(columns)), (range(len(columns)), columns)), shape=shape))
     shares = [side / np.sqrt(side.sum(axis=0)) for side in sides]
     # sum over groups of (sum of scores)^2 / size, and how much of each component it holds: of n_gh^2 / n_g
     totals = np.array([float(((share.T @ scores_N) ** 2).sum()) for share in shares])

@@ -6,7 +6,6 @@ Everitt 1969), alpha evalica's (Krippendorff 2018). Departure: agreement is aver
 
 import math
 from collections.abc import Hashable, Sequence
-from itertools import compress
 from typing import Any
 
 import evalica
@@ -17,7 +16,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ..intervals.clusters import cluster_index
+from ..intervals.clusters import cluster_index, those_kept
 from ..intervals.interval import bootstrap_estimate, t_interval
 from ..win_rates.win_rate import share_of
 
@@ -49,7 +48,7 @@ def cohen_kappa(
         found: Any = cohens_kappa(table)
     value, error, how = float(found.kappa), float(found.std_kappa), f"Cohen's kappa of {n} items"
     if clusters_N is not None:
-        index = cluster_index(clusters := list(compress(clusters_N, both_N)))
+        index = cluster_index(clusters := those_kept(clusters_N, both_N))
         places_N = np.array([index[each] for each in clusters])
         drawn = _resampled_kappas(first_N, second_N, places_N, rng_for(seed, "kappa"), resamples)
         return bootstrap_estimate(value, drawn, len(index), n, how, abstentions=missing)
@@ -81,7 +80,7 @@ def _resampled_kappas(
     return drawn
 
 
-def krippendorff_alpha(labels_AN: np.ndarray, distance: str = "nominal", resamples: int = 500) -> Estimate:
+def krippendorff_alpha(labels_AN: np.ndarray, distance: str = "nominal", *, resamples: int = 500) -> Estimate:
     """1 - observed/expected disagreement of A annotators, at most 1; labels may be missing. distance: nominal, ordinal, interval or
     ratio. Percentiles of a bootstrap over items. Undefined where no item has two labels, or all labels are one."""
     labels_AN = np.asarray(labels_AN, dtype=float)
@@ -109,7 +108,7 @@ def _alpha(labels_AN: np.ndarray, distance: str) -> float | None:
     return float(evalica.alpha(pd.DataFrame(labels_AN), distance=distance).alpha)  # type: ignore[arg-type]
 
 
-def leave_one_out(labels_AN: np.ndarray, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
+def leave_one_out(labels_AN: np.ndarray, *, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
     """How often an annotator says what the mode of the other A - 1 says, averaged over all, in [0, 1]: what people reach of one
     another. Clustered by prompts_N, the prompt of each item; by item where they are not given. AlpacaEval's "variance" of a judge
     with several seeds is 1 less this. Undefined for fewer than 2 labels everywhere."""

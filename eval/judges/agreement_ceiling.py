@@ -4,7 +4,7 @@ A true binary label is flipped with probability e, independently by each annotat
 with kappa (1-2e)^2 where labels are balanced, and not even a perfect judge agrees with the mode of k copies every time."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy.stats import binom
 
 from ...core.errors import InputError
 from ...core.records import Estimate
+from ..intervals.clusters import those_kept
 from ..win_rates.win_rate import win_rate_from_scores
 
 
@@ -58,11 +59,11 @@ def ceiling_of_labels(hard_AN: np.ndarray, prompts: Sequence[str], known_flip: f
         value = top(known_flip) if len(counts) else None
         how = f"labels that are wrong in {known_flip:g} of all cases, as given" if len(counts) else "undefined: there are no labels"
         return Estimate(value, None, None, int(shares.sum()), how)
-    scores, clusters = [np.empty(0)], list[str]()
+    scores, clusters = [np.empty(0)], list[Hashable]()
     for first, second in itertools.combinations(range(len(hard_AN)), 2):
         alike_N = 1 - np.abs(hard_AN[first] - hard_AN[second])
         scores.append(alike_N[np.isfinite(alike_N)])
-        clusters += itertools.compress(prompts, np.isfinite(alike_N))
+        clusters += those_kept(prompts, np.isfinite(alike_N))
     alike = win_rate_from_scores(np.concatenate(scores), clusters)
     if alike.value is None:
         return replace(alike, how="undefined: one label a pair does not show how noisy labels are; say it, if it is known")

@@ -76,7 +76,7 @@ def audit_measures(asked: Asked, gold: GoldLabels | None = None, seed: int = 0) 
     p_N = _hard(np.array(both)) if both else labels_SN[0]
     gold_N = _mode(_hard(gold.labels_AN)) if gold else None
     found = _agreement(asked, gold, labels_SN, p_N, prompts, seed) if gold else []
-    variance = judge_variance(labels_SN, prompts)
+    variance = judge_variance(labels_SN, prompts_N=prompts)
     if variance.value is None:
         variance = replace(variance, how="undefined: it was asked once; ask with more seeds")
     found.append(Measure("agreement", "variance", variance, "share", "one call differs from the mode of the others"))
@@ -96,11 +96,11 @@ def _agreement(
     rows.append(("ceiling", top, "share", "what a perfect judge reaches on labels this noisy"))
     rows.append(("Cohen's kappa", kappa, "kappa", "agreement above chance"))
     if (np.isfinite(gold_AN).sum(axis=0) > 1).any():
-        left_out = agreement_leaving_one_out(labels_SN[0], gold_AN, prompts)
+        left_out = agreement_leaving_one_out(labels_SN[0], gold_AN, prompts_N=prompts)
         rows.append(("agreement, one left out", left_out, "share", "one call says what all labellers but one say"))
-        others = leave_one_out(gold_AN, prompts)
+        others = leave_one_out(gold_AN, prompts_N=prompts)
         rows.append(("labellers, one left out", others, "share", "a labeller says what the others say"))
-    bias = judge_bias(labels_SN, gold_AN, prompts)
+    bias = judge_bias(labels_SN, gold_AN, prompts_N=prompts)
     rows.append(("bias", bias, "share", "the mode of its calls differs from that of the gold labels"))
     return [Measure("agreement", *row) for row in rows]
 

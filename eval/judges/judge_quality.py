@@ -20,17 +20,17 @@ from .agreement import clusters_of, leave_one_out, mode_weights, one_left_out
 LONGER_BY = 30  # characters by which one answer must be longer to count as the longer one
 
 
-def judge_variance(labels_SN: np.ndarray, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
+def judge_variance(labels_SN: np.ndarray, *, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
     """How often one of the judge's S seeds differs from the mode of its others, in [0, 1]: 0 for a deterministic judge. Clustered
     by prompts_N, the prompt of each item; by item where they are not given."""
-    found = leave_one_out(labels_SN, prompts_N)
+    found = leave_one_out(labels_SN, prompts_N=prompts_N)
     if found.value is None:
         return found
     low, high = (None if end is None else 1 - end for end in (found.high, found.low))
     return replace(found, value=1 - found.value, low=low, high=high, how=f"1 less the {found.how}")
 
 
-def judge_bias(labels_SN: np.ndarray, human_AN: np.ndarray, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
+def judge_bias(labels_SN: np.ndarray, human_AN: np.ndarray, *, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
     """How often the mode of the judge's seeds differs from the mode of the humans, in [0, 1]. Clustered as `judge_variance`."""
     labels_SN, human_AN = np.asarray(labels_SN, dtype=float), np.asarray(human_AN, dtype=float)
     items = labels_SN.shape[1]
@@ -43,7 +43,9 @@ def judge_bias(labels_SN: np.ndarray, human_AN: np.ndarray, prompts_N: Sequence[
     return share_of(1 - agreed_N[both_N], clusters, int((~both_N).sum()), "item", cluster)
 
 
-def agreement_leaving_one_out(label_N: np.ndarray, human_AN: np.ndarray, prompts_N: Sequence[Hashable] | None = None) -> Estimate:
+def agreement_leaving_one_out(
+    label_N: np.ndarray, human_AN: np.ndarray, *, prompts_N: Sequence[Hashable] | None = None
+) -> Estimate:
     """How often one label of the judge is the mode of all humans but one, averaged over who is left out, in [0, 1]: as
     `agreement.leave_one_out` of the humans. AlpacaEval's "human agreement". Undefined where no item has two human labels."""
     human_AN = np.asarray(human_AN, dtype=float)

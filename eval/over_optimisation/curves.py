@@ -21,7 +21,7 @@ from scipy.special import gammaln
 from ...core.errors import InputError
 from ...core.records import Estimate
 from ...core.seeds import rng_for
-from ...policies.closed_form import best_of_n_kl
+from ...policies import closed_form
 from ..intervals.clusters import mean_over_seeds
 from ..intervals.interval import bootstrap_estimate, prompt_counts
 
@@ -70,10 +70,15 @@ def best_of_n_means(proxy_PN: np.ndarray, gold_PN: np.ndarray, n: int) -> tuple[
     return (weight_PN * proxy_PN).sum(axis=1), (weight_PN * gold_PN).sum(axis=1)
 
 
+def best_of_n_kl(n: int) -> float:
+    """KL in nats of the best of n from what it draws from: exact without ties, else an upper bound."""
+    return closed_form.best_of_n_kl(n)
+
+
 def best_of_n_curve(proxy_PN: np.ndarray, gold_PN: np.ndarray, ns: Sequence[int]) -> list[Point]:
     """A point for each n, with t intervals over prompts. Where n is large, give several hundred answers per prompt."""
-    means = [best_of_n_means(proxy_PN, gold_PN, n) for n in ns]
-    return policy_curve([best_of_n_kl(n) for n in ns], *zip(*means, strict=True))
+    proxies, golds = ([each[place] for each in (best_of_n_means(proxy_PN, gold_PN, n) for n in ns)] for place in (0, 1))
+    return policy_curve([best_of_n_kl(n) for n in ns], proxies, golds)
 
 
 def policy_curve(kl_K: Sequence[float], proxy_KP: Sequence[np.ndarray], gold_KP: Sequence[np.ndarray]) -> list[Point]:
@@ -129,7 +134,7 @@ def peak_kl(alpha: float, beta: float, law: Law) -> float | None:
     if beta <= 0 or (law is Law.BEST_OF_N and alpha <= 0):
         return None
     log_d = math.log(alpha / (2 * beta)) if law is Law.BEST_OF_N else alpha / beta - 1
-    return math.exp(2 * log_d) if log_d < 350 else None  # about the largest float
+    return math.exp(2 * log_d) if log_d < 350 else None  # e to twice this is about the largest float
 
 
 def _all_below(count_PN: np.ndarray, n: int, many: int) -> np.ndarray:

@@ -51,7 +51,7 @@ def bradley_terry(wins_MM: np.ndarray, prior: float = 0.0, names: tuple[str, ...
     return StrengthFit(newton(wins_MM[None], strengths_M - strengths_M.mean())[0])
 
 
-def bradley_terry_ratings(of: Battles, seed: int = 0, resamples: int = 200, prior: float = 0.0) -> dict[str, Estimate]:
+def bradley_terry_ratings(of: Battles, seed: int = 0, resamples: int = 200, *, prior: float = 0.0) -> dict[str, Estimate]:
     """Each model's strength in nats (mean 0 over the models), best first; `extra["elo"]` is 1000 + 400/ln(10) nats. Percentile
     interval of a bootstrap over prompts: drawing verdicts one by one gives intervals that are too narrow wherever a prompt was
     judged more than once. Resamples in which the strengths are undefined are left out and counted in

@@ -84,7 +84,7 @@ def fit_with_style(of: Battles, z_NF: np.ndarray, penalty: float = 0.0, weights_
     return StyleFit(found[:many] - found[:many].mean(), found[many:])
 
 
-def ratings_with_style(of: Battles, z_NF: np.ndarray, seed: int = 0, resamples: int = 200, penalty: float = 0.0) -> StyleRatings:
+def ratings_with_style(of: Battles, z_NF: np.ndarray, seed: int = 0, resamples: int = 200, *, penalty: float = 0.0) -> StyleRatings:
     """Strengths at equal style and the weights of style, with a bootstrap over prompts as `bradley_terry_ratings`."""
     fit = fit_with_style(of, z_NF, penalty) if len(of) else StyleFit(None, None, "undefined: no verdicts")
     features = np.asarray(z_NF).shape[1]

@@ -33,7 +33,7 @@ def elo_of_orders(of: Battles, orders_RN: np.ndarray, k: float = 4.0, initial: f
     return ratings_RM
 
 
-def elo_ratings(of: Battles, seed: int = 0, resamples: int = 200, k: float = 4.0) -> dict[str, Estimate]:
+def elo_ratings(of: Battles, seed: int = 0, resamples: int = 200, *, k: float = 4.0) -> dict[str, Estimate]:
     """Each model's rating, best first: the mean over random orders, with percentiles of a bootstrap over prompts, each draw in an
     order of its own. Undefined without a verdict; no interval from one prompt. Elo does not converge: the last battles count more,
     and few battles leave the ratings near the start, so the interval is about the rating that this k gives and not about strength.

@@ -71,6 +71,9 @@ def rake(seed: np.ndarray, margins: Sequence[Margin], tolerance: float = 1e-10, 
         shape = tuple(table.shape[axis] for axis in margin.axes)
         if margin.target.shape != shape:
             raise InputError(f"the margin {margin.name!r} has shape {margin.target.shape}, and its axes have sizes {shape}")
+        if not (np.isfinite(margin.target).all() and (margin.target >= 0).all()):
+            wrong = f"the margin {margin.name!r} holds a negative or undefined number"
+            raise InputError(f"{wrong}; give counts or shares, 0 or more")
         empty = np.argwhere((margin.of(table) == 0) & (margin.target > 0))
         if len(empty):
             where = tuple(empty[0].tolist())

@@ -117,3 +117,10 @@ def test_simultaneous_differences_of_little_data():
         simultaneous_differences({"a": [1]}, baseline="z")
     with pytest.raises(InputError, match="one per prompt"):
         simultaneous_differences({"a": [1], "b": [1, 2]})
+
+
+def test_without_a_score_nothing_can_be_told_apart():
+    for levels in ({"p": []}, {}):
+        found = sources_of_variance(np.array([]), levels)
+        assert found.components is None
+        assert "cannot be told apart" in found.reason

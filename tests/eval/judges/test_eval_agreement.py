@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pasture.core.errors import InputError
 from pasture.eval.intervals.clusters import clustered_mean
 from pasture.eval.judges.agreement import against_mode, agreement, cohen_kappa, krippendorff_alpha, leave_one_out
-from pasture.eval.judges.agreement_ceiling import ceiling, flip_rate, leave_one_out_agreement
+from pasture.eval.judges.agreement_ceiling import ceiling, ceiling_of_labels, flip_rate, leave_one_out_agreement
 from pasture.eval.judges.judge_quality import judge_bias, judge_variance, prefers_longer
 from statsmodels.stats.inter_rater import cohens_kappa
 
@@ -160,3 +160,14 @@ def test_alpaca_evals_published_variance_price_and_length_preference(crossannota
     lengths = [first[column].str.len().to_numpy() for column in ("output_1", "output_2")]
     found = prefers_longer(labels[0] - 1, *lengths, first["instruction"] + first["input"])
     assert found.value == pytest.approx(0.6, abs=5e-4)
+
+
+def test_a_prompt_too_many_or_too_few_is_refused():
+    first, second = np.array([1.0, 0, 1, 0, 1, 0]), np.array([1.0, 1, 0, 0, 1, NAN])
+    for prompts in ("aabbc", "aabbccdd"):
+        with pytest.raises(ValueError, match="zip"):
+            clustered_mean(first, list(prompts))
+        with pytest.raises(ValueError, match="zip"):
+            cohen_kappa(first, second, list(prompts))
+        with pytest.raises(ValueError, match="zip"):
+            ceiling_of_labels(np.array([first, second]), list(prompts))

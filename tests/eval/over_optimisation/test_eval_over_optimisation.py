@@ -139,3 +139,10 @@ def test_ensembles_by_hand():
 def test_a_law_that_turns_over_beyond_the_largest_float_rises_for_ever(law: Law) -> None:
     assert peak_kl(1.0, 1e-300, law) is None
     assert peak_kl(1.0, 0.5, law) == pytest.approx(1.0 if law is Law.BEST_OF_N else np.exp(2.0))
+
+
+def test_a_curve_of_no_n_has_no_points_and_the_bound_is_a_public_name():
+    import pasture.eval
+
+    assert best_of_n_curve(np.ones((2, 3)), np.ones((2, 3)), []) == []
+    assert pasture.eval.best_of_n_kl(4) == pytest.approx(np.log(4) - 3 / 4)

@@ -65,3 +65,9 @@ def test_what_cannot_be_met_is_an_error_that_names_the_margin():
         rake(np.ones((2, 2)), [Margin("rows", (0,), np.ones(3))])
     with pytest.raises(InputError, match="negative or undefined"):
         rake(np.array([[1.0, -1.0]]), [])
+
+
+@pytest.mark.parametrize("target", [-1.0, np.nan, np.inf])
+def test_a_target_that_is_not_a_share_is_refused_at_once(target: float):
+    with pytest.raises(InputError, match="the margin 'm' holds a negative or undefined number"):
+        rake(np.ones(2), [Margin("m", (0,), np.array([target, 2.0]))])

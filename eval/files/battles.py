@@ -11,6 +11,7 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -108,10 +109,12 @@ def _winner(row: Row, where: str) -> float | None:
             known = ", ".join(SCORES)
             raise InputError(f"{where}: the winner is {one_line(said)}; it is one of: {known}, or empty for no verdict")
         return score
-    # an empty cell says that this side did not win
-    cells = [(name, score, row[name]) for name, score in ONE_EACH.items() if row.get(name) not in NONE]
-    plain = [(name, score, cell.strip().removesuffix(".0") if isinstance(cell, str) else cell) for name, score, cell in cells]
-    won = [score for name, score, cell in plain if truth_of(cell, f"{where}: `{name}`")]
+    won = [score for name, score in ONE_EACH.items() if _is_set(row.get(name), f"{where}: `{name}`")]
     if len(won) > 1:
         raise InputError(f"{where} has {len(won)} winners; set one of {', '.join(ONE_EACH)}")
     return won[0] if won else None
+
+
+def _is_set(value: Any, where: str) -> bool:
+    """Whether that side won; an empty cell says that it did not."""
+    return value not in NONE and truth_of(value.strip().removesuffix(".0") if isinstance(value, str) else value, where)

@@ -78,8 +78,9 @@ def crowd_bradley_terry(
         return CrowdRanking(no_ratings(of, reason), of_workers, (), False)
     place = {name: k for k, name in enumerate(asked)}
     data = _Data(of, np.array([place[name] for name in workers], dtype=np.intp), len(asked), np.ones(len(of)), prior, smoothing)
-    begin = [_State(np.asarray(start[0], float), np.asarray(start[1], float))] if start is not None else []
-    if start is None:  # all workers trusted, then each of those with most verdicts alone, others being random; strengths unknown
+    if start is not None:
+        begin = [_State(np.asarray(start[0], float), np.asarray(start[1], float))]
+    else:  # all workers trusted, then each of those with most verdicts alone, others being random; strengths unknown
         most = np.argsort(-np.bincount(data.worker_N, minlength=len(asked)), kind="stable")[:restarts]
         eta = [np.full(len(asked), TRUST), *(np.where(np.arange(len(asked)) == k, TRUST, 0.5) for k in most)]
         begin = [_State(eta_K, np.zeros(len(of.models))) for eta_K in eta]

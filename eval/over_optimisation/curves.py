@@ -77,8 +77,8 @@ def best_of_n_kl(n: int) -> float:
 
 def best_of_n_curve(proxy_PN: np.ndarray, gold_PN: np.ndarray, ns: Sequence[int]) -> list[Point]:
     """A point for each n, with t intervals over prompts. Where n is large, give several hundred answers per prompt."""
-    proxies, golds = ([each[place] for each in (best_of_n_means(proxy_PN, gold_PN, n) for n in ns)] for place in (0, 1))
-    return policy_curve([best_of_n_kl(n) for n in ns], proxies, golds)
+    means = [best_of_n_means(proxy_PN, gold_PN, n) for n in ns]
+    return policy_curve([best_of_n_kl(n) for n in ns], [proxy_P for proxy_P, _ in means], [gold_P for _, gold_P in means])
 
 
 def policy_curve(kl_K: Sequence[float], proxy_KP: Sequence[np.ndarray], gold_KP: Sequence[np.ndarray]) -> list[Point]:

@@ -77,9 +77,8 @@ def fit_with_style(of: Battles, z_NF: np.ndarray, penalty: float = 0.0, weights_
 
     found = maximise(likelihood, np.zeros(design_ND.shape[1]), max(float(weights_N.sum()), 1.0))
     if found is None or (not penalty and np.abs(design_ND[weights_N > 0] @ found).max() > SEPARATED):
-        return StyleFit(
-            None, None, "undefined: strengths and style separate the verdicts, so a parameter is infinite; give a penalty"
-        )
+        why = "undefined: strengths and style separate the verdicts, so a parameter is infinite; give a penalty"
+        return StyleFit(None, None, why)
     many = len(of.models)
     return StyleFit(found[:many] - found[:many].mean(), found[many:])
 

@@ -108,7 +108,8 @@ def simultaneous_differences(
     prompts, extra = kept_MP.shape[1], {"prompts_dropped": float(matrix_MP.shape[1] - kept_MP.shape[1])}
     if not prompts:
         return dict.fromkeys(pairs, Estimate(None, None, None, 0, "undefined: no prompt was judged for all", extra=extra))
-    places_K2 = np.array([[names.index(a), names.index(b)] for a, b in pairs], dtype=int).reshape(-1, 2)
+    place = {name: row for row, name in enumerate(names)}
+    places_K2 = np.array([[place[a], place[b]] for a, b in pairs], dtype=int).reshape(-1, 2)
     if prompts < 2 or not pairs:
         gaps_K = np.subtract(*kept_MP.mean(axis=1)[places_K2.T])
         return {

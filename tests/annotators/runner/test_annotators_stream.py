@@ -285,3 +285,8 @@ def test_what_a_stream_buys_is_in_the_store_when_it_is_left(fake_engine, some_pa
         assert len(store) == len(bought)
         rest = annotate(some_pairs(300), make_annotator("judge"), engine=fake_engine(), store=store)
         assert rest.usage.requests == 300 - len(bought)
+
+
+def test_a_part_has_at_least_one_row(tmp_path: Path):
+    with pytest.raises(InputError, match="parts of 0 rows were asked for"):
+        PreferenceParts(tmp_path / "out.jsonl", {"seed": 0}, rows=0)
